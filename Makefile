@@ -1,0 +1,52 @@
+# nigh: thin front of CMake and the scripts in tools/. `make` leaves the command at build/nigh.
+# SPDX-License-Identifier: MIT OR Apache-2.0
+.POSIX:
+BUILD = build
+JOBS = 2
+
+all: configure
+	@env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS cmake --build $(BUILD) --target nigh_cli -j $(JOBS)
+
+configure:
+	@cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@mv $(BUILD).log $(BUILD)/configure.log
+
+# Real word vectors indexed, saved, mapped and searched (the first run downloads 110 MB).
+demo:
+	@tools/setup.sh demo
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh
+
+# Everything CI runs; ends with "N passed, N failed".
+test:
+	@tools/setup.sh test
+	@python3 tools/test.py
+
+# nigh and PyPI hnswlib on the same data in the same run.
+bench:
+	@tools/setup.sh bench
+	@$(MAKE) --no-print-directory all
+	@.cache/venv/bin/python bench/compare/hnswlib_compare.py
+
+# The checks that need the full word vectors: bytes across kernels and compilers, recall, speed.
+verify:
+	@tools/setup.sh bench
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@python3 tools/verify.py
+
+# Text size per target.
+size:
+	@tools/setup.sh test
+	@python3 tools/size.py
+
+tidy:
+	@python3 tools/tidy.py
+
+amalgam:
+	@python3 tools/amalgamate.py $(BUILD)/amalgam
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all configure demo test bench verify size tidy amalgam clean

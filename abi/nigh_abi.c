@@ -1,0 +1,743 @@
+/* nigh_abi.c - the public functions: check arguments, complete structures, call the core
+ * layer L12; uses: check, convert, cpu, image, index, mutate, search
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
+#include "check.h"
+#include "convert.h"
+#include "cpu.h"
+#include "graph.h"
+#include "image.h"
+#include "index.h"
+#include "mutate.h"
+#include "search.h"
+#include "source.h"
+
+#define NIGHI_STRUCT_MAX 1024u /* a larger struct_size is garbage */
+
+enum { NIGHI_CONFIG_V1 = 56, NIGHI_OPTIONS_V1 = 16, NIGHI_SESSION_V1 = 16, NIGHI_SEARCH_V1 = 24,
+       NIGHI_STATS_V1 = 72, NIGHI_SESSION_STATS_V1 = 24, NIGHI_REPORT_V1 = 40 };
+
+_Static_assert(sizeof(nigh_config) == NIGHI_CONFIG_V1, "config grows at its end");
+_Static_assert(sizeof(nigh_options) == NIGHI_OPTIONS_V1, "options grow at their end");
+_Static_assert(sizeof(nigh_session_options) == NIGHI_SESSION_V1, "options grow at their end");
+_Static_assert(sizeof(nigh_search_options) == NIGHI_SEARCH_V1, "options grow at their end");
+_Static_assert(sizeof(nigh_stats) == NIGHI_STATS_V1, "stats grow at their end");
+_Static_assert(sizeof(nigh_session_stats) == NIGHI_SESSION_STATS_V1, "stats grow at their end");
+_Static_assert(sizeof(nigh_report) == NIGHI_REPORT_V1, "report grows at its end");
+
+/* ---- Structures ----------------------------------------------------------------------------- */
+
+/* Copies a caller's structure of any age: a shorter one gets zeros, a longer one must have them. */
+static nigh_status nighi_struct_take(void *to, uint32_t size, uint32_t size_v1, const void *from) {
+    uint32_t given = 0;
+    nighi_fill(to, 0, size);
+    if (from == NULL) {
+        return NIGH_OK;
+    }
+    nighi_copy(&given, from, 4);
+    if (given < size_v1 || given > NIGHI_STRUCT_MAX) {
+        return NIGH_E_INVALID;
+    }
+    for (uint32_t i = size; i < given; i++) {
+        if (((const uint8_t *)from)[i] != 0) {
+            return NIGH_E_INVALID;
+        }
+    }
+    nighi_copy(to, from, nighi_min_u32(given, size));
+    return NIGH_OK;
+}
+
+/* Fills as much of a caller's structure as it has room for; its struct_size stays. */
+static nigh_status nighi_struct_give(void *to, const void *from, uint32_t size, uint32_t size_v1) {
+    uint32_t given = 0;
+    nighi_copy(&given, to, 4);
+    if (given < size_v1 || given > NIGHI_STRUCT_MAX) {
+        return NIGH_E_INVALID;
+    }
+    nighi_copy((uint8_t *)to + 4, (const uint8_t *)from + 4, nighi_min_u32(given, size) - 4);
+    return NIGH_OK;
+}
+
+static bool nighi_struct_room(const void *to, uint32_t size_v1) {
+    uint32_t given = 0;
+    nighi_copy(&given, to, 4);
+    return given >= size_v1 && given <= NIGHI_STRUCT_MAX;
+}
+
+static nigh_status nighi_config_take(const nigh_config *from, nigh_config *config) {
+    const nigh_status status =
+        nighi_struct_take(config, sizeof *config, NIGHI_CONFIG_V1, from);
+    config->struct_size = sizeof *config;
+    config->m = config->m == 0 ? 16 : config->m;
+    config->m0 = config->m0 == 0 ? nighi_max_u32(2 * nighi_min_u32(config->m, 1024), 4)
+                                 : config->m0;
+    config->ef_build = config->ef_build == 0 ? 200 : config->ef_build;
+    config->expansions = config->expansions == 0 ? 1 : config->expansions;
+    config->block_bytes = config->block_bytes == 0 ? 65536 : config->block_bytes;
+    config->key_bytes_max = config->key_bytes_max == 0 ? 511 : config->key_bytes_max;
+    return status == NIGH_OK && !nighi_config_valid(config) ? NIGH_E_INVALID : status;
+}
+
+static nigh_status nighi_options_take(const nigh_options *from, nigh_options *options) {
+    const uint32_t known = NIGH_OPEN_WRITABLE | NIGH_OPEN_UNSEALED | NIGH_OPEN_VERIFY;
+    const nigh_status status =
+        nighi_struct_take(options, sizeof *options, NIGHI_OPTIONS_V1, from);
+    if (status != NIGH_OK || options->slot_max >= NIGHI_SELF_NEW ||
+        (options->flags & ~known) != 0) {
+        return NIGH_E_INVALID;
+    }
+    return NIGH_OK;
+}
+
+static nigh_status nighi_session_take(const nigh_index *index, const nigh_session_options *from,
+                                      nigh_session_options *options) {
+    const uint32_t known = NIGH_SESSION_READ | NIGH_SESSION_SMALL;
+    nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_SESSION_V1, from);
+    if (status == NIGH_OK && ((options->flags & ~known) != 0 ||
+                              options->ef_max > NIGHI_SLOT_MAX ||
+                              options->frontier_max > NIGHI_SLOT_MAX)) {
+        status = NIGH_E_INVALID;
+    }
+    if (status == NIGH_OK) {
+        nighi_session_defaults(index, options);
+    }
+    return status;
+}
+
+static nigh_status nighi_search_take(const nigh_search_options *from, uint32_t k,
+                                     nigh_search_options *options) {
+    const uint32_t known = NIGH_SEARCH_EXACT | NIGH_SEARCH_RADIUS;
+    const nigh_status status =
+        nighi_struct_take(options, sizeof *options, NIGHI_SEARCH_V1, from);
+    options->ef = nighi_max_u32(options->ef == 0 ? 64 : options->ef, k);
+    options->expansions = options->expansions == 0 ? 2 : options->expansions;
+    if (status != NIGH_OK || (options->flags & ~known) != 0 ||
+        options->expansions > NIGHI_EXPANSIONS_MAX) {
+        return NIGH_E_INVALID;
+    }
+    if ((options->flags & NIGH_SEARCH_RADIUS) != 0 && !(options->radius == options->radius)) {
+        return NIGH_E_INVALID;
+    }
+    return NIGH_OK;
+}
+
+/* ---- About the library ---------------------------------------------------------------------- */
+
+NIGH_API uint32_t nigh_version(void) {
+    return (uint32_t)NIGH_VERSION_MAJOR << 16 | NIGH_VERSION_MINOR << 8 | NIGH_VERSION_PATCH;
+}
+
+NIGH_API const char *nigh_status_text(nigh_status status) {
+    static const char *const texts[] = {
+        "success",
+        "an argument or a configuration field is out of range",
+        "the memory handed in is too small or not aligned to 64 bytes",
+        "the index is full: give it more memory, then go on",
+        "no such key",
+        "the key is there already",
+        "a vector holds NaN or infinity, or is zero under cosine",
+        "a callback failed or gave no address",
+        "not a nigh image, or of an unknown version",
+        "the image is damaged: a checksum or its structure does not hold",
+        "dim, dtype, metric or count differ from what the index says",
+        "the index is read-only",
+        "another thread is writing what this call needs to itself",
+        "the image holds no vectors and no source is set",
+        "this build or machine computes floats in a way that changes results",
+        "this machine, build or metric cannot do that",
+        "writing failed",
+        "the session is too small for this call",
+        "a key is empty, too long, or not the next slot",
+        "the image was left in the middle of changes",
+        "the key is removed",
+    };
+    if (status <= NIGH_E_USER) {
+        return "a callback of the caller failed";
+    }
+    if (status > 0 || status < NIGH_E_DELETED) {
+        return "unknown status";
+    }
+    return texts[-status];
+}
+
+NIGH_API uint32_t nigh_features(void) { return nighi_cpu_detect(); }
+
+NIGH_API nigh_status nigh_row_bytes(uint32_t dim, uint32_t dtype, uint64_t *bytes) {
+    if (bytes == NULL || dim == 0 || dim > 65535 || nighi_row_bytes(dim, dtype) == 0) {
+        return NIGH_E_INVALID;
+    }
+    *bytes = nighi_row_bytes(dim, dtype);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
+                                  const float *floats_in, void *rows_out, const void *rows_in,
+                                  float *floats_out) {
+    const bool to_rows = rows_in == NULL;
+    if (dim == 0 || dim > 65535 || nighi_row_bytes(dim, dtype) == 0 || count == 0 ||
+        (to_rows ? floats_in == NULL || rows_out == NULL : floats_out == NULL)) {
+        return NIGH_E_INVALID;
+    }
+    return to_rows ? nighi_rows_from_f32(dim, dtype, count, floats_in, rows_out)
+                   : nighi_rows_to_f32(dim, dtype, count, rows_in, floats_out);
+}
+
+/* ---- Index ---------------------------------------------------------------------------------- */
+
+NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *options,
+                                      uint64_t *bytes) {
+    nigh_config c;
+    nigh_options o;
+    if (config == NULL || options == NULL || bytes == NULL ||
+        nighi_config_take(config, &c) != NIGH_OK || nighi_options_take(options, &o) != NIGH_OK ||
+        o.slot_max == 0) {
+        return NIGH_E_INVALID;
+    }
+    *bytes = nighi_index_bytes(&c, &o);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_index_init(const nigh_config *config, const nigh_options *options,
+                                     void *memory, uint64_t memory_bytes, nigh_index **index) {
+    nigh_config c;
+    nigh_options o;
+    if (config == NULL || options == NULL || memory == NULL || index == NULL ||
+        nighi_config_take(config, &c) != NIGH_OK || nighi_options_take(options, &o) != NIGH_OK ||
+        o.slot_max == 0) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_index_init(&c, &o, memory, memory_bytes, index);
+}
+
+NIGH_API nigh_status nigh_attach_bytes(const void *image, uint64_t image_bytes,
+                                       const nigh_options *options, uint64_t *bytes) {
+    nigh_options o;
+    if (image == NULL || bytes == NULL || nighi_options_take(options, &o) != NIGH_OK) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_attach_bytes(image, image_bytes, &o, bytes);
+}
+
+NIGH_API nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_options *options,
+                                 void *memory, uint64_t memory_bytes, nigh_index **index) {
+    nigh_options o;
+    if (image == NULL || memory == NULL || index == NULL ||
+        nighi_options_take(options, &o) != NIGH_OK) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_attach(image, image_bytes, &o, memory, memory_bytes, index);
+}
+
+NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes,
+                                     uint64_t *bytes) {
+    if (index == NULL || bytes == NULL || slots == 0 || slots > index->slot_max) {
+        return NIGH_E_INVALID;
+    }
+    const uint64_t needed = nighi_grow_bytes(index, slots, key_bytes);
+    if (needed == UINT64_MAX) {
+        return NIGH_E_INVALID;
+    }
+    *bytes = needed;
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory,
+                               uint64_t memory_bytes) {
+    if (index == NULL || slots == 0 || slots > index->slot_max ||
+        (memory == NULL && index->map == NULL)) {
+        return NIGH_E_INVALID;
+    }
+    if (((uintptr_t)memory & (NIGHI_CACHE_LINE - 1)) != 0) {
+        return NIGH_E_MEMORY;
+    }
+    return nighi_grow_shared(index, slots, key_bytes, memory, memory_bytes);
+}
+
+NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes) {
+    if (index == NULL || bytes == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *bytes = nighi_writer_bytes(index);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes) {
+    if (index == NULL || memory == NULL) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_writer_init(index, memory, memory_bytes);
+}
+
+NIGH_API nigh_status nigh_session_bytes(const nigh_index *index,
+                                        const nigh_session_options *options, uint64_t *bytes) {
+    nigh_session_options o;
+    if (index == NULL || bytes == NULL || nighi_session_take(index, options, &o) != NIGH_OK) {
+        return NIGH_E_INVALID;
+    }
+    *bytes = nighi_session_bytes(index, &o);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_session_init(const nigh_index *index,
+                                       const nigh_session_options *options, void *memory,
+                                       uint64_t memory_bytes, nigh_session **session) {
+    nigh_session_options o;
+    if (index == NULL || memory == NULL || session == NULL ||
+        nighi_session_take(index, options, &o) != NIGH_OK) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_session_init(index, &o, memory, memory_bytes, session);
+}
+
+NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint64_t stride,
+                                       uint32_t count, uint32_t trailer_offset) {
+    if (index == NULL || base == NULL || stride > UINT32_MAX) {
+        return NIGH_E_INVALID;
+    }
+    const nigh_config *config = &index->config;
+    const bool scaled = config->dtype == NIGH_DTYPE_I8;
+    const uint64_t row = scaled ? config->dim : nighi_row_bytes(config->dim, config->dtype);
+    const uint64_t element = config->dtype == NIGH_DTYPE_F32                                  ? 4
+                             : config->dtype == NIGH_DTYPE_F16 || config->dtype == NIGH_DTYPE_BF16 ? 2
+                                                                                              : 1;
+    if (config->vectors != NIGH_VECTORS_EXTERNAL || count < nighi_load(&index->counts.slot_count)) {
+        return NIGH_E_MISMATCH;
+    }
+    if (stride < row || stride % element != 0 || (uintptr_t)base % element != 0 ||
+        (trailer_offset != 0 && (!scaled || trailer_offset < config->dim ||
+                                 (uint64_t)trailer_offset + 8 > stride))) {
+        return NIGH_E_INVALID;
+    }
+    const nighi_source source = {.kind = NIGHI_SOURCE_BORROWED, .count = count, .base = base,
+                                 .stride = stride};
+    nighi_source_set(index, &source, trailer_offset);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_index_fetch(nigh_index *index, nigh_fetch_fn fetch,
+                                      nigh_prefetch_fn prefetch, void *user) {
+    if (index == NULL || fetch == NULL) {
+        return NIGH_E_INVALID;
+    }
+    if (index->config.vectors != NIGH_VECTORS_EXTERNAL) {
+        return NIGH_E_MISMATCH;
+    }
+    const nighi_source source = {.kind = NIGHI_SOURCE_FETCHED, .fetch = fetch,
+                                 .prefetch = prefetch, .user = user};
+    nighi_source_set(index, &source, 0);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_index_distance(nigh_index *index, nigh_distance_fn distance,
+                                         void *user) {
+    if (index == NULL || distance == NULL) {
+        return NIGH_E_INVALID;
+    }
+    if (index->config.metric != NIGH_METRIC_CUSTOM) {
+        return NIGH_E_MISMATCH;
+    }
+    index->metric.custom = distance;
+    index->metric.custom_user = user;
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_dirty_fn dirty,
+                                      void *user) {
+    if (index == NULL || index->image != NULL || nighi_slot_capacity(index) != 0) {
+        return NIGH_E_INVALID;
+    }
+    index->map = map;
+    index->dirty = dirty;
+    index->pager_user = user;
+    return NIGH_OK;
+}
+
+/* ---- Change --------------------------------------------------------------------------------- */
+
+static bool nighi_keys_given(const nigh_index *index, const void *keys, const uint32_t *lengths) {
+    return keys != NULL && (index->config.keys != NIGH_KEYS_BYTES || lengths != NULL);
+}
+
+static nigh_status nighi_put_many(nigh_index *index, nigh_session *session, uint32_t flags,
+                                  const void *keys, const uint32_t *key_lengths,
+                                  const void *vectors, uint32_t count, uint32_t *done, bool set) {
+    const uint32_t known = NIGH_REPLACE_DELETED | NIGH_SET_EXCLUSIVE;
+    if (done == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *done = 0;
+    if (index == NULL || session == NULL || session->index != index || (flags & ~known) != 0) {
+        return NIGH_E_INVALID;
+    }
+    const bool next_key = keys == NULL && index->config.keys == NIGH_KEYS_IDENTITY && !set;
+    if ((!next_key && !nighi_keys_given(index, keys, key_lengths)) ||
+        (vectors == NULL && index->config.vectors == NIGH_VECTORS_OWNED)) {
+        return NIGH_E_INVALID;
+    }
+    if ((session->flags & NIGH_SESSION_READ) != 0) {
+        return NIGH_E_SESSION;
+    }
+    nigh_status status = nighi_write_begin(index);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    uint64_t offset = 0;
+    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
+        nighi_key key = {0, NULL, 0};
+        const uint8_t *row = vectors;
+        row = row == NULL ? NULL : row + (size_t)i * index->metric.row_bytes;
+        if (!next_key) {
+            status = nighi_key_take(index, keys, key_lengths, i, &offset, &key);
+        }
+        if (status == NIGH_OK) {
+            status = nighi_put(index, session, next_key ? NULL : &key, row, flags, set);
+        }
+        *done += status == NIGH_OK;
+    }
+    nighi_write_end(index);
+    return status;
+}
+
+NIGH_API nigh_status nigh_insert(nigh_index *index, nigh_session *session, uint32_t flags,
+                                 const void *keys, const uint32_t *key_lengths,
+                                 const void *vectors, uint32_t count, uint32_t *done) {
+    return nighi_put_many(index, session, flags, keys, key_lengths, vectors, count, done, false);
+}
+
+NIGH_API nigh_status nigh_set(nigh_index *index, nigh_session *session, uint32_t flags,
+                              const void *keys, const uint32_t *key_lengths, const void *vectors,
+                              uint32_t count, uint32_t *done) {
+    return nighi_put_many(index, session, flags, keys, key_lengths, vectors, count, done, true);
+}
+
+static nigh_status nighi_mark_many(nigh_index *index, nigh_session *session, const void *keys,
+                                   const uint32_t *key_lengths, uint32_t count, uint32_t *done,
+                                   bool removed) {
+    if (done == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *done = 0;
+    if (index == NULL || session == NULL || session->index != index ||
+        !nighi_keys_given(index, keys, key_lengths)) {
+        return NIGH_E_INVALID;
+    }
+    nigh_status status = nighi_write_begin(index);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    uint64_t offset = 0;
+    session->cursor.active = 0;
+    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
+        nighi_key key;
+        status = nighi_key_take(index, keys, key_lengths, i, &offset, &key);
+        if (status == NIGH_OK) {
+            status = nighi_mark(index, &key, removed);
+        }
+        *done += status == NIGH_OK;
+    }
+    nighi_write_end(index);
+    return status;
+}
+
+NIGH_API nigh_status nigh_remove(nigh_index *index, nigh_session *session, const void *keys,
+                                 const uint32_t *key_lengths, uint32_t count, uint32_t *done) {
+    return nighi_mark_many(index, session, keys, key_lengths, count, done, true);
+}
+
+NIGH_API nigh_status nigh_unremove(nigh_index *index, nigh_session *session, const void *keys,
+                                   const uint32_t *key_lengths, uint32_t count, uint32_t *done) {
+    return nighi_mark_many(index, session, keys, key_lengths, count, done, false);
+}
+
+/* ---- Search --------------------------------------------------------------------------------- */
+
+NIGH_API nigh_status nigh_session_filter(nigh_session *session, const uint32_t *bits,
+                                         uint32_t slot_count, nigh_filter_fn filter, void *user) {
+    if (session == NULL || (bits != NULL && filter != NULL)) {
+        return NIGH_E_INVALID;
+    }
+    nighi_filter set = {.bits = bits, .bit_count = slot_count, .fn = filter, .user = user};
+    for (uint32_t i = 0; bits != NULL && i < slot_count; i += 32) {
+        const uint32_t left = slot_count - i;
+        const uint32_t mask = left >= 32 ? UINT32_MAX : (1u << left) - 1;
+        set.allowed += (uint32_t)__builtin_popcount(bits[i / 32] & mask);
+    }
+    session->filter = set;
+    return NIGH_OK;
+}
+
+/* Byte-string keys need somewhere to put their lengths. */
+static bool nighi_output_valid(const nigh_index *index, const void *keys,
+                               const uint32_t *key_lengths) {
+    return keys == NULL || index->config.keys != NIGH_KEYS_BYTES || key_lengths != NULL;
+}
+
+NIGH_API nigh_status nigh_search(const nigh_index *index, nigh_session *session, const void *query,
+                                 const nigh_search_options *options, uint32_t k, void *keys,
+                                 uint32_t *key_lengths, float *distances, uint32_t *slots,
+                                 uint32_t *found) {
+    nigh_search_options o;
+    if (found == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *found = 0;
+    if (index == NULL || session == NULL || query == NULL || k == 0 || session->index != index ||
+        nighi_search_take(options, k, &o) != NIGH_OK ||
+        !nighi_output_valid(index, keys, key_lengths)) {
+        return NIGH_E_INVALID;
+    }
+    nighi_hits hits = {keys, key_lengths, distances, slots, k, 0, 0};
+    const nigh_status status = nighi_search(index, session, query, &o, &hits);
+    *found = hits.found;
+    return status;
+}
+
+NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *session,
+                                       const void *query, const nigh_search_options *options) {
+    nigh_search_options o;
+    if (index == NULL || session == NULL || query == NULL || session->index != index ||
+        nighi_search_take(options, 1, &o) != NIGH_OK || (o.flags & NIGH_SEARCH_EXACT) != 0) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_cursor_begin(index, session, query, &o);
+}
+
+NIGH_API nigh_status nigh_cursor_next(const nigh_index *index, nigh_session *session, uint32_t k,
+                                      void *keys, uint32_t *key_lengths, float *distances,
+                                      uint32_t *slots, uint32_t *found) {
+    if (found == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *found = 0;
+    if (index == NULL || session == NULL || k == 0 || session->index != index ||
+        !nighi_output_valid(index, keys, key_lengths)) {
+        return NIGH_E_INVALID;
+    }
+    nighi_hits hits = {keys, key_lengths, distances, slots, k, 0, 0};
+    const nigh_status status = nighi_cursor_next(index, session, &hits);
+    *found = hits.found;
+    return status;
+}
+
+NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session,
+                                            nigh_session_stats *stats) {
+    if (session == NULL || stats == NULL) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_struct_give(stats, &session->stats, sizeof session->stats,
+                             NIGHI_SESSION_STATS_V1);
+}
+
+/* ---- Read ----------------------------------------------------------------------------------- */
+
+NIGH_API nigh_status nigh_config_get(const nigh_index *index, nigh_config *config) {
+    if (index == NULL || config == NULL) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_struct_give(config, &index->config, sizeof index->config, NIGHI_CONFIG_V1);
+}
+
+NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats) {
+    if (index == NULL || stats == NULL) {
+        return NIGH_E_INVALID;
+    }
+    const nighi_counts *counts = &index->counts;
+    const uint32_t entry = nighi_load_acquire(&counts->entry);
+    const uint32_t slot_count = nighi_load_acquire(&counts->slot_count);
+    const uint32_t deleted = nighi_load(&counts->deleted_count);
+    const uint32_t freed = nighi_load(&counts->free_count);
+    const nigh_stats now = {
+        .struct_size = sizeof now,
+        .slot_count = slot_count,
+        .live_count = slot_count - deleted - freed,
+        .deleted_count = deleted,
+        .free_count = freed,
+        .slot_capacity = nighi_slot_capacity(index),
+        .slot_max = index->slot_max,
+        .level_max = entry < slot_count ? nighi_level(index, entry) : 0,
+        .entry_slot = entry,
+        .upper_count = nighi_load(&counts->upper_count),
+        .features = index->features,
+        .writable = index->writer != NULL,
+        .key_bytes = nighi_load(&counts->key_bytes),
+        .key_capacity = nighi_load(&index->regions[NIGHI_KEYBYTES].capacity),
+        .image_bytes = nighi_save_bytes(index, 0)};
+    return nighi_struct_give(stats, &now, sizeof now, NIGHI_STATS_V1);
+}
+
+/* One key's row; consistent beside writers that update in place. */
+static nigh_status nighi_get_one(const nigh_index *index, nigh_session *session,
+                                 const nighi_key *key, uint8_t *row, uint32_t *slot) {
+    const void *vector = NULL;
+    uint32_t version = 0;
+    nigh_status status = nighi_keymap_find_shared(index, key, slot);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    const uint32_t word = nighi_node_word(index, *slot);
+    if (!nighi_node_live(word)) {
+        return nighi_node_present(word) ? NIGH_E_DELETED : NIGH_E_NOT_FOUND;
+    }
+    if (row == NULL) {
+        return NIGH_OK;
+    }
+    if (index->writer != NULL && index->source.kind == NIGHI_SOURCE_OWNED) {
+        if (!nighi_vector_copy(index, session, *slot, &version)) {
+            return NIGH_E_BUSY;
+        }
+        nighi_row_from_stored(index, session->row, row);
+        uint32_t again = NIGHI_NONE; /* the slot may hold another key by now */
+        status = nighi_keymap_find_shared(index, key, &again);
+        return status == NIGH_OK && again != *slot ? NIGH_E_BUSY : status;
+    }
+    status = nighi_source_ready(index, nighi_load(&index->counts.slot_count));
+    if (status == NIGH_OK) {
+        status = nighi_vectors(index, session, slot, 1, &vector);
+    }
+    if (status == NIGH_OK) {
+        nighi_row_from_stored(index, vector, row);
+    }
+    return status;
+}
+
+NIGH_API nigh_status nigh_get(const nigh_index *index, nigh_session *session, const void *keys,
+                              const uint32_t *key_lengths, uint32_t count, void *vectors,
+                              uint32_t *slots, uint32_t *done) {
+    if (done == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *done = 0;
+    if (index == NULL || session == NULL || session->index != index ||
+        !nighi_keys_given(index, keys, key_lengths)) {
+        return NIGH_E_INVALID;
+    }
+    nigh_status status = NIGH_OK;
+    uint64_t offset = 0;
+    session->cursor.active = 0;
+    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
+        nighi_key key;
+        uint32_t slot = NIGHI_NONE;
+        uint8_t *row = vectors;
+        row = row == NULL ? NULL : row + (size_t)i * index->metric.row_bytes;
+        status = nighi_key_take(index, keys, key_lengths, i, &offset, &key);
+        if (status == NIGH_OK) {
+            status = nighi_get_one(index, session, &key, row, &slot);
+        }
+        if (status == NIGH_OK && slots != NULL) {
+            slots[i] = slot;
+        }
+        *done += status == NIGH_OK;
+    }
+    return status;
+}
+
+NIGH_API nigh_status nigh_keys(const nigh_index *index, uint32_t from, uint32_t count, void *keys,
+                               uint32_t *key_lengths, uint32_t *slots, uint32_t *found) {
+    if (found == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *found = 0;
+    if (index == NULL || slots == NULL || count == 0 ||
+        !nighi_output_valid(index, keys, key_lengths)) {
+        return NIGH_E_INVALID;
+    }
+    const uint32_t end = nighi_load_acquire(&index->counts.slot_count);
+    uint64_t offset = 0;
+    for (uint32_t slot = from; slot < end && *found < count; slot++) {
+        if (nighi_node_live(nighi_node_word(index, slot))) {
+            nighi_key_put(index, slot, keys, key_lengths, *found, &offset);
+            slots[(*found)++] = slot;
+        }
+    }
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_node(const nigh_index *index, uint32_t slot, uint32_t level,
+                               uint32_t *top, uint32_t *flags, uint32_t *links,
+                               uint32_t *link_count) {
+    if (index == NULL || (links != NULL && link_count == NULL)) {
+        return NIGH_E_INVALID;
+    }
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
+    if (slot >= slot_count || level > nighi_level(index, slot)) {
+        return NIGH_E_NOT_FOUND;
+    }
+    const uint32_t word = nighi_node_word(index, slot);
+    if (top != NULL) {
+        *top = nighi_level(index, slot);
+    }
+    if (flags != NULL) {
+        *flags = !nighi_node_present(word) ? NIGH_NODE_FREE
+                 : nighi_node_live(word)   ? 0
+                                           : NIGH_NODE_DELETED;
+    }
+    if (link_count != NULL) {
+        const uint32_t *row = nighi_row(index, slot, level);
+        const uint32_t degree_max = nighi_degree_max(index, level);
+        *link_count = 0;
+        for (uint32_t i = 0; row != NULL && nighi_node_present(word) && i < degree_max; i++) {
+            const uint32_t to = nighi_link_slot(nighi_load_acquire(&row[i]));
+            if (to == NIGHI_LINK_END) {
+                break;
+            }
+            if (links != NULL) {
+                links[*link_count] = to;
+            }
+            ++*link_count;
+        }
+    }
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
+                                nigh_report *report) {
+    nigh_report full;
+    if (index == NULL || session == NULL || report == NULL || session->index != index ||
+        !nighi_struct_room(report, NIGHI_REPORT_V1)) {
+        return NIGH_E_INVALID;
+    }
+    nigh_status status = nighi_exclusive_begin(index);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    status = nighi_check(index, session, &full);
+    nighi_exclusive_end(index);
+    return status == NIGH_OK ? nighi_struct_give(report, &full, sizeof full, NIGHI_REPORT_V1)
+                             : status;
+}
+
+/* ---- Persistence ---------------------------------------------------------------------------- */
+
+NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes) {
+    if (index == NULL || bytes == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
+        return NIGH_E_INVALID;
+    }
+    *bytes = nighi_save_bytes(index, flags);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
+                               void *user) {
+    if (index == NULL || write == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
+        return NIGH_E_INVALID;
+    }
+    nigh_status status = nighi_exclusive_begin(index);
+    if (status == NIGH_OK) {
+        status = nighi_save(index, flags, write, user);
+        nighi_exclusive_end(index);
+    }
+    return status;
+}
+
+NIGH_API nigh_status nigh_seal(nigh_index *index) {
+    if (index == NULL) {
+        return NIGH_E_INVALID;
+    }
+    nigh_status status = nighi_exclusive_begin(index);
+    if (status == NIGH_OK) {
+        status = nighi_seal(index);
+        nighi_exclusive_end(index);
+    }
+    return status;
+}

@@ -1,0 +1,359 @@
+/* cli_build.c - nigh build: an index from a file of vectors
+ * layer C; uses: cli_verbs.h, cli_insert.h, cli_open.h, cli_json.h
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli_insert.h"
+#include "cli_json.h"
+#include "cli_open.h"
+#include "cli_verbs.h"
+
+typedef struct build_settings {
+    const char *output;
+    const char *keys;
+    uint32_t format;
+    uint32_t dim;
+    uint32_t kernel;
+    uint32_t metric;
+    uint32_t dtype;
+    uint32_t m;
+    uint32_t m0;
+    uint32_t ef_build;
+    uint32_t expansions;
+    uint32_t threads;
+    uint32_t graph_only;
+    uint32_t skip_invalid;
+    uint32_t packed;
+    uint32_t json;
+    uint64_t seed;
+} build_settings;
+
+typedef struct build_state {
+    build_settings set;
+    cli_vectors vectors;
+    cli_keys keys;
+    uint64_t *numbers;
+    nigh_config config;
+    nigh_options options;
+    cli_index open; /* only the fields that lending vectors needs */
+    cli_feed feed;
+    uint64_t index_bytes; /* handle */
+    uint64_t block_bytes;
+    uint64_t writer_bytes;
+    uint64_t file_bytes;
+    double save_seconds;
+} build_state;
+
+uint64_t cli_key_room(const cli_keys *keys, const nigh_config *config) {
+    uint64_t longest = config->key_bytes_max != 0 ? config->key_bytes_max : 511;
+    uint64_t block = config->block_bytes != 0 ? config->block_bytes : 65536;
+    uint64_t bytes = keys->offsets != NULL ? keys->offsets[keys->count] : 0;
+    uint64_t useful = block > 2 * longest ? block - longest : block / 2;
+    return bytes != 0 ? bytes + (bytes / useful + 1) * longest : 0;
+}
+
+static int open_keys(build_state *state) {
+    int code = cli_keys_open(&state->keys, state->set.keys);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (state->keys.count != state->vectors.count) {
+        cli_say("%s: %" PRIu64 " keys for the %" PRIu64 " rows of %s; one a row expected",
+                state->set.keys, state->keys.count, state->vectors.count, state->vectors.path);
+        return CLI_ERROR;
+    }
+    return cli_keys_check(&state->keys, 511);
+}
+
+static int open_inputs(build_state *state, const char *path) {
+    build_settings *set = &state->set;
+    int code = cli_output_check("build", set->output, path);
+    if (code == CLI_OK) {
+        code = cli_vectors_open(&state->vectors, path, set->format, set->dim, 0, set->packed != 0);
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (set->dim != 0 && set->dim != state->vectors.dim) {
+        cli_say("%s: rows of %u elements, --dim says %u", path, state->vectors.dim, set->dim);
+        return CLI_ERROR;
+    }
+    set->dtype = set->dtype != 0 ? set->dtype : state->vectors.native;
+    if (set->metric == 0) {
+        set->metric = set->dtype == NIGH_DTYPE_B1 ? NIGH_METRIC_HAMMING : NIGH_METRIC_L2;
+    }
+    if ((set->metric == NIGH_METRIC_HAMMING) != (set->dtype == NIGH_DTYPE_B1)) {
+        return cli_usage("build", "--metric hamming is for --dtype b1, and b1 has no other metric");
+    }
+    code = cli_vectors_want(&state->vectors, set->dtype, set->metric);
+    return code == CLI_OK && set->keys != NULL ? open_keys(state) : code;
+}
+
+/* Graph-only: the row of the file is the slot and the key, so that several threads may insert. */
+static int make_config(build_state *state) {
+    const build_settings *set = &state->set;
+    nigh_config *config = &state->config;
+    uint32_t features = 0;
+    config->struct_size = sizeof *config;
+    config->dim = state->vectors.dim;
+    config->metric = set->metric;
+    config->dtype = set->dtype;
+    config->keys = set->keys != NULL      ? NIGH_KEYS_BYTES
+                   : set->graph_only != 0 ? NIGH_KEYS_IDENTITY
+                                          : NIGH_KEYS_U64;
+    config->vectors = set->graph_only != 0 ? NIGH_VECTORS_EXTERNAL : NIGH_VECTORS_OWNED;
+    config->m = set->m;
+    config->m0 = set->m0;
+    config->ef_build = set->ef_build;
+    config->expansions = set->expansions;
+    config->seed = set->seed;
+    if (!cli_kernel(set->kernel, &features)) {
+        return CLI_ERROR;
+    }
+    state->options.struct_size = sizeof state->options;
+    state->options.features = features;
+    state->options.slot_max = state->vectors.count != 0 ? (uint32_t)state->vectors.count : 1;
+    return CLI_OK;
+}
+
+static int make_index(build_state *state) {
+    cli_index *open = &state->open;
+    uint32_t slots = state->options.slot_max;
+    uint64_t key_room = cli_key_room(&state->keys, &state->config);
+    nigh_status status = nigh_index_bytes(&state->config, &state->options, &state->index_bytes);
+    if (status == NIGH_OK) {
+        status = nigh_index_new(&state->config, &state->options, slots, key_room, &open->index);
+    }
+    if (status == NIGH_OK) {
+        status = nigh_config_get(open->index, &state->config);
+    }
+    if (status == NIGH_OK) {
+        status = nigh_writer_bytes(open->index, &state->writer_bytes);
+    }
+    if (status != NIGH_OK) {
+        return cli_failed(status, "cannot make the index", NULL);
+    }
+    open->config = state->config;
+    if (state->set.graph_only == 0) {
+        return CLI_OK;
+    }
+    open->vectors = state->vectors;
+    int code = cli_lend_vectors(open);
+    state->vectors = open->vectors;
+    memset(&open->vectors, 0, sizeof open->vectors);
+    return code;
+}
+
+/* What nigh_grow was given: asked of a second, empty handle, as the first one has its room. */
+static void measure_blocks(build_state *state) {
+    void *memory = cli_memory(state->index_bytes);
+    nigh_index *empty = NULL;
+    nigh_config config = state->config;
+    if (memory != NULL &&
+        nigh_index_init(&config, &state->options, memory, state->index_bytes, &empty) == NIGH_OK) {
+        nigh_grow_bytes(empty, state->options.slot_max, cli_key_room(&state->keys, &config),
+                        &state->block_bytes);
+    }
+    nigh_close(memory);
+}
+
+static int number_rows(build_state *state) {
+    state->numbers = cli_memory(state->vectors.count * sizeof(uint64_t));
+    for (uint64_t i = 0; state->numbers != NULL && i < state->vectors.count; i++) {
+        state->numbers[i] = i;
+    }
+    return state->numbers != NULL ? CLI_OK : CLI_ERROR;
+}
+
+static int fill(build_state *state) {
+    if (state->config.keys == NIGH_KEYS_U64 && number_rows(state) != CLI_OK) {
+        return CLI_ERROR;
+    }
+    state->feed.index = state->open.index;
+    state->feed.vectors = &state->vectors;
+    state->feed.count = state->vectors.count;
+    state->feed.keys = state->set.keys != NULL ? &state->keys : NULL;
+    state->feed.numbers = state->numbers;
+    state->feed.external = state->set.graph_only != 0;
+    state->feed.skip = state->set.skip_invalid != 0;
+    state->feed.threads = cli_threads(state->set.threads);
+    state->feed.label = "build";
+    return cli_feed_run(&state->feed);
+}
+
+static void report_config(cli_json *json, const build_state *state) {
+    char text[64];
+    const nigh_config *config = &state->config;
+    cli_json_u64(json, "dim", config->dim);
+    cli_json_text(json, "metric", cli_name_at(CLI_METRICS, config->metric, text, sizeof text));
+    cli_json_text(json, "dtype", cli_name_at(CLI_DTYPES, config->dtype, text, sizeof text));
+    cli_json_text(json, "keys", cli_name_at(CLI_KEY_KINDS, config->keys + 1, text, sizeof text));
+    cli_json_bool(json, "graph_only", config->vectors == NIGH_VECTORS_EXTERNAL);
+    cli_json_u64(json, "m", config->m);
+    cli_json_u64(json, "m0", config->m0);
+    cli_json_u64(json, "ef_build", config->ef_build);
+    cli_json_u64(json, "expansions", config->expansions);
+    cli_json_u64(json, "seed", config->seed);
+    cli_json_u64(json, "threads", state->feed.threads);
+    cli_json_text(json, "kernel", cli_kernel_text(state->open.stats.features, text, sizeof text));
+}
+
+static void report_json(const build_state *state, uint64_t count, double rate) {
+    cli_json json = {0};
+    cli_json_open(&json, NULL, '{');
+    cli_json_text(&json, "index", state->set.output);
+    cli_json_text(&json, "vectors", state->vectors.path);
+    cli_json_u64(&json, "count", count);
+    cli_json_u64(&json, "skipped", state->feed.skipped);
+    report_config(&json, state);
+    cli_json_real(&json, "build_s", state->feed.seconds, 6);
+    cli_json_real(&json, "cpu_s", state->feed.cpu_seconds, 6);
+    cli_json_real(&json, "rate", rate, 6);
+    cli_json_real(&json, "save_s", state->save_seconds, 6);
+    cli_json_u64(&json, "file_bytes", state->file_bytes);
+    cli_json_open(&json, "memory_bytes", '{');
+    cli_json_u64(&json, "handle", state->index_bytes);
+    cli_json_u64(&json, "blocks", state->block_bytes);
+    cli_json_u64(&json, "writer", state->writer_bytes);
+    cli_json_u64(&json, "sessions", state->feed.session_bytes);
+    cli_json_u64(&json, "converted", state->vectors.memory_bytes);
+    cli_json_close(&json);
+    cli_json_close(&json);
+}
+
+static int report(build_state *state) {
+    char metric[16];
+    char dtype[16];
+    char kernel[64];
+    uint64_t count = state->vectors.count - state->feed.skipped;
+    double rate = state->feed.seconds > 0 ? (double)count / state->feed.seconds : 0;
+    if (state->set.json != 0) {
+        measure_blocks(state);
+        report_json(state, count, rate);
+        return cli_flush(CLI_OK);
+    }
+    if (strcmp(state->set.output, "-") == 0) {
+        return cli_flush(CLI_OK);
+    }
+    printf("%s: %" PRIu64 " x %u %s, %s, m %u, ef_build %u, %s\n", state->set.output, count,
+           state->config.dim, cli_name_at(CLI_DTYPES, state->config.dtype, dtype, sizeof dtype),
+           cli_name_at(CLI_METRICS, state->config.metric, metric, sizeof metric), state->config.m,
+           state->config.ef_build,
+           cli_kernel_text(state->open.stats.features, kernel, sizeof kernel));
+    printf("built in %.2f s (%.2f s of processor time), %.0f vectors a second; saved in %.2f s, "
+           "%" PRIu64 " bytes\n",
+           state->feed.seconds, state->feed.cpu_seconds, rate, state->save_seconds,
+           state->file_bytes);
+    if (state->feed.skipped != 0) {
+        printf("%" PRIu64 " rows left out: NaN, infinity or out of range\n", state->feed.skipped);
+    }
+    return cli_flush(CLI_OK);
+}
+
+static int check_settings(const build_settings *set) {
+    if (set->output == NULL) {
+        return cli_usage("build", "-o FILE is missing: where to write the index");
+    }
+    if (strcmp(set->output, "-") == 0 && set->json != 0) {
+        return cli_usage("build", "-o - and --json both want standard output");
+    }
+    if (set->m0 != 0 && set->m0 < set->m) {
+        return cli_usage("build", "--m0 %u is less than --m %u", set->m0, set->m);
+    }
+    if (set->graph_only != 0 && set->skip_invalid != 0) {
+        return cli_usage("build", "--skip-invalid does not go with --graph-only: there the row of "
+                                  "the file is the slot");
+    }
+    if (set->graph_only != 0 && set->keys != NULL && cli_threads(set->threads) > 1) {
+        return cli_usage("build", "--graph-only with --keys needs --threads 1: rows must get their "
+                                  "slots in order");
+    }
+    return CLI_OK;
+}
+
+static int run_build(const cli_verb *verb, int argc, char **argv) {
+    build_state state;
+    char **args = NULL;
+    int count = 0;
+    memset(&state, 0, sizeof state);
+    state.set.m = 16;
+    state.set.ef_build = 200;
+    state.set.seed = 42;
+    state.set.threads = 1;
+    int code = cli_parse(verb, argc, argv, &state.set, &args, &count);
+    if (code != CLI_GO) {
+        return code;
+    }
+    code = check_settings(&state.set);
+    code = code == CLI_OK ? open_inputs(&state, args[0]) : code;
+    code = code == CLI_OK ? make_config(&state) : code;
+    code = code == CLI_OK ? make_index(&state) : code;
+    code = code == CLI_OK ? fill(&state) : code;
+    if (code == CLI_OK) {
+        double start = cli_seconds();
+        state.open.stats.struct_size = sizeof state.open.stats;
+        nigh_stats_get(state.open.index, &state.open.stats);
+        code = cli_save(state.open.index, state.set.output, &state.file_bytes);
+        state.save_seconds = cli_seconds() - start;
+    }
+    code = code == CLI_OK ? report(&state) : code;
+    cli_close(&state.open);
+    cli_keys_close(&state.keys);
+    cli_vectors_close(&state.vectors);
+    nigh_close(state.numbers);
+    return code;
+}
+
+#define AT(field) CLI_AT(build_settings, field)
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, AT(output), "FILE", 0, 0,
+     "the index to write, whole or not at all; - is stdout (required)"},
+    {"metric", 0, CLI_NAME, AT(metric), CLI_METRICS, 0, 0, "default l2; hamming for b1"},
+    {"dtype", 0, CLI_NAME, AT(dtype), CLI_DTYPES, 0, 0,
+     "how vectors are kept; default the file's. i8: a scale and\nzero point for each vector; b1: a "
+     "bit, x > 0"},
+    {"m", 0, CLI_U32, AT(m), "N", 2, 1024, "links per node above layer 0; default 16"},
+    {"m0", 0, CLI_U32, AT(m0), "N", 4, 2048, "links per node in layer 0; default 2 m"},
+    {"ef-build", 0, CLI_U32, AT(ef_build), "N", 1, 65535,
+     "candidates kept while inserting; default 200"},
+    {"expansions", 0, CLI_U32, AT(expansions), "N", 1, 8,
+     "nodes expanded a round while inserting; default 1"},
+    {"seed", 0, CLI_U64, AT(seed), "N", 0, UINT64_MAX, "draws the layers; default 42"},
+    {"threads", 0, CLI_U32, AT(threads), "N", 0, 1024,
+     "default 1: the same bytes every time, on every machine.\nMore insert concurrently: a valid "
+     "index, but its bytes\ndiffer from run to run. 0: one for each processor"},
+    {"kernel", 0, CLI_NAME, AT(kernel), CLI_KERNELS, 0, 0, "default auto; all give the same bytes"},
+    {"keys", 0, CLI_TEXT, AT(keys), "FILE", 0, 0,
+     "keys as byte strings, one a line for each row, each once,\n1..511 bytes; - is stdin; default "
+     "the numbers 0, 1, 2, ...\nof the rows"},
+    {"graph-only", 0, CLI_FLAG, AT(graph_only), NULL, 0, 0,
+     "leave the vectors out of the file: search then needs\n--vectors VECTORS"},
+    {"skip-invalid", 0, CLI_FLAG, AT(skip_invalid), NULL, 0, 0,
+     "leave rows out that hold NaN or infinity, or zeros under\ncosine, and count them; default: "
+     "the "
+     "first is an error"},
+    {"format", 0, CLI_NAME, AT(format), CLI_FORMATS, 0, 0,
+     "of VECTORS; default auto: by the name's ending"},
+    {"dim", 0, CLI_U32, AT(dim), "D", 1, 65535,
+     "elements of a row, for raw floats (.f32 .raw .bin)"},
+    {"packed", 0, CLI_FLAG, AT(packed), NULL, 0, 0, "rows of u1 are packed bits, 8 a byte"},
+    {"json", 0, CLI_FLAG, AT(json), NULL, 0, 0, "print one JSON object"},
+};
+
+const cli_verb cli_verb_build = {
+    "build",
+    "build VECTORS -o X.nigh [options]",
+    "Build an index from a file of vectors.",
+    "VECTORS is .npy (f4, f2, i1, u1), .fvecs, .bvecs, raw floats with --dim, or - for\n"
+    "numbers as text on stdin, a row a line. Row r gets slot r, and key r without --keys.",
+    "  nigh build words.npy --keys words.txt --metric cosine -o words.nigh\n"
+    "  nigh build base.fvecs -o base.nigh --m 32 --ef-build 400 --threads 0\n"
+    "  nigh build base.fvecs -o graph.nigh --graph-only\n"
+    "  nigh build floats.raw --dim 128 --dtype i8 -o small.nigh --json",
+    options,
+    CLI_COUNT(options),
+    1,
+    1,
+    run_build};

@@ -1,0 +1,271 @@
+/* cli_open.c - index files: open, lend vectors, lock, save, print keys
+ * layer C; uses: cli_open.h, cli_options.h, cli_progress.h, POSIX
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "cli_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli_options.h"
+#include "cli_progress.h"
+
+/* Copies the file into memory where huge pages are advised, and attaches there. */
+static nigh_status load(cli_index *open, const nigh_options *options, char *message) {
+    void *file = NULL;
+    uint64_t bytes = 0;
+    uint64_t handle_bytes = 0;
+    nigh_status status =
+        nigh_file_map(open->path, NIGH_FILE_SEQUENTIAL, &file, &bytes, message, CLI_MESSAGE);
+    if (status == NIGH_OK) {
+        status = nigh_memory_new(bytes, &open->image);
+    }
+    if (status == NIGH_OK) {
+        memcpy(open->image, file, (size_t)bytes);
+        status = nigh_attach_bytes(open->image, bytes, options, &handle_bytes);
+    }
+    nigh_close(file);
+    if (status == NIGH_OK) {
+        status = nigh_memory_new(handle_bytes, &open->handle);
+    }
+    if (status == NIGH_OK) {
+        status = nigh_attach(open->image, bytes, options, open->handle, handle_bytes, &open->index);
+    }
+    return status;
+}
+
+/* A status of attach in words that help. */
+static int open_failed(nigh_status status, const char *path, const char *message) {
+    if (status == NIGH_E_FORMAT && *message == 0) {
+        cli_say("%s: not a nigh index of a version known here; expected what nigh build wrote",
+                path);
+        return CLI_ERROR;
+    }
+    if (status == NIGH_E_CORRUPT) {
+        cli_say("%s: damaged or cut short%s%s (nigh check says more)", path,
+                *message != 0 ? ": " : "", message);
+        return CLI_ERROR;
+    }
+    return cli_failed(status, path, message);
+}
+
+int cli_open(cli_index *open, const char *path, const cli_access *access, nigh_status *status) {
+    char message[CLI_MESSAGE] = "";
+    nigh_options options = {.struct_size = sizeof options,
+                            .slot_max = access->slots,
+                            .features = access->features,
+                            .flags = access->open_flags};
+    memset(open, 0, sizeof *open);
+    open->path = path;
+    open->config.struct_size = sizeof open->config;
+    open->stats.struct_size = sizeof open->stats;
+    nigh_status got =
+        access->load ? load(open, &options, message)
+                     : nigh_index_open(path, access->file_flags, &options, access->slots,
+                                       access->key_bytes, &open->index, message, sizeof message);
+    if (got == NIGH_OK) {
+        got = nigh_config_get(open->index, &open->config);
+    }
+    if (got == NIGH_OK) {
+        got = nigh_stats_get(open->index, &open->stats);
+    }
+    if (got == NIGH_OK) {
+        return CLI_OK;
+    }
+    cli_close(open);
+    if (status != NULL) {
+        *status = got;
+        if (got == NIGH_E_FORMAT || got == NIGH_E_CORRUPT || got == NIGH_E_OPEN) {
+            return CLI_FAILED;
+        }
+    }
+    return open_failed(got, path, message);
+}
+
+void cli_close(cli_index *open) {
+    if (open->image == NULL) {
+        nigh_close(open->index);
+    }
+    nigh_close(open->handle);
+    nigh_close(open->image);
+    nigh_close(open->converted);
+    cli_vectors_close(&open->vectors);
+    open->index = NULL;
+    open->handle = NULL;
+    open->image = NULL;
+    open->converted = NULL;
+}
+
+bool cli_external(const cli_index *open) { return open->config.vectors == NIGH_VECTORS_EXTERNAL; }
+
+int cli_lend_vectors(cli_index *open) {
+    cli_vectors *vectors = &open->vectors;
+    const void *rows = vectors->base;
+    uint64_t stride = vectors->stride;
+    uint32_t trailer = 0;
+    int code = cli_vectors_want(vectors, open->config.dtype, open->config.metric);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (!cli_vectors_fit(vectors)) {
+        code = cli_vectors_all(vectors, &rows, &open->converted);
+        stride = vectors->row_bytes;
+        trailer = vectors->dtype == NIGH_DTYPE_I8 ? (vectors->dim + 3) / 4 * 4 : 0;
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    nigh_status status =
+        nigh_index_borrow(open->index, rows, stride, (uint32_t)vectors->count, trailer);
+    return status == NIGH_OK ? CLI_OK : cli_failed(status, vectors->path, NULL);
+}
+
+int cli_open_vectors(cli_index *open, const char *verb, const char *path) {
+    if (!cli_external(open)) {
+        return path == NULL ? CLI_OK
+                            : cli_usage(verb,
+                                        "%s holds its vectors; --vectors is for an "
+                                        "index built with --graph-only",
+                                        open->path);
+    }
+    if (path == NULL) {
+        return cli_usage(verb,
+                         "%s holds no vectors: give --vectors FILE, the file that it was "
+                         "built from",
+                         open->path);
+    }
+    int code = cli_vectors_open(&open->vectors, path, 0, 0, open->config.dim,
+                                open->config.dtype == NIGH_DTYPE_B1);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (open->vectors.dim != open->config.dim || open->vectors.count < open->stats.slot_count) {
+        cli_say("%s: %" PRIu64 " rows of %u; %s wants at least %u rows of %u", path,
+                open->vectors.count, open->vectors.dim, open->path, open->stats.slot_count,
+                open->config.dim);
+        return CLI_ERROR;
+    }
+    return cli_lend_vectors(open);
+}
+
+int cli_output_check(const char *verb, const char *path, const char *input) {
+    char folder[4096];
+    struct stat out;
+    struct stat in;
+    const char *slash = strrchr(path, '/');
+    if (strcmp(path, "-") == 0) {
+        return isatty(STDOUT_FILENO) ? cli_usage(verb, "an index is not written to a terminal")
+                                     : CLI_OK;
+    }
+    bool there = stat(path, &out) == 0;
+    if (there && S_ISDIR(out.st_mode)) {
+        cli_say("%s: a folder; expected the name of a file", path);
+        return CLI_ERROR;
+    }
+    if (there && input != NULL && stat(input, &in) == 0 && in.st_dev == out.st_dev &&
+        in.st_ino == out.st_ino && S_ISREG(out.st_mode)) {
+        return cli_usage(verb, "%s is the input too", path);
+    }
+    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1,
+             slash != NULL ? path : ".");
+    if (!there && access(folder, W_OK | X_OK) != 0) {
+        cli_say("cannot write %s: %s", path, strerror(errno));
+        return CLI_ERROR;
+    }
+    return CLI_OK;
+}
+
+typedef struct save_state {
+    nigh_saver *saver; /* NULL: stdout */
+    uint64_t done;
+    cli_progress progress;
+} save_state;
+
+static nigh_status save_part(void *user, const void *bytes, uint64_t count) {
+    save_state *state = user;
+    state->done += count;
+    cli_progress_step(&state->progress, state->done);
+    if (state->saver != NULL) {
+        return nigh_save_write(state->saver, bytes, count);
+    }
+    return fwrite(bytes, 1, (size_t)count, stdout) == count ? NIGH_OK : NIGH_E_WRITE;
+}
+
+int cli_save(const nigh_index *index, const char *path, uint64_t *bytes) {
+    char message[CLI_MESSAGE] = "";
+    save_state state = {NULL, 0, {0}};
+    bool to_file = strcmp(path, "-") != 0;
+    nigh_status status = nigh_save_bytes(index, 0, bytes);
+    if (status == NIGH_OK && to_file) {
+        status = nigh_save_begin(path, &state.saver, message, sizeof message);
+    }
+    if (status != NIGH_OK) {
+        return cli_failed(status, path, message);
+    }
+    cli_progress_begin(&state.progress, "save", "bytes", *bytes);
+    status = nigh_save(index, 0, save_part, &state);
+    cli_progress_end(&state.progress);
+    if (!to_file) {
+        return status == NIGH_OK || status == NIGH_E_WRITE ? cli_flush(CLI_OK)
+                                                           : cli_failed(status, path, NULL);
+    }
+    if (status != NIGH_OK && status != NIGH_E_WRITE) {
+        nigh_close(state.saver);
+        return cli_failed(status, path, NULL);
+    }
+    status = nigh_save_commit(state.saver, message, sizeof message); /* keeps a write's failure */
+    return status == NIGH_OK ? CLI_OK : cli_failed(status, path, message);
+}
+
+/* The lock is on the file, which a save replaces: who waited for it must look again. */
+int cli_lock(const char *path) {
+    for (int tries = 0; tries < 100; tries++) {
+        struct stat locked;
+        struct stat now;
+        int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (descriptor < 0) {
+            cli_say("cannot open %s: %s", path, strerror(errno));
+            return -1;
+        }
+        if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            cli_say("%s: another process is changing it; try again later", path);
+            close(descriptor);
+            return -1;
+        }
+        if (fstat(descriptor, &locked) == 0 && stat(path, &now) == 0 &&
+            locked.st_ino == now.st_ino && locked.st_dev == now.st_dev) {
+            return descriptor;
+        }
+        close(descriptor);
+    }
+    cli_say("%s: other processes keep changing it; try again later", path);
+    return -1;
+}
+
+void cli_print_key(const cli_index *open, uint64_t key, const char *bytes, uint32_t length) {
+    if (open->config.keys != NIGH_KEYS_BYTES) {
+        printf("%" PRIu64, key);
+        return;
+    }
+    for (uint32_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        if (byte < 0x20 || byte == 0x7f) {
+            printf("\\x%02x", byte);
+        } else {
+            putchar(byte);
+        }
+    }
+}
+
+uint32_t cli_slot_key(const cli_index *open, uint32_t slot, char bytes[512]) {
+    uint32_t length = 0;
+    uint32_t got = 0;
+    uint32_t found = 0;
+    nigh_status status = nigh_keys(open->index, slot, 1, bytes, &length, &got, &found);
+    return status == NIGH_OK && found == 1 && got == slot ? length : 0;
+}

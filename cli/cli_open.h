@@ -1,0 +1,53 @@
+/* cli_open.h - opens an index file, with the vectors that it left outside; saves one
+ * layer C; uses: cli_vectors.h
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef NIGH_CLI_OPEN_H
+#define NIGH_CLI_OPEN_H
+#include "cli_vectors.h"
+
+typedef struct cli_index {
+    const char *path;
+    nigh_index *index;
+    nigh_config config;
+    nigh_stats stats;
+    cli_vectors vectors; /* of an index without its own */
+    void *converted;     /* those rows in the index's type, if they were not */
+    void *image;         /* read into memory rather than mapped, with its handle */
+    void *handle;
+} cli_index;
+
+/* How to open. All fields 0: map the file, read only, best kernels. */
+typedef struct cli_access {
+    uint32_t file_flags; /* NIGH_FILE_* */
+    uint32_t open_flags; /* NIGH_OPEN_* */
+    uint32_t features;
+    uint32_t slots; /* as nigh_index_open */
+    uint64_t key_bytes;
+    bool load; /* into memory with huge pages */
+} cli_access;
+
+/* CLI_OK or an exit code after a message. *status, if not NULL, is what the library said: then a
+ * broken image is CLI_FAILED without a message. */
+int cli_open(cli_index *open, const char *path, const cli_access *access, nigh_status *status);
+/* Sets the vectors of an index that has none of its own; path NULL: none were given. `verb` is
+ * whose help to point at. */
+int cli_open_vectors(cli_index *open, const char *verb, const char *path);
+/* The same for a file that is open already. */
+int cli_lend_vectors(cli_index *open);
+void cli_close(cli_index *open);
+
+/* Options of search, near and others that may need --vectors. */
+bool cli_external(const cli_index *open);
+/* Early and late checks of an output path: is its folder writable, is it one of the inputs? */
+int cli_output_check(const char *verb, const char *path, const char *input);
+/* Saves atomically with a progress bar; `-` is stdout. *bytes is the file's size. */
+int cli_save(const nigh_index *index, const char *path, uint64_t *bytes);
+/* Locks an index against other `nigh add` and `nigh remove`: a descriptor, or -1 and a message. */
+int cli_lock(const char *path);
+
+/* A key as text, control characters as \xNN; u64 keys in decimal. */
+void cli_print_key(const cli_index *open, uint64_t key, const char *bytes, uint32_t length);
+/* The byte-string key of a live slot; length 0: none. */
+uint32_t cli_slot_key(const cli_index *open, uint32_t slot, char bytes[512]);
+
+#endif /* NIGH_CLI_OPEN_H */

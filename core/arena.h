@@ -1,0 +1,31 @@
+/* arena.h - a bump allocator over caller memory that also only counts
+ * layer L1; uses: base
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef NIGHI_ARENA_H
+#define NIGHI_ARENA_H
+#include "base.h"
+
+typedef struct nighi_arena {
+    void *base; /* NULL: only count */
+    uint64_t used;
+} nighi_arena;
+
+/* `count` objects of `size` bytes; big ones begin on a cache line. NULL while counting, and for
+ * count 0. */
+NIGHI_INLINE void *nighi_arena_take(nighi_arena *arena, uint64_t count, uint64_t size) {
+    const uint64_t bytes = nighi_mul_add(count, size, 0);
+    arena->used = nighi_round_up(arena->used, bytes >= NIGHI_CACHE_LINE ? NIGHI_CACHE_LINE : 8);
+    void *at = arena->base == NULL || count == 0 ? NULL : (uint8_t *)arena->base + arena->used;
+    arena->used = nighi_mul_add(bytes, 1, arena->used);
+    return at;
+}
+
+NIGHI_INLINE uint64_t nighi_arena_bytes(const nighi_arena *arena) { return arena->used; }
+
+/* Memory from a caller: there, aligned, and enough. */
+NIGHI_INLINE bool nighi_memory_fits(const void *memory, uint64_t memory_bytes, uint64_t needed) {
+    return memory != NULL && ((uintptr_t)memory & (NIGHI_CACHE_LINE - 1)) == 0 &&
+           memory_bytes >= needed;
+}
+
+#endif

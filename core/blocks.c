@@ -1,0 +1,262 @@
+/* blocks.c - shapes of regions, growth by donated memory, the pager's two calls
+ * layer L5; uses: blocks
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A donation is cut into one span a region, so that an index grown once lies in a row and is
+ * addressed without its table. Only whole blocks are added, except when the handle can never hold
+ * more (slots == slot_max): then the last block is cut, and memory is exact. A cut block, also the
+ * last one of an image attached in place, is copied when its region grows again: readers may
+ * go on with the old copy, which stays where it is and stays valid. */
+#include "blocks.h"
+
+#define NIGHI_KEY_BLOCK_SHIFT 10u /* least: a key of 511 bytes never crosses a block */
+
+static uint32_t nighi_log2_floor(uint64_t value) {
+    return 63u - (uint32_t)__builtin_clzll(value | 1);
+}
+
+NIGHI_FN uint64_t nighi_vector_stride(const nigh_config *config) {
+    const uint64_t row = nighi_round_up(nighi_row_bytes(config->dim, config->dtype), 4) +
+                         nighi_trailer_bytes(config->metric, config->dtype);
+    /* Rows at 16 mod 64 cost 20-32 % of search time once they are longer than a few lines. */
+    const uint64_t alignment = row >= 192 ? 64 : row > 48 ? 32 : row > 8 ? 16 : 4;
+    return nighi_round_up(row, alignment);
+}
+
+NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config) {
+    const bool keyed = config->keys != NIGH_KEYS_IDENTITY;
+    const bool bytes = config->keys == NIGH_KEYS_BYTES;
+    const bool owned = config->vectors == NIGH_VECTORS_OWNED;
+    regions[NIGHI_LINKS0].stride = config->m0 * 4;
+    regions[NIGHI_UPPER].stride = config->m * 4;
+    regions[NIGHI_NODE].stride = keyed ? 8 : 4;
+    regions[NIGHI_KEY].stride = keyed ? 8 : 0;
+    regions[NIGHI_KEYBYTES].stride = bytes ? 1 : 0;
+    regions[NIGHI_KEYMAP].stride = keyed ? 4 : 0;
+    regions[NIGHI_VECTOR].stride = owned ? (uint32_t)nighi_vector_stride(config) : 0;
+    regions[NIGHI_CODE].stride = 0;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const uint32_t stride = regions[i].stride;
+        const uint32_t fit = stride == 0 ? 1 : config->block_bytes / stride;
+        regions[i].shift = nighi_log2_floor(fit);
+    }
+    regions[NIGHI_KEYBYTES].shift =
+        nighi_max_u32(regions[NIGHI_KEYBYTES].shift, NIGHI_KEY_BLOCK_SHIFT);
+}
+
+/* Geometric with ratio 1/m, as HNSW's floor(-ln(u) / ln(m)) (Malkov and Yashunin 2016, 4.1), but in
+ * integers: another layer while h < 2^64 / m, that is while h * m does not carry. */
+NIGHI_FN uint32_t nighi_level_draw(const nigh_config *config, uint32_t slot) {
+    uint64_t h = nighi_mix64(config->seed ^ nighi_mix64(slot));
+    uint32_t level = 0;
+    while (level < NIGHI_LEVEL_MAX) {
+        const uint64_t carry = (h & 0xffffffffu) * config->m >> 32;
+        if (((h >> 32) * config->m + carry) >> 32 != 0) {
+            break;
+        }
+        h *= config->m;
+        level++;
+    }
+    return level;
+}
+
+NIGHI_FN uint64_t nighi_upper_draw(const nigh_config *config, uint32_t from, uint32_t to) {
+    uint64_t records = 0;
+    for (uint32_t slot = from; slot < to; slot++) {
+        records += nighi_level_draw(config, slot);
+    }
+    return records;
+}
+
+NIGHI_FN uint64_t nighi_region_records(const nigh_index *index, uint32_t region, uint32_t slots,
+                                       uint64_t key_bytes) {
+    const nighi_region *r = &index->regions[region];
+    const nighi_counts *counts = &index->counts;
+    if (r->stride == 0) {
+        return 0;
+    }
+    if (region == NIGHI_UPPER) {
+        /* What is there counts as it is: an imported graph need not follow the draw. */
+        const uint32_t used = nighi_load(&counts->slot_count);
+        return nighi_load(&counts->upper_count) +
+               nighi_upper_draw(&index->config, used, nighi_max_u32(slots, used));
+    }
+    if (region == NIGHI_KEYBYTES) {
+        const uint64_t whole = (uint64_t)1 << r->shift;
+        const uint64_t usable = whole - (index->config.key_bytes_max - 1);
+        const uint64_t used = nighi_load(&counts->key_bytes);
+        const uint64_t more = key_bytes > used ? key_bytes - used : 0;
+        const uint64_t begun = nighi_round_up(used, whole);
+        return begun + nighi_mul_add((more + usable - 1) / usable, whole, 0);
+    }
+    return slots;
+}
+
+NIGHI_FN uint64_t nighi_block_bytes(const nighi_region *region, uint32_t block) {
+    const uint32_t first = block << region->shift;
+    const uint32_t records = nighi_min_u32(1u << region->shift, region->capacity - first);
+    return (uint64_t)records * region->stride;
+}
+
+/* What growing one region to `records` takes: blocks [first, last) with `bytes` in all. */
+typedef struct nighi_span {
+    uint32_t first;
+    uint32_t last;
+    uint32_t capacity;
+    uint64_t bytes;
+} nighi_span;
+
+static nighi_span nighi_span_for(const nighi_region *region, uint64_t records, bool cut) {
+    nighi_span span = {region->block_count, region->block_count, region->capacity, 0};
+    if (region->stride == 0 || records <= region->capacity) {
+        return span;
+    }
+    const uint64_t whole = (uint64_t)1 << region->shift;
+    if ((region->capacity & (whole - 1)) != 0) {
+        span.first--; /* the cut block is replaced */
+    }
+    const uint64_t blocks = (records + whole - 1) >> region->shift;
+    const uint64_t end = cut ? records : blocks << region->shift;
+    if (end > UINT32_MAX) {
+        span.bytes = UINT64_MAX;
+        return span;
+    }
+    span.last = (uint32_t)blocks;
+    span.capacity = (uint32_t)end;
+    span.bytes = (end - ((uint64_t)span.first << region->shift)) * region->stride;
+    return span;
+}
+
+static bool nighi_may_cut(const nigh_index *index, uint32_t region, uint32_t slots) {
+    return slots == index->slot_max && region != NIGHI_KEYBYTES && index->map == NULL;
+}
+
+NIGHI_FN uint64_t nighi_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const uint64_t records = nighi_region_records(index, i, slots, key_bytes);
+        const nighi_span span =
+            nighi_span_for(&index->regions[i], records, nighi_may_cut(index, i, slots));
+        if (span.bytes == UINT64_MAX || span.last > index->regions[i].block_max) {
+            return UINT64_MAX;
+        }
+        bytes += nighi_round_up(span.bytes, NIGHI_CACHE_LINE);
+    }
+    return bytes;
+}
+
+/* Gives blocks [span.first, span.last) their addresses, then publishes the new capacity. */
+static void nighi_span_take(nighi_region *region, const nighi_span *span, uint8_t *memory) {
+    const uint64_t block_bytes = (uint64_t)region->stride << region->shift;
+    if (span->first < region->block_count) { /* copy the cut block into its whole successor */
+        nighi_copy(memory, region->table[span->first], nighi_block_bytes(region, span->first));
+    }
+    uint8_t *base = region->base;
+    if (span->first == 0) {
+        base = memory;
+    } else if (base == NULL || memory != base + span->first * block_bytes) {
+        base = NULL;
+    }
+    for (uint32_t block = span->first; block < span->last; block++) {
+        nighi_store(&region->table[block], memory + (block - span->first) * block_bytes);
+    }
+    region->block_count = span->last;
+    nighi_store_release(&region->capacity, span->capacity);
+    nighi_store_release(&region->base, base);
+}
+
+static nigh_status nighi_span_map(nigh_index *index, uint32_t at, const nighi_span *span) {
+    nighi_region *region = &index->regions[at];
+    const uint64_t bytes = (uint64_t)region->stride << region->shift;
+    for (uint32_t block = region->block_count; block < span->last; block++) {
+        void *address = NULL;
+        const nigh_status status = index->map(index->pager_user, at, block, bytes, &address);
+        if (status != NIGH_OK) {
+            return status <= NIGH_E_USER ? status : NIGH_E_FULL;
+        }
+        if (address == NULL || ((uintptr_t)address & (NIGHI_CACHE_LINE - 1)) != 0) {
+            return NIGH_E_MEMORY;
+        }
+        nighi_store(&region->table[block], (uint8_t *)address);
+        region->block_count = block + 1;
+        nighi_store_release(&region->capacity, (block + 1) << region->shift);
+        nighi_store_release(&region->base, (uint8_t *)NULL);
+    }
+    return NIGH_OK;
+}
+
+NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes,
+                                uint8_t *memory, uint64_t memory_bytes) {
+    const uint64_t needed = nighi_grow_bytes(index, slots, key_bytes);
+    if (needed == UINT64_MAX) {
+        return NIGH_E_INVALID;
+    }
+    if (memory != NULL && memory_bytes < needed) {
+        return NIGH_E_MEMORY;
+    }
+    nighi_span spans[NIGHI_REGION_COUNT];
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const uint64_t records = nighi_region_records(index, i, slots, key_bytes);
+        spans[i] = nighi_span_for(&index->regions[i], records, nighi_may_cut(index, i, slots));
+        if (memory == NULL && spans[i].bytes != 0 &&
+            spans[i].first < index->regions[i].block_count) {
+            return NIGH_E_UNSUPPORTED; /* a pager never sees a cut block replaced */
+        }
+    }
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        if (spans[i].bytes == 0) {
+            continue;
+        }
+        index->outgrown = 1;
+        if (memory == NULL) {
+            const nigh_status status = nighi_span_map(index, i, &spans[i]);
+            if (status != NIGH_OK) {
+                return status;
+            }
+            continue;
+        }
+        nighi_span_take(&index->regions[i], &spans[i], memory);
+        memory += nighi_round_up(spans[i].bytes, NIGHI_CACHE_LINE);
+    }
+    return NIGH_OK;
+}
+
+NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index) {
+    uint32_t slots = index->slot_max;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const nighi_region *region = &index->regions[i];
+        if (region->stride != 0 && i != NIGHI_UPPER && i != NIGHI_KEYBYTES) {
+            slots = nighi_min_u32(slots, nighi_load(&region->capacity));
+        }
+    }
+    return slots;
+}
+
+NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at) {
+    nighi_region *r = &index->regions[region];
+    if (index->dirty == NULL || r->stride == 0) {
+        return NIGH_OK;
+    }
+    const uint32_t block = at >> r->shift;
+    uint32_t *word = &index->writer->dirty[region][block / 32];
+    const uint32_t bit = 1u << (block % 32);
+    if (block >= r->block_count || (nighi_load_acquire(word) & bit) != 0) {
+        return NIGH_OK;
+    }
+    uint8_t *const before = r->table[block];
+    void *address = before;
+    const nigh_status status =
+        index->dirty(index->pager_user, region, block, nighi_block_bytes(r, block), &address);
+    if (status != NIGH_OK) {
+        return status <= NIGH_E_USER ? status : NIGH_E_WRITE;
+    }
+    if (address != before) {
+        if (address == NULL || ((uintptr_t)address & (NIGHI_CACHE_LINE - 1)) != 0) {
+            return NIGH_E_MEMORY;
+        }
+        nighi_store(&r->table[block], (uint8_t *)address);
+        nighi_store_release(&r->base, (uint8_t *)NULL);
+    }
+    nighi_or(word, bit);
+    return NIGH_OK;
+}

@@ -1,0 +1,46 @@
+/* blocks.h - regions of fixed-size records in blocks that never move
+ * layer L5; uses: base, sync, state
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef NIGHI_BLOCKS_H
+#define NIGHI_BLOCKS_H
+#include "base.h"
+#include "state.h"
+#include "sync.h"
+
+/* Address of a record below the region's capacity. */
+NIGHI_INLINE uint8_t *nighi_record(const nighi_region *region, uint32_t at) {
+    uint8_t *const base = nighi_load_acquire(&region->base);
+    if (NIGHI_LIKELY(base != NULL)) {
+        return base + (size_t)at * region->stride;
+    }
+    const uint32_t mask = (1u << region->shift) - 1;
+    return nighi_load(&region->table[at >> region->shift]) + (size_t)(at & mask) * region->stride;
+}
+
+NIGHI_INLINE uint32_t *nighi_word(const nighi_region *region, uint32_t at) {
+    return (uint32_t *)(void *)nighi_record(region, at);
+}
+
+/* Strides and shifts of every region follow from the configuration alone. */
+NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config);
+/* Bytes of a stored vector. */
+NIGHI_FN uint64_t nighi_vector_stride(const nigh_config *config);
+/* Records above layer 0 that slots [from, to) draw. */
+NIGHI_FN uint64_t nighi_upper_draw(const nigh_config *config, uint32_t from, uint32_t to);
+/* Top layer that a slot draws. */
+NIGHI_FN uint32_t nighi_level_draw(const nigh_config *config, uint32_t slot);
+/* Records that a region needs for so many slots and bytes of keys; UINT64_MAX: does not fit. */
+NIGHI_FN uint64_t nighi_region_records(const nigh_index *index, uint32_t region, uint32_t slots,
+                                       uint64_t key_bytes);
+/* Bytes of block `block`, cut where the region's capacity ends. */
+NIGHI_FN uint64_t nighi_block_bytes(const nighi_region *region, uint32_t block);
+/* As nigh_grow_bytes and nigh_grow. */
+NIGHI_FN uint64_t nighi_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes);
+NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes,
+                                uint8_t *memory, uint64_t memory_bytes);
+/* Slots that every region has room for. */
+NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index);
+/* Tells the pager, once a block, that a record is about to change. Never under a lock. */
+NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at);
+
+#endif

@@ -1,0 +1,263 @@
+/* check.c - proves that an index is sound, in one pass, and never prints
+ * layer L11; uses: check, fp, graph, image, keymap, source, visit
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Reachability needs no traversal: a node with a valid parent edge hangs below an older node that
+ * has one too, down to the root; and it links back to its parent. So each node is looked at once. */
+#include "check.h"
+#include "fp.h"
+#include "graph.h"
+#include "image.h"
+#include "keymap.h"
+#include "source.h"
+#include "visit.h"
+
+#define NIGHI_CHAIN_MAX 4096u /* longer chains come only from keys made to collide */
+
+static bool nighi_fault(nigh_report *report, uint32_t fault, uint32_t slot, uint32_t level) {
+    if (report->status == NIGH_OK) {
+        report->status = NIGH_E_CORRUPT;
+        report->fault = fault;
+        report->slot = slot;
+        report->level = level;
+    }
+    return false;
+}
+
+/* Links of one row: in range, once each, to present nodes of that layer, then end marks only. */
+static bool nighi_check_row(const nigh_index *index, uint32_t slot, uint32_t level,
+                            nigh_report *report) {
+    const uint32_t degree_max = nighi_degree_max(index, level);
+    const uint32_t *row = nighi_row(index, slot, level);
+    uint32_t count = 0;
+    if (row == NULL) {
+        return nighi_fault(report, NIGHI_FAULT_UPPER, slot, level);
+    }
+    while (count < degree_max && nighi_link_slot(row[count]) != NIGHI_LINK_END) {
+        const uint32_t to = nighi_link_slot(row[count]);
+        if (to >= index->counts.slot_count || to == slot) {
+            return nighi_fault(report, NIGHI_FAULT_LINK_RANGE, slot, level);
+        }
+        if (!nighi_node_present(nighi_node_word(index, to))) {
+            return nighi_fault(report, NIGHI_FAULT_LINK_ABSENT, slot, level);
+        }
+        if (nighi_links_find(row, count, to) != NIGHI_NONE) {
+            return nighi_fault(report, NIGHI_FAULT_LINK_TWICE, slot, level);
+        }
+        if (level > 0 && nighi_level(index, to) < level) {
+            return nighi_fault(report, NIGHI_FAULT_LINK_LEVEL, slot, level);
+        }
+        count++;
+    }
+    report->link_count += count;
+    for (uint32_t i = count; i < degree_max; i++) {
+        if (nighi_link_slot(row[i]) != NIGHI_LINK_END ||
+            (row[i] != NIGHI_LINK_END && (level == 0 || i > 0))) {
+            return nighi_fault(report, NIGHI_FAULT_ROW_TAIL, slot, level);
+        }
+    }
+    return true;
+}
+
+static bool nighi_check_parent(const nigh_index *index, uint32_t slot, nigh_report *report) {
+    const uint32_t *row = nighi_row0(index, slot);
+    const uint32_t parent = nighi_link_slot(row[0]);
+    if (slot == index->counts.root) {
+        return true;
+    }
+    if (parent >= slot || !nighi_node_present(nighi_node_word(index, parent))) {
+        report->unreachable++;
+        return nighi_fault(report, NIGHI_FAULT_PARENT, slot, 0);
+    }
+    const uint32_t at = nighi_links_find(nighi_row0(index, parent), index->config.m0, slot);
+    if (at == NIGHI_NONE || nighi_row0(index, parent)[at] >> 31 == 0) {
+        report->unreachable++;
+        return nighi_fault(report, NIGHI_FAULT_PARENT, slot, 0);
+    }
+    return true;
+}
+
+static bool nighi_check_children(const nigh_index *index, uint32_t slot, nigh_report *report) {
+    const uint32_t *row = nighi_row0(index, slot);
+    uint32_t children = 0;
+    for (uint32_t i = 0; i < index->config.m0 && nighi_link_slot(row[i]) != NIGHI_LINK_END; i++) {
+        if (row[i] >> 31 == 0) {
+            continue;
+        }
+        children++;
+        const uint32_t child = nighi_link_slot(row[i]);
+        if (child <= slot || nighi_link_slot(nighi_row0(index, child)[0]) != slot) {
+            return nighi_fault(report, NIGHI_FAULT_MARK, slot, 0);
+        }
+    }
+    return children <= nighi_children_max(index) ||
+           nighi_fault(report, NIGHI_FAULT_CHILDREN, slot, 0);
+}
+
+/* The records of a node's upper layers are its own: session marks say which are taken. */
+static bool nighi_check_upper(const nigh_index *index, nigh_session *session, uint32_t slot,
+                              uint32_t level, nigh_report *report) {
+    const uint32_t first = nighi_node_word(index, slot) & NIGHI_UPPER_NONE;
+    if (first != NIGHI_UPPER_NONE && first >= index->counts.upper_count) {
+        return nighi_fault(report, NIGHI_FAULT_UPPER, slot, 1);
+    }
+    for (uint32_t i = 0; i < level; i++) {
+        if (session->marks != NULL && first + i < session->mark_count &&
+            !nighi_visit(session, first + i)) {
+            return nighi_fault(report, NIGHI_FAULT_UPPER, slot, i + 1);
+        }
+        if (!nighi_check_row(index, slot, i + 1, report)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool nighi_check_vector(const nigh_index *index, nigh_session *session, uint32_t slot,
+                               nigh_report *report) {
+    const nighi_metric *metric = &index->metric;
+    const nighi_region *region = &index->regions[NIGHI_VECTOR];
+    if (index->source.kind != NIGHI_SOURCE_OWNED) {
+        return true;
+    }
+    const uint8_t *vector = nighi_record(region, slot);
+    uint32_t end = metric->row_bytes;
+    if (nighi_row_check(metric, vector) != NIGH_OK) {
+        return nighi_fault(report, NIGHI_FAULT_VECTOR, slot, 0);
+    }
+    if (nighi_trailer_bytes(metric->metric, metric->dtype) != 0) {
+        nighi_trailer_make(metric, vector, session->row);
+        if (nighi_compare(session->row, vector + metric->trailer_offset, 8) != 0) {
+            return nighi_fault(report, NIGHI_FAULT_VECTOR, slot, 0);
+        }
+        nighi_copy(session->row, vector, region->stride);
+        nighi_fill(session->row + metric->trailer_offset, 0, 8);
+        vector = session->row;
+    }
+    for (; end < region->stride; end++) {
+        if (vector[end] != 0) {
+            return nighi_fault(report, NIGHI_FAULT_PADDING, slot, 0);
+        }
+    }
+    return true;
+}
+
+static bool nighi_check_node(const nigh_index *index, nigh_session *session, uint32_t slot,
+                             uint64_t *upper, nigh_report *report) {
+    const uint32_t level = nighi_level(index, slot);
+    *upper += level;
+    return nighi_check_row(index, slot, 0, report) &&
+           nighi_check_parent(index, slot, report) &&
+           nighi_check_children(index, slot, report) &&
+           nighi_check_upper(index, session, slot, level, report) &&
+           nighi_check_vector(index, session, slot, report);
+}
+
+/* One bucket: slots rising, keys of this bucket, each once. */
+static bool nighi_check_chain(const nigh_index *index, uint32_t bucket, uint64_t *total,
+                              nigh_report *report) {
+    const uint32_t count = index->counts.slot_count;
+    const uint32_t head = *nighi_keymap_head(index, bucket);
+    uint32_t before = NIGHI_NONE;
+    uint32_t length = 0;
+    for (uint32_t slot = head; slot != NIGHI_NONE; slot = *nighi_keymap_next(index, slot)) {
+        if (slot >= count || (before != NIGHI_NONE && slot <= before) ||
+            ++length > NIGHI_CHAIN_MAX ||
+            !nighi_node_present(nighi_node_word(index, slot))) {
+            return nighi_fault(report, NIGHI_FAULT_CHAIN, slot, 0);
+        }
+        const uint8_t *bytes = NULL;
+        if (index->config.keys == NIGH_KEYS_BYTES && nighi_key_string(index, slot, &bytes) == 0) {
+            return nighi_fault(report, NIGHI_FAULT_KEY_BYTES, slot, 0);
+        }
+        if (nighi_keymap_bucket(index, slot, count) != bucket) {
+            return nighi_fault(report, NIGHI_FAULT_CHAIN, slot, 0);
+        }
+        if (!nighi_keymap_first(index, slot)) {
+            return nighi_fault(report, NIGHI_FAULT_KEY_TWICE, slot, 0);
+        }
+        before = slot;
+        ++*total;
+    }
+    return true;
+}
+
+static bool nighi_check_keys(const nigh_index *index, uint64_t present, nigh_report *report) {
+    uint64_t total = 0;
+    if (index->regions[NIGHI_KEYMAP].stride == 0) {
+        return true;
+    }
+    for (uint32_t bucket = 0; bucket < index->counts.slot_count; bucket++) {
+        if (!nighi_check_chain(index, bucket, &total, report)) {
+            return false;
+        }
+    }
+    return total == present || nighi_fault(report, NIGHI_FAULT_KEY_LOST, NIGHI_NONE, 0);
+}
+
+static bool nighi_check_entry(const nigh_index *index, nigh_report *report) {
+    const nighi_counts *counts = &index->counts;
+    if (counts->slot_count == counts->free_count) {
+        return counts->entry == NIGHI_NONE ||
+               nighi_fault(report, NIGHI_FAULT_ENTRY, counts->entry, 0);
+    }
+    return (counts->entry < counts->slot_count && counts->root < counts->slot_count &&
+            nighi_node_present(nighi_node_word(index, counts->entry)) &&
+            nighi_node_present(nighi_node_word(index, counts->root))) ||
+           nighi_fault(report, NIGHI_FAULT_ENTRY, counts->entry, 0);
+}
+
+static void nighi_check_graph(const nigh_index *index, nigh_session *session,
+                              nigh_report *report) {
+    const nighi_counts *counts = &index->counts;
+    uint64_t present = 0;
+    uint64_t removed = 0;
+    uint64_t upper = 0;
+    uint32_t top = 0;
+    nighi_visit_begin(session);
+    if (!nighi_check_entry(index, report)) {
+        return;
+    }
+    for (uint32_t slot = 0; slot < counts->slot_count; slot++) {
+        const uint32_t word = nighi_node_word(index, slot);
+        if (!nighi_node_present(word)) {
+            continue;
+        }
+        if (slot < counts->root) {
+            (void)nighi_fault(report, NIGHI_FAULT_ENTRY, slot, 0);
+        }
+        present++;
+        removed += (word & NIGHI_NODE_REMOVED) != 0;
+        top = nighi_max_u32(top, nighi_level(index, slot));
+        if (!nighi_check_node(index, session, slot, &upper, report)) {
+            return;
+        }
+    }
+    if (removed != counts->deleted_count || present + counts->free_count != counts->slot_count ||
+        upper != counts->upper_count) {
+        (void)nighi_fault(report, NIGHI_FAULT_COUNTS, NIGHI_NONE, 0);
+    }
+    if (counts->entry != NIGHI_NONE && nighi_level(index, counts->entry) != top) {
+        (void)nighi_fault(report, NIGHI_FAULT_ENTRY, counts->entry, top);
+    }
+    (void)nighi_check_keys(index, present, report);
+}
+
+NIGHI_FN nigh_status nighi_check(const nigh_index *index, nigh_session *session,
+                                 nigh_report *report) {
+    const uint32_t mode = nighi_fp_enter();
+    *report = (nigh_report){.struct_size = sizeof *report, .slot = NIGHI_NONE};
+    if (index->image != NULL && nighi_load(&index->opened) == 0 &&
+        nighi_load(&index->changed) == 0 && index->outgrown == 0) {
+        nighi_image_header header;
+        nighi_copy(&header, index->image, sizeof header);
+        if (header.state == NIGHI_IMAGE_SEALED &&
+            nighi_image_verify(index->image, &header, &report->blocks_checked) != NIGH_OK) {
+            (void)nighi_fault(report, NIGHI_FAULT_CHECKSUM, NIGHI_NONE, 0);
+        }
+    }
+    session->cursor.active = 0;
+    nighi_check_graph(index, session, report);
+    nighi_fp_leave(mode);
+    return NIGH_OK;
+}

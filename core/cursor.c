@@ -1,0 +1,117 @@
+/* cursor.c - neighbours nearest first, until the caller stops
+ * layer L9; uses: search, fp
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Three orders over what has been seen: the window holds the ef nearest matches not handed out
+ * (session->pool), the overflow heap the other matches, the frontier heap the nodes to expand. The
+ * nearest of the window is handed out once the window is full of nodes nearer than anything on the
+ * frontier: a beam search of width ef whose window slides. */
+#include "fp.h"
+#include "search.h"
+
+static void nighi_overflow_push(nigh_session *session, uint64_t entry) {
+    if (session->overflow_count == session->frontier_max) {
+        session->stats.truncated = 1; /* reported when the cursor would end */
+        return;
+    }
+    nighi_heap_push(session->overflow, &session->overflow_count, entry);
+}
+
+static void nighi_window_add(nigh_session *session, uint64_t entry) {
+    const uint32_t ef = session->cursor.ef;
+    if (session->pool_count < ef) {
+        (void)nighi_list_insert(session->pool, &session->pool_count, ef, entry);
+        return;
+    }
+    const uint64_t last = session->pool[ef - 1];
+    if (entry < last) {
+        (void)nighi_list_insert(session->pool, &session->pool_count, ef, entry);
+        nighi_overflow_push(session, last);
+    } else {
+        nighi_overflow_push(session, entry);
+    }
+}
+
+/* Another node would change the window's order? */
+static bool nighi_window_open(const nigh_session *session) {
+    return session->frontier_count > 0 &&
+           (session->pool_count < session->cursor.ef ||
+            session->frontier[0] < session->pool[session->pool_count - 1]);
+}
+
+static nigh_status nighi_window_fill(const nighi_walk *walk) {
+    nigh_session *session = walk->session;
+    while (nighi_window_open(session)) {
+        if (walk->expansions_max != 0 && session->stats.expansions >= walk->expansions_max) {
+            session->frontier_count = 0;
+            break;
+        }
+        uint32_t count = 0;
+        const uint64_t next = session->frontier[0];
+        const nigh_status status = nighi_expand(walk, nighi_entry_slot(next), &count);
+        if (status != NIGH_OK) {
+            return status;
+        }
+        (void)nighi_heap_pop(session->frontier, &session->frontier_count);
+        for (uint32_t i = 0; i < count; i++) {
+            const uint64_t entry = nighi_entry(session->distances[i], session->slots[i]);
+            nighi_frontier_push(session, entry);
+            if (nighi_accepts(walk->index, session, session->slots[i])) {
+                nighi_window_add(session, entry);
+            }
+        }
+    }
+    return NIGH_OK;
+}
+
+static uint64_t nighi_window_take(nigh_session *session) {
+    const uint64_t entry = session->pool[0];
+    session->pool_count--;
+    nighi_move(session->pool, session->pool + 1, (uint64_t)session->pool_count * 8);
+    if (session->overflow_count > 0) {
+        const uint64_t refill = nighi_heap_pop(session->overflow, &session->overflow_count);
+        (void)nighi_list_insert(session->pool, &session->pool_count, session->cursor.ef, refill);
+    }
+    return entry;
+}
+
+static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *session,
+                                    nighi_hits *hits) {
+    nighi_cursor *cursor = &session->cursor;
+    const nighi_walk walk = {index, session, &session->query, cursor->slot_count, cursor->ef,
+                             cursor->expansions, cursor->expansions_left, NIGHI_NONE};
+    const bool shared = index->writer != NULL && index->source.kind == NIGHI_SOURCE_OWNED;
+    while (hits->found < hits->limit) {
+        const nigh_status status = nighi_window_fill(&walk);
+        if (status != NIGH_OK) {
+            cursor->active = 0;
+            return status;
+        }
+        if (session->pool_count == 0) {
+            break;
+        }
+        const uint64_t entry = session->pool[0];
+        if ((cursor->flags & NIGH_SEARCH_RADIUS) != 0 &&
+            nighi_entry_distance(entry) > cursor->radius) {
+            return NIGH_OK;
+        }
+        (void)nighi_window_take(session);
+        (void)(shared ? nighi_hit_again(index, session, hits, entry)
+                      : nighi_hit_plain(index, hits, entry));
+    }
+    const bool ended = hits->found < hits->limit;
+    return ended && session->stats.truncated != 0 ? NIGH_E_SESSION : NIGH_OK;
+}
+
+NIGHI_FN nigh_status nighi_cursor_next(const nigh_index *index, nigh_session *session,
+                                       nighi_hits *hits) {
+    hits->found = 0;
+    hits->key_offset = 0;
+    if (session->cursor.active == 0 || session->index != index) {
+        return NIGH_E_INVALID;
+    }
+    const uint32_t mode = nighi_fp_enter();
+    const nigh_status status = nighi_cursor_run(index, session, hits);
+    nighi_fp_leave(mode);
+    return status;
+}

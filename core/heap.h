@@ -1,0 +1,96 @@
+/* heap.h - candidates as one-word entries, a binary heap and a sorted list over caller arrays
+ * layer L1; uses: base, num
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * An entry is ordered distance << 32 | slot << 1 | expanded: comparing words compares
+ * (distance, slot), the order that decides everything. A min-heap of ~entry is a max-heap. */
+#ifndef NIGHI_HEAP_H
+#define NIGHI_HEAP_H
+#include "base.h"
+#include "num.h"
+
+NIGHI_INLINE uint64_t nighi_entry(float distance, uint32_t slot) {
+    return ((uint64_t)nighi_order_f32(distance) << 32) | ((uint64_t)slot << 1);
+}
+NIGHI_INLINE uint32_t nighi_entry_slot(uint64_t entry) { return (uint32_t)entry >> 1; }
+NIGHI_INLINE float nighi_entry_distance(uint64_t entry) {
+    return nighi_f32_from_order((uint32_t)(entry >> 32));
+}
+
+NIGHI_INLINE void nighi_heap_down(uint64_t *heap, uint32_t count, uint32_t at) {
+    const uint64_t moving = heap[at];
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= count) {
+            break;
+        }
+        if (child + 1 < count && heap[child + 1] < heap[child]) {
+            child++;
+        }
+        if (heap[child] >= moving) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moving;
+}
+
+NIGHI_INLINE void nighi_heap_push(uint64_t *heap, uint32_t *count, uint64_t entry) {
+    uint32_t at = (*count)++;
+    while (at > 0 && heap[(at - 1) / 2] > entry) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = entry;
+}
+
+NIGHI_INLINE uint64_t nighi_heap_pop(uint64_t *heap, uint32_t *count) {
+    const uint64_t top = heap[0];
+    heap[0] = heap[--(*count)];
+    if (*count > 0) {
+        nighi_heap_down(heap, *count, 0);
+    }
+    return top;
+}
+
+/* Turns a min-heap into a descending list, in place. */
+NIGHI_INLINE void nighi_heap_sort_descending(uint64_t *heap, uint32_t count) {
+    while (count > 1) {
+        const uint64_t top = heap[0];
+        heap[0] = heap[count - 1];
+        heap[--count] = top;
+        nighi_heap_down(heap, count, 0);
+    }
+}
+
+/* First index whose entry is >= `entry`; the comparison compiles to a conditional move. */
+NIGHI_INLINE uint32_t nighi_lower_bound(const uint64_t *list, uint32_t count, uint64_t entry) {
+    const uint64_t *first = list;
+    uint32_t left = count;
+    while (left > 1) {
+        const uint32_t half = left / 2;
+        first = first[half - 1] < entry ? first + half : first;
+        left -= half;
+    }
+    return (uint32_t)(first - list) + (left == 1 && *first < entry);
+}
+
+/* Inserts into an ascending list of at most `limit`, dropping the last; index, or limit if refused. */
+NIGHI_INLINE uint32_t nighi_list_insert(uint64_t *list, uint32_t *count, uint32_t limit,
+                                        uint64_t entry) {
+    uint32_t size = *count;
+    if (size == limit) {
+        if (entry >= list[size - 1]) {
+            return limit;
+        }
+        size--;
+    }
+    const uint32_t at = nighi_lower_bound(list, size, entry);
+    nighi_move(list + at + 1, list + at, (uint64_t)(size - at) * sizeof(uint64_t));
+    list[at] = entry;
+    *count = size + 1;
+    return at;
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* hits.c - handing out hits while vectors may change under the search
+ * layer L9; uses: search, racy
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A traversal may read a torn vector: that only misorders candidates. What is reported must be true:
+ * if any in-place update ran during the search, each hit is read again between two reads of its
+ * slot's version, and dropped when it keeps changing. */
+#include "racy.h"
+#include "search.h"
+
+#define NIGHI_COPY_TRIES 8u
+
+NIGHI_FN bool nighi_version_holds(const nigh_index *index, uint32_t slot, uint32_t version) {
+    nighi_writer *writer = index->writer;
+    return nighi_version_again(&writer->slots[nighi_stripe(writer, slot)]) == version;
+}
+
+NIGHI_FN bool nighi_vector_copy(const nigh_index *index, nigh_session *session, uint32_t slot,
+                                uint32_t *version) {
+    const nighi_writer *writer = index->writer;
+    for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
+        const uint32_t before = nighi_load_acquire(&writer->slots[nighi_stripe(writer, slot)]);
+        if ((before & 1) != 0) {
+            nighi_pause();
+            continue;
+        }
+        nighi_racy_copy(session->row, nighi_vector_address(index, slot),
+                        index->regions[NIGHI_VECTOR].stride);
+        if (nighi_version_holds(index, slot, before)) {
+            *version = before;
+            return nighi_node_live(nighi_node_word(index, slot));
+        }
+    }
+    return false;
+}
+
+/* The entry of a slot as it is now; false: gone, or never still. */
+static bool nighi_entry_again(const nigh_index *index, nigh_session *session, uint32_t slot,
+                              uint64_t *entry, uint32_t *version) {
+    if (!nighi_vector_copy(index, session, slot, version)) {
+        return false;
+    }
+    const void *vector = session->row;
+    float distance = 0;
+    index->metric.batch(&index->metric, &session->query, &vector, 1, &distance);
+    session->stats.distances++;
+    *entry = nighi_entry(distance, slot);
+    return true;
+}
+
+static void nighi_hit_put(const nigh_index *index, nighi_hits *hits, uint64_t entry) {
+    const uint32_t slot = nighi_entry_slot(entry);
+    const uint32_t at = hits->found++;
+    nighi_key_put(index, slot, hits->keys, hits->key_lengths, at, &hits->key_offset);
+    if (hits->distances != NULL) {
+        hits->distances[at] = nighi_entry_distance(entry);
+    }
+    if (hits->slots != NULL) {
+        hits->slots[at] = slot;
+    }
+}
+
+NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, nighi_hits *hits,
+                              uint64_t entry) {
+    const uint64_t offset = hits->key_offset;
+    uint64_t now = 0;
+    uint32_t version = 0;
+    for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
+        if (!nighi_entry_again(index, session, nighi_entry_slot(entry), &now, &version) ||
+            now != (entry & ~(uint64_t)1)) {
+            return false;
+        }
+        nighi_hit_put(index, hits, now);
+        if (nighi_version_holds(index, nighi_entry_slot(entry), version)) {
+            return true;
+        }
+        hits->found--;
+        hits->key_offset = offset;
+    }
+    return false;
+}
+
+NIGHI_FN bool nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_t entry) {
+    if (!nighi_node_live(nighi_node_word(index, nighi_entry_slot(entry)))) {
+        return false;
+    }
+    nighi_hit_put(index, hits, entry);
+    return true;
+}
+
+NIGHI_FN uint32_t nighi_updates(const nigh_index *index) {
+    if (index->writer == NULL || index->source.kind != NIGHI_SOURCE_OWNED) {
+        return 0; /* in-place updates of other sources are exclusive */
+    }
+    return nighi_load_acquire(&index->writer->updates);
+}
+
+NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before) {
+    if (index->writer == NULL || index->source.kind != NIGHI_SOURCE_OWNED) {
+        return true;
+    }
+    return (before & 0xff) == 0 && nighi_version_again(&index->writer->updates) == before;
+}
+
+/* Reads every result again and sorts anew. */
+static void nighi_pool_again(const nigh_index *index, nigh_session *session) {
+    const uint32_t count = session->pool_count;
+    uint32_t kept = 0;
+    uint32_t version = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t entry = 0;
+        const uint32_t slot = nighi_entry_slot(session->pool[i]);
+        if (nighi_entry_again(index, session, slot, &entry, &version)) {
+            (void)nighi_list_insert(session->pool, &kept, count, entry);
+        }
+    }
+    session->pool_count = kept;
+}
+
+NIGHI_FN void nighi_hits_take(const nigh_index *index, nigh_session *session, nighi_hits *hits,
+                              const nigh_search_options *options, uint32_t updates) {
+    const bool bounded = (options->flags & NIGH_SEARCH_RADIUS) != 0;
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        hits->found = 0;
+        hits->key_offset = 0;
+        for (uint32_t i = 0; i < session->pool_count && hits->found < hits->limit; i++) {
+            const uint64_t entry = session->pool[i];
+            if (bounded && nighi_entry_distance(entry) > options->radius) {
+                break;
+            }
+            (void)(pass == 0 ? nighi_hit_plain(index, hits, entry)
+                             : nighi_hit_again(index, session, hits, entry));
+        }
+        if (pass == 1 || nighi_updates_none(index, updates)) {
+            break;
+        }
+        nighi_pool_again(index, session);
+    }
+}

@@ -1,0 +1,290 @@
+/* image.c - save, seal, and what is verified before an image is trusted
+ * layer L10; uses: image, checksum
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "checksum.h"
+#include "image.h"
+
+#define NIGHI_TABLE_PART 32u /* checksums written at once */
+
+static const uint8_t nighi_magic[8] = {'n', 'i', 'g', 'h', '\r', '\n', 0x1a, 0};
+
+NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
+    const uint32_t block = c->block_bytes;
+    return c->dim >= 1 && c->dim <= 65535 && nighi_metric_valid(c->metric, c->dtype) &&
+           c->keys <= NIGH_KEYS_IDENTITY && c->vectors <= NIGH_VECTORS_EXTERNAL && c->m >= 2 &&
+           c->m <= 1024 && c->m0 >= c->m && c->m0 >= 4 && c->m0 <= 2048 && c->ef_build >= 1 &&
+           c->ef_build <= 65535 && c->expansions >= 1 && c->expansions <= NIGHI_EXPANSIONS_MAX &&
+           block >= 256 && block <= 1u << 26 && (block & (block - 1)) == 0 &&
+           c->key_bytes_max >= 1 && c->key_bytes_max <= 511;
+}
+
+static uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region) {
+    return region == NIGHI_UPPER      ? counts->upper_count
+           : region == NIGHI_KEYBYTES ? counts->key_bytes
+                                      : counts->slot_count;
+}
+
+/* The one layout that configuration and counts allow; checksums are left 0. */
+static void nighi_image_layout(const nigh_config *config, const nighi_counts *counts,
+                               nighi_image_header *header) {
+    nighi_region shape[NIGHI_REGION_COUNT];
+    nighi_fill(shape, 0, sizeof shape);
+    nighi_fill(header, 0, sizeof *header);
+    nighi_copy(header->magic, nighi_magic, sizeof nighi_magic);
+    nighi_regions_shape(shape, config);
+    header->version = NIGHI_IMAGE_VERSION;
+    header->header_bytes = sizeof *header;
+    header->state = NIGHI_IMAGE_SEALED;
+    header->dim = config->dim;
+    header->metric = config->metric;
+    header->dtype = config->dtype;
+    header->keys = config->keys;
+    header->vectors = config->vectors;
+    header->m = config->m;
+    header->m0 = config->m0;
+    header->ef_build = config->ef_build;
+    header->expansions = config->expansions;
+    header->block_bytes = config->block_bytes;
+    header->key_bytes_max = config->key_bytes_max;
+    header->seed = config->seed;
+    header->counts = *counts;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        nighi_image_region *region = &header->regions[i];
+        const uint64_t whole = (uint64_t)1 << shape[i].shift;
+        region->stride = shape[i].stride;
+        region->shift = shape[i].shift;
+        region->records = region->stride == 0 ? 0 : nighi_records_live(counts, i);
+        region->block_count = (uint32_t)((region->records + whole - 1) >> region->shift);
+        region->first_block = header->block_count;
+        header->block_count += region->block_count;
+    }
+    uint64_t offset = sizeof *header + (uint64_t)header->block_count * 4;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        nighi_image_region *region = &header->regions[i];
+        offset = nighi_round_up(offset, NIGHI_CACHE_LINE);
+        region->offset = offset;
+        offset += region->records * region->stride;
+    }
+    header->image_bytes = offset;
+}
+
+static void nighi_header_config(const nighi_image_header *header, nigh_config *config) {
+    *config = (nigh_config){.struct_size = sizeof *config,
+                            .dim = header->dim,
+                            .metric = header->metric,
+                            .dtype = header->dtype,
+                            .keys = header->keys,
+                            .vectors = header->vectors,
+                            .m = header->m,
+                            .m0 = header->m0,
+                            .ef_build = header->ef_build,
+                            .expansions = header->expansions,
+                            .block_bytes = header->block_bytes,
+                            .key_bytes_max = header->key_bytes_max,
+                            .seed = header->seed};
+}
+
+static bool nighi_counts_valid(const nighi_counts *counts) {
+    const uint32_t slots = counts->slot_count;
+    if (slots >= NIGHI_SLOT_MAX || counts->upper_count >= NIGHI_SLOT_MAX / 2 ||
+        (uint64_t)counts->deleted_count + counts->free_count > slots) {
+        return false;
+    }
+    return slots == 0 ? counts->entry == NIGHI_NONE : counts->entry < slots && counts->root < slots;
+}
+
+static uint32_t nighi_header_checksum(const nighi_image_header *header) {
+    return nighi_checksum(header, offsetof(nighi_image_header, checksum));
+}
+
+NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
+                                      nighi_image_header *header, nigh_config *config) {
+    nighi_image_header expected;
+    if (image_bytes < sizeof *header || nighi_compare(image, nighi_magic, sizeof nighi_magic) != 0) {
+        return NIGH_E_FORMAT;
+    }
+    nighi_copy(header, image, sizeof *header);
+    if (header->checksum != nighi_header_checksum(header)) {
+        return NIGH_E_CORRUPT;
+    }
+    if (header->version != NIGHI_IMAGE_VERSION || header->header_bytes != sizeof *header) {
+        return NIGH_E_FORMAT;
+    }
+    nighi_header_config(header, config);
+    if (!nighi_config_valid(config) || !nighi_counts_valid(&header->counts)) {
+        return NIGH_E_CORRUPT;
+    }
+    nighi_image_layout(config, &header->counts, &expected);
+    expected.state = header->state;
+    expected.table_checksum = header->table_checksum;
+    expected.checksum = header->checksum;
+    if (nighi_compare(header, &expected, sizeof expected) != 0 ||
+        header->image_bytes > image_bytes) {
+        return NIGH_E_CORRUPT;
+    }
+    if (header->state == NIGHI_IMAGE_OPEN) {
+        return (flags & NIGH_OPEN_UNSEALED) != 0 ? NIGH_OK : NIGH_E_OPEN;
+    }
+    const uint32_t *table = (const uint32_t *)(const void *)((const uint8_t *)image + sizeof *header);
+    uint32_t fold = 0;
+    for (uint32_t i = 0; i < header->block_count; i++) {
+        fold = nighi_checksum_fold(fold, table[i]);
+    }
+    return header->state == NIGHI_IMAGE_SEALED && fold == header->table_checksum
+               ? NIGH_OK
+               : NIGH_E_CORRUPT;
+}
+
+static uint64_t nighi_part_bytes(const nighi_image_region *region, uint32_t block) {
+    const uint64_t first = (uint64_t)block << region->shift;
+    return nighi_min_u64((uint64_t)1 << region->shift, region->records - first) * region->stride;
+}
+
+NIGHI_FN nigh_status nighi_image_verify(const uint8_t *image, const nighi_image_header *header,
+                                        uint64_t *checked) {
+    const uint32_t *table = (const uint32_t *)(const void *)(image + sizeof *header);
+    uint64_t at = sizeof *header + (uint64_t)header->block_count * 4;
+    *checked = 0;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const nighi_image_region *region = &header->regions[i];
+        for (; at < region->offset; at++) { /* padding */
+            if (image[at] != 0) {
+                return NIGH_E_CORRUPT;
+            }
+        }
+        for (uint32_t block = 0; block < region->block_count; block++) {
+            const uint64_t bytes = nighi_part_bytes(region, block);
+            if (nighi_checksum(image + at, bytes) != table[region->first_block + block]) {
+                return NIGH_E_CORRUPT;
+            }
+            at += bytes;
+            ++*checked;
+        }
+    }
+    return NIGH_OK;
+}
+
+NIGHI_FN void nighi_image_open(nigh_index *index) {
+    if (index->image == NULL || nighi_load_acquire(&index->opened) != 0) {
+        return;
+    }
+    const uint32_t version = nighi_lock(&index->writer->alloc);
+    if (nighi_load(&index->opened) == 0) {
+        nighi_image_header *header = (nighi_image_header *)(void *)index->image;
+        header->state = NIGHI_IMAGE_OPEN;
+        header->checksum = nighi_header_checksum(header);
+        nighi_store_release(&index->opened, 1u);
+    }
+    nighi_unlock(&index->writer->alloc, version, false);
+}
+
+static void nighi_save_layout(const nigh_index *index, uint32_t flags,
+                              nighi_image_header *header) {
+    nigh_config config = index->config;
+    if ((flags & NIGH_SAVE_GRAPH_ONLY) != 0) {
+        config.vectors = NIGH_VECTORS_EXTERNAL;
+    }
+    nighi_image_layout(&config, &index->counts, header);
+}
+
+NIGHI_FN uint64_t nighi_save_bytes(const nigh_index *index, uint32_t flags) {
+    nighi_image_header header;
+    nighi_save_layout(index, flags, &header);
+    return header.image_bytes;
+}
+
+static uint32_t nighi_part_checksum(const nigh_index *index, const nighi_image_header *header,
+                                    uint32_t region, uint32_t block) {
+    return nighi_checksum(index->regions[region].table[block],
+                          nighi_part_bytes(&header->regions[region], block));
+}
+
+typedef struct nighi_sink {
+    nigh_write_fn write;
+    void *user;
+    nigh_status status;
+    uint64_t written;
+} nighi_sink;
+
+static void nighi_sink_put(nighi_sink *sink, const void *bytes, uint64_t count) {
+    if (sink->status == NIGH_OK && count > 0) {
+        const nigh_status status = sink->write(sink->user, bytes, count);
+        sink->status = status == NIGH_OK || status <= NIGH_E_USER ? status : NIGH_E_WRITE;
+        sink->written += count;
+    }
+}
+
+static void nighi_sink_pad(nighi_sink *sink, uint64_t offset) {
+    static const uint8_t zeros[NIGHI_CACHE_LINE];
+    nighi_sink_put(sink, zeros, offset - sink->written);
+}
+
+static void nighi_table_put(const nigh_index *index, const nighi_image_header *header,
+                            nighi_sink *sink) {
+    uint32_t part[NIGHI_TABLE_PART];
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        for (uint32_t block = 0; block < header->regions[i].block_count; block++) {
+            part[filled++] = nighi_part_checksum(index, header, i, block);
+            if (filled == NIGHI_TABLE_PART) {
+                nighi_sink_put(sink, part, sizeof part);
+                filled = 0;
+            }
+        }
+    }
+    nighi_sink_put(sink, part, (uint64_t)filled * 4);
+}
+
+NIGHI_FN nigh_status nighi_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
+                                void *user) {
+    nighi_image_header header;
+    nighi_sink sink = {write, user, NIGH_OK, 0};
+    nighi_save_layout(index, flags, &header);
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        for (uint32_t block = 0; block < header.regions[i].block_count; block++) {
+            header.table_checksum = nighi_checksum_fold(
+                header.table_checksum, nighi_part_checksum(index, &header, i, block));
+        }
+    }
+    header.checksum = nighi_header_checksum(&header);
+    nighi_sink_put(&sink, &header, sizeof header);
+    nighi_table_put(index, &header, &sink);
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT && sink.status == NIGH_OK; i++) {
+        nighi_sink_pad(&sink, header.regions[i].offset);
+        for (uint32_t block = 0; block < header.regions[i].block_count; block++) {
+            nighi_sink_put(&sink, index->regions[i].table[block],
+                           nighi_part_bytes(&header.regions[i], block));
+        }
+    }
+    return sink.status;
+}
+
+NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
+    nighi_image_header header;
+    if (index->image == NULL) {
+        if (index->dirty == NULL) {
+            return NIGH_E_UNSUPPORTED;
+        }
+    } else if (index->outgrown != 0) {
+        return NIGH_E_UNSUPPORTED;
+    } else if (index->opened != 0) {
+        nighi_save_layout(index, 0, &header);
+        uint32_t *table = (uint32_t *)(void *)(index->image + sizeof header);
+        for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+            for (uint32_t block = 0; block < header.regions[i].block_count; block++) {
+                const uint32_t sum = nighi_part_checksum(index, &header, i, block);
+                table[header.regions[i].first_block + block] = sum;
+                header.table_checksum = nighi_checksum_fold(header.table_checksum, sum);
+            }
+        }
+        header.checksum = nighi_header_checksum(&header);
+        nighi_copy(index->image, &header, sizeof header);
+    }
+    for (uint32_t i = 0; index->writer != NULL && i < NIGHI_REGION_COUNT; i++) {
+        const uint32_t words = (index->regions[i].block_max + 31) / 32;
+        nighi_fill(index->writer->dirty[i], 0, (uint64_t)words * 4);
+    }
+    nighi_store(&index->opened, 0u);
+    nighi_store(&index->changed, 0u);
+    return NIGH_OK;
+}

@@ -1,0 +1,44 @@
+/* kernel.h - kernel signatures and the table that one handle picks once; nothing else
+ * layer L1; uses: base
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Every kernel reduces over elements in the one order that DESIGN 2 fixes, so that each instruction
+ * set gives the same bits: 32 float lanes from +0, lane i summing elements i, i+32, ...; multiply
+ * and add separate; lanes folded 16, 8, 4, 2, 1 (lane i += lane i + 16, then + 8, ...). A tail
+ * touches only its own lanes. Integer kernels are exact.
+ *
+ * Pointers need only the element's natural alignment (rows of .fvecs files lie at 4 mod 8; f32 may
+ * be read with unaligned loads). Kernels may not read past the last element. dim >= 1. */
+#ifndef NIGHI_KERNEL_H
+#define NIGHI_KERNEL_H
+#include "base.h"
+
+/* Index of an operation in nighi_kernels. */
+enum { NIGHI_OP_L2 = 0, NIGHI_OP_DOT = 1, NIGHI_OP_L1 = 2, NIGHI_OP_COUNT = 3 };
+/* Index of a stored float type in nighi_kernels. */
+enum { NIGHI_ELEM_F32 = 0, NIGHI_ELEM_F16 = 1, NIGHI_ELEM_BF16 = 2, NIGHI_ELEM_COUNT = 3 };
+
+/* sum (q-x)^2, sum q*x or sum |q-x|: q is f32, x is f32, f16 or bf16, widened exactly. */
+typedef float (*nighi_float_kernel)(const float *q, const void *x, uint32_t dim);
+/* out[0] = sum q*x, out[1] = sum x*x, each with its own 32 lanes: cosine without a stored norm. */
+typedef void (*nighi_dot_square_kernel)(const float *q, const void *x, uint32_t dim, float *out);
+/* The same three operations on bytes; exact, below 2^32 for dim <= 65535. */
+typedef uint32_t (*nighi_u8_kernel)(const uint8_t *q, const uint8_t *x, uint32_t dim);
+/* out[0] = sum q*x, out[1] = sum x, out[2] = sum x*x over signed bytes: with scale and zero point
+ * every metric but L1 follows from these. Exact. */
+typedef void (*nighi_i8_kernel)(const int8_t *q, const int8_t *x, uint32_t dim, int32_t *out);
+/* Bits that differ in `bytes` bytes. */
+typedef uint32_t (*nighi_bits_kernel)(const uint8_t *q, const uint8_t *x, uint32_t bytes);
+
+typedef struct nighi_kernels {
+    nighi_float_kernel floats[NIGHI_OP_COUNT][NIGHI_ELEM_COUNT];
+    nighi_dot_square_kernel dot_square[NIGHI_ELEM_COUNT];
+    nighi_u8_kernel u8[NIGHI_OP_COUNT];
+    nighi_i8_kernel i8;
+    nighi_bits_kernel hamming;
+} nighi_kernels;
+
+/* Fills `table` with the widest kernels that `features` (NIGH_CPU_* bits) allows. kernel_pick.c. */
+NIGHI_FN void nighi_kernels_pick(nighi_kernels *table, uint32_t features);
+
+#endif

@@ -1,0 +1,32 @@
+/* kernel_pick.c - from a feature word to a table of kernels, widest last so that it wins
+ * layer L4; uses: base, kernel, kernel_isa
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The only file that knows every instruction set. `features` is trusted: the caller has taken away
+ * what the machine lacks. */
+#include "kernel_isa.h"
+
+void nighi_kernels_pick(nighi_kernels *table, uint32_t features) {
+    nighi_kernels_scalar(table);
+#if defined(__x86_64__) || defined(__i386__)
+    if ((features & NIGH_CPU_SSE41) != 0) {
+        nighi_kernels_sse41(table);
+    }
+    if ((features & NIGH_CPU_AVX2) != 0) {
+        nighi_kernels_avx2(table);
+    }
+    if ((features & NIGH_CPU_AVX512) != 0) {
+        nighi_kernels_avx512(table, features);
+    }
+#elif defined(__aarch64__)
+    if ((features & NIGH_CPU_NEON) != 0) {
+        nighi_kernels_neon(table, features);
+    }
+#elif defined(__wasm_simd128__)
+    if ((features & NIGH_CPU_SIMD128) != 0) {
+        nighi_kernels_simd128(table);
+    }
+#else
+    (void)features;
+#endif
+}

@@ -1,0 +1,133 @@
+/* kernel_wasm.c - WebAssembly SIMD128 kernels; none of relaxed SIMD, whose results may differ
+ * layer L4; uses: base, fp, num, kernel, kernel_isa, kernel_loop, kernel_bytes
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "fp.h"
+#include "kernel_isa.h"
+#include "num.h"
+
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+
+#define WASM_INLINE static inline __attribute__((always_inline))
+
+WASM_INLINE v128_t wasm_tail(const void *p, uint32_t bytes) {
+    uint64_t words[2];
+    nighi_tail_load(p, bytes, words);
+    return wasm_u64x2_make(words[0], words[1]);
+}
+
+/* Four f16, each in the low half of a 32-bit lane: num.h has the same steps. */
+WASM_INLINE v128_t wasm_widen_f16(v128_t wide) {
+    v128_t rest = wasm_v128_and(wide, wasm_i32x4_splat(0x7fff));
+    v128_t sign = wasm_i32x4_shl(wasm_v128_xor(wide, rest), 16);
+    v128_t infinite = wasm_i32x4_gt(rest, wasm_i32x4_splat(0x7bff));
+    v128_t special = wasm_v128_and(infinite, wasm_i32x4_splat(0x7f800000));
+    v128_t value = wasm_f32x4_mul(wasm_i32x4_shl(rest, 13), wasm_f32x4_splat(0x1p112f));
+    return wasm_v128_or(value, wasm_v128_or(sign, special));
+}
+
+WASM_INLINE v128_t wasm_widen_bf16(v128_t wide) { return wasm_i32x4_shl(wide, 16); }
+
+WASM_INLINE float wasm_reduce(v128_t v) {
+    v = wasm_f32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 2, 3));
+    return wasm_f32x4_extract_lane(v, 0) + wasm_f32x4_extract_lane(v, 1);
+}
+
+#define K_NAME(op) simd128_##op
+#define K_TARGET
+#define K_WIDTH 4
+#define K_COUNT 8
+#define K_VEC v128_t
+#define K_ZERO() wasm_f32x4_const(0.0f, 0.0f, 0.0f, 0.0f)
+#define K_ADD(a, b) wasm_f32x4_add(a, b)
+#define K_SUB(a, b) wasm_f32x4_sub(a, b)
+#define K_MUL(a, b) wasm_f32x4_mul(a, b)
+#define K_ABS(a) wasm_f32x4_abs(a)
+#define K_PIN(v) ((void)0)
+#define K_REDUCE(v) wasm_reduce(v)
+#define K_LOAD_F32(p) wasm_v128_load(p)
+#define K_LOAD_F16(p) wasm_widen_f16(wasm_u32x4_load16x4(p))
+#define K_LOAD_BF16(p) wasm_widen_bf16(wasm_u32x4_load16x4(p))
+#define K_PART_F32(p, n) wasm_tail(p, 4 * (n))
+#define K_PART_F16(p, n) wasm_widen_f16(wasm_u32x4_extend_low_u16x8(wasm_tail(p, 2 * (n))))
+#define K_PART_BF16(p, n) wasm_widen_bf16(wasm_u32x4_extend_low_u16x8(wasm_tail(p, 2 * (n))))
+#define K_SPLIT 1
+#include "kernel_loop.h"
+
+WASM_INLINE uint32_t wasm_sum(v128_t v) {
+    v = wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
+    return (uint32_t)wasm_i32x4_extract_lane(v, 0) + (uint32_t)wasm_i32x4_extract_lane(v, 1);
+}
+
+/* Sums of pairs of unsigned bytes to 32-bit lanes. */
+WASM_INLINE v128_t wasm_quads(v128_t v) {
+    return wasm_u32x4_extadd_pairwise_u16x8(wasm_u16x8_extadd_pairwise_u8x16(v));
+}
+
+#define WASM_LOW(v) wasm_u16x8_extend_low_u8x16(v)
+#define WASM_HIGH(v) wasm_u16x8_extend_high_u8x16(v)
+#define WASM_LOW_S(v) wasm_i16x8_extend_low_i8x16(v)
+#define WASM_HIGH_S(v) wasm_i16x8_extend_high_i8x16(v)
+
+#define B_NAME(op) simd128_##op
+#define B_TARGET
+#define B_WIDTH 16
+#define B_VEC v128_t
+#define B_ZERO() wasm_i32x4_const(0, 0, 0, 0)
+#define B_ADD(a, b) wasm_i32x4_add(a, b)
+#define B_LOAD(p) wasm_v128_load(p)
+#define B_PART(p, n) wasm_tail(p, n)
+#define B_SUM(v) wasm_sum(v)
+#define B_L2(a, b, q, x)                                                                           \
+    do {                                                                                           \
+        q = wasm_v128_or(wasm_u8x16_sub_sat(q, x), wasm_u8x16_sub_sat(x, q));                      \
+        a = B_ADD(a, wasm_i32x4_dot_i16x8(WASM_LOW(q), WASM_LOW(q)));                              \
+        b = B_ADD(b, wasm_i32x4_dot_i16x8(WASM_HIGH(q), WASM_HIGH(q)));                            \
+    } while (0)
+#define B_DOT(a, b, q, x)                                                                          \
+    do {                                                                                           \
+        a = B_ADD(a, wasm_i32x4_dot_i16x8(WASM_LOW(q), WASM_LOW(x)));                              \
+        b = B_ADD(b, wasm_i32x4_dot_i16x8(WASM_HIGH(q), WASM_HIGH(x)));                            \
+    } while (0)
+#define B_L2_END(a, b) B_SUM(B_ADD(a, b))
+#define B_DOT_END(a, b) B_SUM(B_ADD(a, b))
+#define B_L1(a, b, q, x)                                                                           \
+    do {                                                                                           \
+        q = wasm_v128_or(wasm_u8x16_sub_sat(q, x), wasm_u8x16_sub_sat(x, q));                      \
+        a = B_ADD(a, wasm_quads(q));                                                               \
+    } while (0)
+#define B_BITS(a, b, q, x) a = B_ADD(a, wasm_quads(wasm_i8x16_popcnt(wasm_v128_xor(q, x))))
+#define B_I8(a, b, c, d, q, x)                                                                     \
+    do {                                                                                           \
+        v128_t low = WASM_LOW_S(x);                                                                \
+        v128_t high = WASM_HIGH_S(x);                                                              \
+        v128_t pairs = wasm_i16x8_extadd_pairwise_i8x16(x);                                        \
+        a = B_ADD(a, wasm_i32x4_dot_i16x8(WASM_LOW_S(q), low));                                    \
+        d = B_ADD(d, wasm_i32x4_dot_i16x8(WASM_HIGH_S(q), high));                                  \
+        b = B_ADD(b, wasm_i32x4_extadd_pairwise_i16x8(pairs));                                     \
+        c = B_ADD(c, wasm_i32x4_dot_i16x8(low, low));                                              \
+        c = B_ADD(c, wasm_i32x4_dot_i16x8(high, high));                                            \
+    } while (0)
+#define B_I8_END(a, b, c, d, out)                                                                  \
+    do {                                                                                           \
+        (out)[0] = (int32_t)B_SUM(B_ADD(a, d));                                                    \
+        (out)[1] = (int32_t)B_SUM(b);                                                              \
+        (out)[2] = (int32_t)B_SUM(c);                                                              \
+    } while (0)
+#include "kernel_bytes.h"
+#undef WASM_LOW
+#undef WASM_HIGH
+#undef WASM_LOW_S
+#undef WASM_HIGH_S
+#undef WASM_INLINE
+
+void nighi_kernels_simd128(nighi_kernels *table) {
+    simd128_fill_floats(table);
+    table->u8[NIGHI_OP_L2] = simd128_l2_u8;
+    table->u8[NIGHI_OP_DOT] = simd128_dot_u8;
+    table->u8[NIGHI_OP_L1] = simd128_l1_u8;
+    table->i8 = simd128_i8;
+    table->hamming = simd128_hamming;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* link.h - storing planned rows, and keeping the tree of parents
+ * layer L10; uses: base, state, graph, plan
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef NIGHI_LINK_H
+#define NIGHI_LINK_H
+#include "base.h"
+#include "graph.h"
+#include "plan.h"
+#include "state.h"
+
+/* The planned slot has its number now: plans that name it by NIGHI_SELF_NEW are rewritten. */
+NIGHI_FN void nighi_plan_settle(nighi_plan *plan, uint32_t slot);
+/* Tells the pager of every row that the plan may store to. */
+NIGHI_FN nigh_status nighi_plan_touch(nigh_index *index, nigh_session *session);
+/* Stores a new node's own rows, before anything leads to it. */
+NIGHI_FN void nighi_node_fill(nigh_index *index, nighi_plan *plan);
+/* Links a new node to its parent: from then on it is reachable. */
+NIGHI_FN void nighi_parent_attach(nigh_index *index, nigh_session *session);
+/* Hands the children of a slot about to move to other parents near them, where there are any. */
+NIGHI_FN void nighi_children_move(nigh_index *index, nigh_session *session);
+/* Gives a slot that has moved its new rows, and a parent near its new place if there is one. */
+NIGHI_FN void nighi_node_move(nigh_index *index, nigh_session *session);
+/* Stores every remaining planned row, planning anew what has changed meanwhile. */
+NIGHI_FN void nighi_rows_commit(nigh_index *index, nigh_session *session);
+
+#endif

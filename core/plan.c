@@ -1,0 +1,321 @@
+/* plan.c - neighbour selection and row plans
+ * layer L9; uses: plan
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "plan.h"
+
+#define NIGHI_SELECT_GROUP 4u
+
+static const void *nighi_plan_vector(const nigh_index *index, const nighi_plan *plan,
+                                     uint32_t slot) {
+    return slot == plan->self ? plan->vector : nighi_vector_address(index, slot);
+}
+
+/* True when a kept vector is nearer to the candidate than the vector asked about is. */
+static bool nighi_shadowed(const nigh_index *index, nigh_session *session, const void *candidate,
+                           uint32_t order, uint32_t kept_count) {
+    nighi_plan *plan = &session->plan;
+    nighi_query query;
+    float near[NIGHI_SELECT_GROUP];
+    if (kept_count == 0) {
+        return false;
+    }
+    nighi_query_from_stored(&index->metric, candidate, plan->scratch_near, &query);
+    for (uint32_t at = 0; at < kept_count; at += NIGHI_SELECT_GROUP) {
+        const uint32_t part = nighi_min_u32(kept_count - at, NIGHI_SELECT_GROUP);
+        index->metric.batch(&index->metric, &query, plan->kept + at, part, near);
+        session->stats.distances += part;
+        for (uint32_t i = 0; i < part; i++) {
+            if (nighi_order_f32(near[i]) < order) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Addresses of the candidates' vectors; those of slots not stored yet come from the plan. */
+static nigh_status nighi_candidates_fetch(const nigh_index *index, nigh_session *session,
+                                          const uint64_t *sorted, uint32_t count) {
+    const nighi_plan *plan = &session->plan;
+    uint32_t known = 0;
+    uint32_t self_at = NIGHI_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t slot = nighi_entry_slot(sorted[i]);
+        if (slot == plan->self) {
+            self_at = i;
+        } else {
+            session->slots[known++] = slot;
+        }
+    }
+    const nigh_status status =
+        known == 0 ? NIGH_OK
+                   : nighi_vectors(index, session, session->slots, known, session->vectors);
+    if (status == NIGH_OK && self_at != NIGHI_NONE) {
+        for (uint32_t i = known; i > self_at; i--) {
+            session->vectors[i] = session->vectors[i - 1];
+        }
+        session->vectors[self_at] = plan->vector;
+    }
+    return status;
+}
+
+static void nighi_keep(const nigh_index *index, nigh_session *session, const void *vector,
+                       uint32_t at) {
+    nighi_plan *plan = &session->plan;
+    plan->kept[at] = vector;
+    if (!nighi_source_addressed(index)) { /* the next fetch may take the address back */
+        uint8_t *copy = plan->kept_rows + (size_t)at * plan->kept_stride;
+        nighi_copy(copy, vector, index->metric.row_bytes);
+        plan->kept[at] = copy;
+    }
+}
+
+/* SELECT-NEIGHBORS-HEURISTIC (Malkov and Yashunin 2016, algorithm 4): from plan->sorted, nearest
+ * first, keep a candidate unless one kept before is nearer to it than the vector is. */
+static nigh_status nighi_select(const nigh_index *index, nigh_session *session, uint32_t count,
+                                uint32_t limit, uint32_t *out, uint32_t *out_count) {
+    nighi_plan *plan = &session->plan;
+    const bool addressed = nighi_source_addressed(index);
+    uint32_t kept = 0;
+    for (uint32_t at = 0; at < count && kept < limit;) {
+        const uint32_t part = addressed ? 1 : nighi_min_u32(count - at, session->fetch_max);
+        if (!addressed) {
+            const nigh_status status =
+                nighi_candidates_fetch(index, session, plan->sorted + at, part);
+            if (status != NIGH_OK) {
+                return status;
+            }
+        }
+        for (uint32_t i = 0; i < part && kept < limit; i++) {
+            const uint64_t entry = plan->sorted[at + i];
+            const uint32_t slot = nighi_entry_slot(entry);
+            const void *vector =
+                addressed ? nighi_plan_vector(index, plan, slot) : session->vectors[i];
+            if (!nighi_shadowed(index, session, vector, (uint32_t)(entry >> 32), kept)) {
+                nighi_keep(index, session, vector, kept);
+                out[kept++] = slot;
+            }
+        }
+        at += part;
+    }
+    *out_count = kept;
+    return NIGH_OK;
+}
+
+/* Reads a row with its version, until both agree. */
+static uint32_t nighi_row_observe(const nigh_index *index, uint32_t slot, uint32_t level,
+                                  uint32_t *links, uint32_t *version) {
+    nighi_writer *writer = index->writer;
+    uint32_t *stripe = &writer->rows[nighi_stripe(writer, slot)];
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
+    for (;;) {
+        *version = nighi_load_acquire(stripe);
+        const uint32_t *row = nighi_row(index, slot, level);
+        const uint32_t count =
+            row == NULL ? 0
+                        : nighi_row_read_marked(row, nighi_degree_max(index, level), slot_count,
+                                                links);
+        if ((*version & 1) == 0 && nighi_version_again(stripe) == *version) {
+            return count;
+        }
+        nighi_pause();
+    }
+}
+
+/* Prepares the vector of `slot` as the one that distances are asked from. */
+static nigh_status nighi_owner_query(const nigh_index *index, nigh_session *session,
+                                     uint32_t slot, nighi_query *query) {
+    nighi_plan *plan = &session->plan;
+    const void *vector = NULL;
+    const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    if (!nighi_source_addressed(index)) {
+        nighi_copy(plan->owner, vector, index->metric.row_bytes);
+        vector = plan->owner;
+    }
+    nighi_query_from_stored(&index->metric, vector, plan->scratch, query);
+    return NIGH_OK;
+}
+
+/* Sorts links[count] (slots) by distance from `owner` into plan->sorted; the planned vector too. */
+static nigh_status nighi_links_sort(const nigh_index *index, nigh_session *session, uint32_t owner,
+                                    const uint32_t *links, uint32_t count, bool with_self,
+                                    uint32_t *sorted_count) {
+    nighi_plan *plan = &session->plan;
+    nighi_query query;
+    nigh_status status = nighi_owner_query(index, session, owner, &query);
+    *sorted_count = 0;
+    if (status != NIGH_OK) {
+        return status;
+    }
+    if (nighi_source_addressed(index)) {
+        for (uint32_t i = 0; i < count; i++) {
+            const uint8_t *vector = nighi_vector_address(index, links[i]);
+            for (uint32_t line = 0; line < index->metric.row_bytes; line += NIGHI_CACHE_LINE) {
+                __builtin_prefetch(vector + line, 0, 2);
+            }
+        }
+    }
+    status = nighi_distances(index, session, &query, links, count, session->distances);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    const uint32_t limit = count + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t entry = nighi_entry(session->distances[i], links[i]);
+        (void)nighi_list_insert(plan->sorted, sorted_count, limit, entry);
+    }
+    if (with_self) {
+        float distance = 0;
+        index->metric.batch(&index->metric, &query, &plan->vector, 1, &distance);
+        (void)nighi_list_insert(plan->sorted, sorted_count, limit,
+                                nighi_entry(distance, plan->self));
+    }
+    return NIGH_OK;
+}
+
+/* The row of an old neighbour: `self` leaves, its other neighbours are offered instead. */
+static uint32_t nighi_repair_links(const nigh_index *index, nighi_plan *plan, uint32_t owner,
+                                   uint32_t count) {
+    uint32_t *links = plan->links;
+    uint32_t *own = plan->links + 2 * (size_t)index->config.m0;
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (nighi_link_slot(links[i]) != plan->self) {
+            links[kept++] = nighi_link_slot(links[i]);
+        }
+    }
+    const uint32_t extra =
+        nighi_row_read(nighi_row0(index, plan->self), index->config.m0, slot_count, own);
+    for (uint32_t i = 0; i < extra; i++) {
+        if (own[i] != owner && nighi_links_find(links, kept, own[i]) == NIGHI_NONE &&
+            nighi_node_live(nighi_node_word(index, own[i]))) {
+            links[kept++] = own[i];
+        }
+    }
+    return kept;
+}
+
+NIGHI_FN nigh_status nighi_plan_row(const nigh_index *index, nigh_session *session,
+                                    nighi_row_plan *row) {
+    nighi_plan *plan = &session->plan;
+    const uint32_t degree_max = nighi_degree_max(index, row->level);
+    uint32_t *links = plan->links;
+    uint32_t count = nighi_row_observe(index, row->slot, row->level, links, &row->version);
+    const bool linked = nighi_links_find(links, count, plan->self) != NIGHI_NONE;
+    row->kind = NIGHI_ROW_NONE;
+    row->count = 0;
+    if (linked != (row->repair != 0) || nighi_row(index, row->slot, row->level) == NULL) {
+        return NIGH_OK; /* nothing to add, or nothing to take out */
+    }
+    if (row->repair == 0 && count < degree_max) {
+        row->kind = NIGHI_ROW_APPEND;
+        return NIGH_OK;
+    }
+    if (row->repair != 0) {
+        count = nighi_repair_links(index, plan, row->slot, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        links[i] = nighi_link_slot(links[i]);
+    }
+    uint32_t sorted = 0;
+    const nigh_status status =
+        nighi_links_sort(index, session, row->slot, links, count, row->repair == 0, &sorted);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    row->kind = NIGHI_ROW_SELECT;
+    return nighi_select(index, session, sorted, degree_max, row->links, &row->count);
+}
+
+static nigh_status nighi_plan_add(const nigh_index *index, nigh_session *session, uint32_t slot,
+                                  uint32_t level, bool repair) {
+    nighi_plan *plan = &session->plan;
+    NIGHI_ASSERT(plan->row_count < plan->row_max);
+    nighi_row_plan *row = &plan->rows[plan->row_count++];
+    row->slot = slot;
+    row->level = level;
+    row->repair = repair;
+    row->links = plan->row_links + plan->row_links_used;
+    plan->row_links_used += nighi_degree_max(index, level);
+    return nighi_plan_row(index, session, row);
+}
+
+/* Candidates of a layer: live ones; removed ones only where there are too few. */
+static uint32_t nighi_candidates(const nigh_index *index, nigh_session *session) {
+    nighi_plan *plan = &session->plan;
+    for (uint32_t pass = 0;; pass++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < session->pool_count; i++) {
+            const uint32_t slot = nighi_entry_slot(session->pool[i]);
+            const uint32_t word = nighi_node_word(index, slot);
+            if (slot != plan->self &&
+                (pass == 0 ? nighi_node_live(word) : nighi_node_present(word))) {
+                plan->sorted[count++] = session->pool[i] & ~(uint64_t)1;
+            }
+        }
+        if (pass == 1 || count >= index->config.m) {
+            return count;
+        }
+    }
+}
+
+static nigh_status nighi_plan_layer(const nigh_index *index, nigh_session *session,
+                                    uint32_t level) {
+    nighi_plan *plan = &session->plan;
+    uint32_t *chosen = nighi_plan_chosen(index, plan, level);
+    const uint32_t count = nighi_candidates(index, session);
+    nigh_status status = nighi_select(index, session, count, index->config.m, chosen,
+                                      &plan->chosen_count[level]);
+    for (uint32_t i = 0; status == NIGH_OK && i < plan->chosen_count[level]; i++) {
+        status = nighi_plan_add(index, session, chosen[i], level, false);
+    }
+    return status;
+}
+
+static nigh_status nighi_plan_repairs(const nigh_index *index, nigh_session *session) {
+    nighi_plan *plan = &session->plan;
+    uint32_t *old = plan->links + 3 * (size_t)index->config.m0;
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
+    const uint32_t count =
+        nighi_row_read(nighi_row0(index, plan->self), index->config.m0, slot_count, old);
+    for (uint32_t i = 0; i < count; i++) {
+        if (nighi_links_find(plan->chosen, plan->chosen_count[0], old[i]) == NIGHI_NONE) {
+            const nigh_status status = nighi_plan_add(index, session, old[i], 0, true);
+            if (status != NIGH_OK) {
+                return status;
+            }
+        }
+    }
+    return NIGH_OK;
+}
+
+NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session) {
+    nighi_plan *plan = &session->plan;
+    const uint32_t entry = nighi_load_acquire(&index->counts.entry);
+    const bool placed = plan->self != NIGHI_SELF_NEW;
+    const nighi_walk walk = {
+        index, session, &session->query, nighi_load_acquire(&index->counts.slot_count),
+        index->config.ef_build, index->config.expansions, 0, placed ? plan->self : NIGHI_NONE};
+    uint64_t start = 0;
+    plan->row_count = 0;
+    plan->row_links_used = 0;
+    nighi_fill(plan->chosen_count, 0, sizeof plan->chosen_count);
+    plan->empty = entry >= walk.slot_count;
+    if (plan->empty != 0 || (placed && walk.slot_count == 1)) {
+        return NIGH_OK;
+    }
+    const uint32_t top = nighi_min_u32(plan->level, nighi_level(index, entry));
+    nigh_status status = nighi_descend(&walk, entry, top, &start);
+    for (uint32_t level = top + 1; status == NIGH_OK && level-- > 0;) {
+        status = nighi_beam(&walk, level, start);
+        start = session->pool[0] & ~(uint64_t)1;
+        if (status == NIGH_OK) {
+            status = nighi_plan_layer(index, session, level);
+        }
+    }
+    return status == NIGH_OK && placed ? nighi_plan_repairs(index, session) : status;
+}

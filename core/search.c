@@ -1,0 +1,144 @@
+/* search.c - one search from query to hits
+ * layer L9; uses: search, fp
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Plain searches keep one sorted list. Where something may be refused (a filter, removed nodes) or
+ * ef is large, frontier and results are two heaps: a single list would lose matches behind refused
+ * ones. When the graph yields fewer matches than there may be, the rest is found by scanning: few
+ * results are never an artefact. */
+#include "fp.h"
+#include "search.h"
+
+#define NIGHI_LIST_EF_MAX 1024u   /* beyond it inserting into a sorted list costs more than a heap */
+#define NIGHI_SCAN_ALLOWED 1000u  /* a filter that allows no more is scanned at once */
+
+static uint32_t nighi_live_count(const nigh_index *index) {
+    return nighi_load_acquire(&index->counts.slot_count) -
+           nighi_load(&index->counts.deleted_count) - nighi_load(&index->counts.free_count);
+}
+
+/* Checks and captures what every search needs. *empty: nothing to be found, and no error. */
+static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *session,
+                                    const void *row, const nigh_search_options *options,
+                                    nighi_walk *walk, uint32_t *entry) {
+    const uint32_t ef = options->ef;
+    session->cursor.active = 0;
+    session->stats = (nigh_session_stats){.struct_size = sizeof(nigh_session_stats)};
+    if (ef > session->ef_max || options->expansions > session->expansions_max) {
+        return NIGH_E_SESSION;
+    }
+    nigh_status status = nighi_row_check(&index->metric, row);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    *entry = nighi_load_acquire(&index->counts.entry);
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
+    if (*entry == NIGHI_NONE) {
+        return NIGH_OK;
+    }
+    status = *entry < slot_count ? nighi_source_ready(index, slot_count) : NIGH_E_CORRUPT;
+    if (status != NIGH_OK) {
+        return status;
+    }
+    nighi_query_from_row(&index->metric, row, session->query_scratch, &session->query);
+    *walk = (nighi_walk){index, session, &session->query, slot_count, ef, options->expansions,
+                         options->expansions_max, NIGHI_NONE};
+    return NIGH_OK;
+}
+
+static bool nighi_filtered(const nigh_session *session) {
+    return session->filter.bits != NULL || session->filter.fn != NULL;
+}
+
+static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
+                                      const nigh_search_options *options, uint32_t k) {
+    nigh_session *session = walk->session;
+    const nigh_index *index = walk->index;
+    uint64_t start = 0;
+    nigh_status status = nighi_descend(walk, entry, 0, &start);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    const bool refuses =
+        nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0;
+    if (!refuses && walk->ef <= NIGHI_LIST_EF_MAX) {
+        return nighi_beam(walk, 0, start);
+    }
+    status = nighi_beam_filtered(walk, start);
+    const uint32_t possible = nighi_min_u32(k, nighi_live_count(index));
+    if (status == NIGH_OK && session->pool_count < possible && options->expansions_max == 0 &&
+        refuses) {
+        return nighi_scan(walk, k);
+    }
+    return status;
+}
+
+static nigh_status nighi_search_run(const nigh_index *index, nigh_session *session,
+                                    const void *row, const nigh_search_options *options,
+                                    nighi_hits *hits) {
+    nighi_walk walk;
+    uint32_t entry = NIGHI_NONE;
+    hits->found = 0;
+    nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
+    if (status != NIGH_OK || entry == NIGHI_NONE) {
+        return status;
+    }
+    const uint32_t updates = nighi_updates(index);
+    const bool few =
+        session->filter.bits != NULL && session->filter.allowed <= NIGHI_SCAN_ALLOWED;
+    status = (options->flags & NIGH_SEARCH_EXACT) != 0 || few
+                 ? nighi_scan(&walk, hits->limit)
+                 : nighi_search_graph(&walk, entry, options, hits->limit);
+    if (status == NIGH_OK) {
+        nighi_hits_take(index, session, hits, options, updates);
+    }
+    return status;
+}
+
+NIGHI_FN nigh_status nighi_search(const nigh_index *index, nigh_session *session, const void *row,
+                                  const nigh_search_options *options, nighi_hits *hits) {
+    const uint32_t mode = nighi_fp_enter();
+    const nigh_status status = nighi_search_run(index, session, row, options, hits);
+    nighi_fp_leave(mode);
+    return status;
+}
+
+static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *session,
+                                      const void *row, const nigh_search_options *options) {
+    nighi_walk walk;
+    uint32_t entry = NIGHI_NONE;
+    nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    session->pool_count = 0;
+    session->frontier_count = 0;
+    session->overflow_count = 0;
+    session->cursor = (nighi_cursor){1, options->ef, options->expansions, options->flags,
+                                     options->radius, options->expansions_max, 0, 0};
+    if (entry == NIGHI_NONE) {
+        return NIGH_OK;
+    }
+    uint64_t start = 0;
+    status = nighi_descend(&walk, entry, 0, &start);
+    if (status != NIGH_OK) {
+        session->cursor.active = 0;
+        return status;
+    }
+    session->cursor.slot_count = walk.slot_count;
+    nighi_visit_begin(session);
+    (void)nighi_visit(session, nighi_entry_slot(start));
+    nighi_frontier_push(session, start);
+    if (nighi_accepts(index, session, nighi_entry_slot(start))) {
+        (void)nighi_list_insert(session->pool, &session->pool_count, options->ef, start);
+    }
+    return NIGH_OK;
+}
+
+NIGHI_FN nigh_status nighi_cursor_begin(const nigh_index *index, nigh_session *session,
+                                        const void *row, const nigh_search_options *options) {
+    const uint32_t mode = nighi_fp_enter();
+    const nigh_status status = nighi_cursor_start(index, session, row, options);
+    nighi_fp_leave(mode);
+    return status;
+}

@@ -1,0 +1,45 @@
+/* search.h - k nearest, cursor, and the consistent hand-out of hits
+ * layer L9; uses: base, state, walk
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef NIGHI_SEARCH_H
+#define NIGHI_SEARCH_H
+#include "base.h"
+#include "state.h"
+#include "walk.h"
+
+/* Where hits go; any array may be NULL. */
+typedef struct nighi_hits {
+    void *keys;
+    uint32_t *key_lengths;
+    float *distances;
+    uint32_t *slots;
+    uint32_t limit;
+    uint32_t found;
+    uint64_t key_offset;
+} nighi_hits;
+
+/* `options` complete: defaults filled in. */
+NIGHI_FN nigh_status nighi_search(const nigh_index *index, nigh_session *session, const void *row,
+                                  const nigh_search_options *options, nighi_hits *hits);
+NIGHI_FN nigh_status nighi_cursor_begin(const nigh_index *index, nigh_session *session,
+                                        const void *row, const nigh_search_options *options);
+NIGHI_FN nigh_status nighi_cursor_next(const nigh_index *index, nigh_session *session,
+                                       nighi_hits *hits);
+/* The word that tells whether in-place updates ran since it was read. */
+NIGHI_FN uint32_t nighi_updates(const nigh_index *index);
+NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before);
+/* Hands out session->pool (ascending) up to hits->limit and the radius. */
+NIGHI_FN void nighi_hits_take(const nigh_index *index, nigh_session *session, nighi_hits *hits,
+                              const nigh_search_options *options, uint32_t updates);
+/* Hands out one entry: as it is, or only if it can be read again with the same distance. */
+NIGHI_FN bool nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_t entry);
+NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, nighi_hits *hits,
+                              uint64_t entry);
+/* A consistent copy of an owned vector into session->row, and its key, while writers may change it:
+ * false when it kept changing or is no longer live. */
+NIGHI_FN bool nighi_vector_copy(const nigh_index *index, nigh_session *session, uint32_t slot,
+                                uint32_t *version);
+/* True while the version that nighi_vector_copy gave still holds. */
+NIGHI_FN bool nighi_version_holds(const nigh_index *index, uint32_t slot, uint32_t version);
+
+#endif

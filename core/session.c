@@ -1,0 +1,125 @@
+/* session.c - layout of one thread's scratch
+ * layer L11; uses: index, arena, blocks, graph
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "arena.h"
+#include "blocks.h"
+#include "graph.h"
+#include "index.h"
+
+#define NIGHI_EF_DEFAULT 512u
+#define NIGHI_FRONTIER_MIN 4096u
+#define NIGHI_FETCH_SMALL 8u
+
+NIGHI_FN void nighi_session_defaults(const nigh_index *index, nigh_session_options *options) {
+    const bool writes = (options->flags & NIGH_SESSION_READ) == 0;
+    if (options->ef_max == 0) {
+        options->ef_max = NIGHI_EF_DEFAULT;
+    }
+    if (writes && options->ef_max < index->config.ef_build) {
+        options->ef_max = index->config.ef_build;
+    }
+    if (options->frontier_max == 0) {
+        const uint32_t eight = options->ef_max > UINT32_MAX / 8 ? UINT32_MAX : options->ef_max * 8;
+        options->frontier_max = nighi_max_u32(eight, NIGHI_FRONTIER_MIN);
+    }
+    options->frontier_max =
+        nighi_max_u32(nighi_min_u32(options->frontier_max, index->slot_max), 16);
+}
+
+static void nighi_plan_layout(nighi_arena *arena, const nigh_index *index,
+                              const nigh_session_options *options, nighi_plan *plan) {
+    const nigh_config *config = &index->config;
+    const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
+    const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
+    const uint32_t m = config->m;
+    const uint32_t m0 = config->m0;
+    const uint32_t sorted = nighi_max_u32(options->ef_max, 2 * m0 + 2) + 1;
+    const uint64_t record = nighi_max_u32((uint32_t)nighi_vector_stride(config),
+                                          (uint32_t)nighi_round_up(row_bytes, 4));
+    plan->row_max = m + m0 + NIGHI_LEVEL_MAX * m;
+    plan->kept_stride = (uint32_t)nighi_round_up(row_bytes, 16);
+    plan->sorted = nighi_arena_take(arena, sorted, 8);
+    plan->links = nighi_arena_take(arena, 4 * (uint64_t)m0, 4);
+    plan->chosen = nighi_arena_take(arena, (NIGHI_LEVEL_MAX + 1) * (uint64_t)m, 4);
+    plan->rows = nighi_arena_take(arena, plan->row_max, sizeof *plan->rows);
+    plan->row_links = nighi_arena_take(
+        arena, (uint64_t)(m + m0) * m0 + (uint64_t)NIGHI_LEVEL_MAX * m * m, 4);
+    plan->kept = nighi_arena_take(arena, m0, sizeof *plan->kept);
+    plan->kept_rows = nighi_arena_take(arena, external ? m0 : 0, plan->kept_stride);
+    plan->owner = nighi_arena_take(arena, external ? 1 : 0, plan->kept_stride);
+    plan->scratch = nighi_arena_take(arena, config->dim, sizeof(float));
+    plan->scratch_near = nighi_arena_take(arena, config->dim, sizeof(float));
+    plan->record = nighi_arena_take(arena, 1, nighi_round_up(record, NIGHI_CACHE_LINE));
+}
+
+static uint32_t nighi_hash_size(uint32_t frontier_max) {
+    uint32_t size = 64;
+    while (size < 1u << 30 && size / 2 < frontier_max) {
+        size *= 2;
+    }
+    return size;
+}
+
+/* With arena->base NULL `session` is a dummy that only carries sizes. */
+static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
+                                 const nigh_session_options *options, nigh_session *session) {
+    const nigh_config *config = &index->config;
+    const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
+    const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
+    const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
+    session->index = index;
+    session->ef_max = options->ef_max;
+    session->frontier_max = options->frontier_max;
+    session->flags = options->flags;
+    session->expansions_max = small ? 2 : NIGHI_EXPANSIONS_MAX;
+    session->batch_max = config->m0 * session->expansions_max;
+    session->fetch_max = small ? NIGHI_FETCH_SMALL : config->m0;
+    session->pool = nighi_arena_take(arena, (uint64_t)options->ef_max + 1, 8);
+    session->frontier = nighi_arena_take(arena, options->frontier_max, 8);
+    session->overflow = nighi_arena_take(arena, options->frontier_max, 8);
+    session->slots = nighi_arena_take(arena, (uint64_t)session->batch_max + 1, 4);
+    session->keys = nighi_arena_take(arena, external ? session->batch_max : 0, 8);
+    session->vectors =
+        nighi_arena_take(arena, (uint64_t)session->batch_max + 1, sizeof *session->vectors);
+    session->distances = nighi_arena_take(arena, session->batch_max, sizeof(float));
+    session->fetched = nighi_arena_take(arena, external ? session->fetch_max : 0, row_bytes);
+    session->row = nighi_arena_take(arena, 1, nighi_round_up(nighi_vector_stride(config), 64));
+    session->query_scratch = nighi_arena_take(arena, config->dim, sizeof(float));
+    if (small) {
+        session->hash_mask = nighi_hash_size(options->frontier_max) - 1;
+        session->hash = nighi_arena_take(arena, (uint64_t)session->hash_mask + 1, 4);
+    } else {
+        session->mark_count = index->slot_max;
+        session->marks = nighi_arena_take(arena, index->slot_max, 1);
+    }
+    if ((options->flags & NIGH_SESSION_READ) == 0) {
+        nighi_plan_layout(arena, index, options, &session->plan);
+    }
+}
+
+NIGHI_FN uint64_t nighi_session_bytes(const nigh_index *index,
+                                      const nigh_session_options *options) {
+    nighi_arena arena = {NULL, 0};
+    nigh_session dummy;
+    (void)nighi_arena_take(&arena, 1, sizeof dummy);
+    nighi_session_layout(&arena, index, options, &dummy);
+    return nighi_arena_bytes(&arena);
+}
+
+NIGHI_FN nigh_status nighi_session_init(const nigh_index *index,
+                                        const nigh_session_options *options, void *memory,
+                                        uint64_t memory_bytes, nigh_session **session) {
+    if (!nighi_memory_fits(memory, memory_bytes, nighi_session_bytes(index, options))) {
+        return NIGH_E_MEMORY;
+    }
+    nighi_arena arena = {memory, 0};
+    nigh_session *made = nighi_arena_take(&arena, 1, sizeof *made);
+    nighi_fill(made, 0, sizeof *made);
+    nighi_session_layout(&arena, index, options, made);
+    if (made->marks != NULL) {
+        nighi_fill(made->marks, 0, made->mark_count);
+    }
+    made->stats.struct_size = sizeof made->stats;
+    *session = made;
+    return NIGH_OK;
+}

@@ -1,0 +1,193 @@
+/* state.h - the four memories as structures: regions of blocks, handle, writer state, session
+ * layer L4; uses: base, sync, heap, metric
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ *   image     regions of fixed-size records in blocks of 2^shift records, plus these counts
+ *   handle    nigh_index: where each block lies, the vector source, the kernels
+ *   writer    nighi_writer: what several writers need to agree on
+ *   session   nigh_session: scratch of one thread
+ * Nothing below the handle is stored in an image. */
+#ifndef NIGHI_STATE_H
+#define NIGHI_STATE_H
+#include "base.h"
+#include "heap.h"
+#include "metric.h"
+#include "sync.h"
+
+#define NIGHI_SLOT_MAX 0x7fffffffu /* slots are below it; it is also the end mark of link lists */
+#define NIGHI_LEVEL_MAX 15u        /* layers above 0 */
+#define NIGHI_SELF_NEW 0x7ffffffeu  /* stands for a slot not allotted yet; above all others */
+#define NIGHI_EXPANSIONS_MAX 8u    /* nodes expanded a round */
+
+/* Regions, in the order in which an image holds them. */
+enum {
+    NIGHI_LINKS0 = 0,   /* m0 u32: links of layer 0 */
+    NIGHI_UPPER = 1,    /* m u32: links of one layer above 0 of one node */
+    NIGHI_NODE = 2,     /* u32 state; with keys also u32 next in the keymap chain */
+    NIGHI_KEY = 3,      /* u64 key, or u32 offset and u32 length of a byte string */
+    NIGHI_KEYBYTES = 4, /* bytes of byte-string keys */
+    NIGHI_KEYMAP = 5,   /* u32 first slot of a bucket */
+    NIGHI_VECTOR = 6,   /* row, trailer, padding */
+    NIGHI_CODE = 7,     /* reserved for quantised codes */
+    NIGHI_REGION_COUNT = 8
+};
+
+typedef struct nighi_region {
+    uint8_t *base;        /* address of record 0 while all blocks lie in a row, else NULL */
+    uint8_t **table;      /* address of each block; always complete */
+    uint32_t stride;      /* bytes of a record; 0 = this index has no such region */
+    uint32_t shift;       /* a block holds 1 << shift records */
+    uint32_t block_count; /* blocks that have an address */
+    uint32_t block_max;   /* entries of the table */
+    uint32_t capacity;    /* records that the blocks hold (the last block may be cut) */
+} nighi_region;
+
+enum { NIGHI_SOURCE_NONE = 0, NIGHI_SOURCE_OWNED = 1, NIGHI_SOURCE_BORROWED = 2,
+       NIGHI_SOURCE_FETCHED = 3 };
+
+typedef struct nighi_source {
+    uint32_t kind;
+    uint32_t count;      /* borrowed: rows there */
+    const uint8_t *base; /* borrowed */
+    uint64_t stride;     /* borrowed */
+    nigh_fetch_fn fetch;
+    nigh_prefetch_fn prefetch;
+    void *user;
+} nighi_source;
+
+/* Words shared by writers; readers look at `updates`, `map_version` and `slots` only. */
+typedef struct nighi_writer {
+    uint32_t gate;         /* writing calls under way, or NIGHI_EXCLUSIVE */
+    uint32_t alloc;        /* lock: slot and key allotment, counts, keymap, entry point */
+    uint32_t map_version;  /* odd while keymap chains change */
+    uint32_t updates;      /* in-place updates under way (low byte), finished ones above */
+    uint32_t deleted_hint; /* no tombstone lies below this slot */
+    uint32_t stripe_mask;
+    uint32_t *rows;  /* stripes: lock and version of link rows */
+    uint32_t *slots; /* stripes: version of vector, key and flags of a slot */
+    uint32_t *claim; /* stripes: lock of whoever gives a known slot a new vector */
+    uint32_t *dirty[NIGHI_REGION_COUNT]; /* a bit a block: the pager was told */
+} nighi_writer;
+
+typedef struct nighi_counts {
+    uint32_t slot_count;
+    uint32_t deleted_count;
+    uint32_t free_count;
+    uint32_t entry;       /* NIGHI_NONE while empty */
+    uint32_t root;        /* lowest slot that holds a node */
+    uint32_t upper_count; /* records of NIGHI_UPPER in use */
+    uint32_t key_bytes;   /* of NIGHI_KEYBYTES in use */
+} nighi_counts;
+
+struct nigh_index {
+    nighi_region regions[NIGHI_REGION_COUNT];
+    nighi_counts counts;
+    nighi_source source;
+    nighi_metric metric;
+    nighi_writer *writer;
+    nigh_config config;
+    nigh_map_fn map;
+    nigh_dirty_fn dirty;
+    void *pager_user;
+    uint8_t *image;       /* attached image, else NULL */
+    uint64_t image_bytes;
+    uint32_t slot_max;
+    uint32_t features;
+    uint32_t flags;       /* NIGH_OPEN_* */
+    uint32_t changed;     /* 1: stored to since attach, init or seal */
+    uint32_t opened;      /* 1: the attached image says that it is being changed */
+    uint32_t outgrown;    /* 1: blocks beyond the attached image are in use */
+};
+
+enum { NIGHI_ROW_NONE = 0, NIGHI_ROW_APPEND = 1, NIGHI_ROW_SELECT = 2 };
+
+/* What is to become of one link row, decided on its state at `version`. Which links stay for the
+ * tree's sake is decided when it is stored, so marks may change in between. */
+typedef struct nighi_row_plan {
+    uint32_t slot;
+    uint32_t level;
+    uint32_t version;
+    uint32_t kind;    /* NIGHI_ROW_* */
+    uint32_t repair;  /* 1: the planned slot leaves this row, else it enters */
+    uint32_t count;   /* SELECT: links[count], slots without marks, nearest first */
+    uint32_t *links;
+} nighi_row_plan;
+
+/* Everything that storing one vector will change. A plan that fails has stored nothing. */
+typedef struct nighi_plan {
+    uint32_t self;          /* slot of the vector; NIGHI_SELF_NEW while it has none yet */
+    uint32_t level;         /* its top layer */
+    uint32_t empty;         /* 1: planned on an index without an entry point */
+    const void *vector;     /* as the source will hold it */
+    uint64_t *sorted;       /* candidates of one selection: ef_max + 1, at least 2 m0 + 2 */
+    uint32_t *links;        /* rows at hand: 4 m0 */
+    uint32_t *chosen;       /* neighbours chosen in each layer: (level max + 1) * m */
+    uint32_t chosen_count[NIGHI_LEVEL_MAX + 1];
+    nighi_row_plan *rows;
+    uint32_t row_count;
+    uint32_t row_max;
+    uint32_t *row_links;    /* their links */
+    uint32_t row_links_used;
+    const void **kept;      /* addresses of the vectors that a selection has kept, m0 */
+    uint8_t *kept_rows;     /* fetched vectors: their copies, m0 rows */
+    uint32_t kept_stride;
+    float *scratch;         /* dim floats: the vector that a row belongs to */
+    float *scratch_near;    /* dim floats: the candidate at hand */
+    uint8_t *record;        /* the new vector as the source will hold it */
+    uint8_t *owner;         /* fetched: copy of the vector that a row belongs to */
+} nighi_plan;
+
+typedef struct nighi_filter {
+    const uint32_t *bits;
+    uint32_t bit_count;
+    uint32_t allowed; /* bits set when the filter was set */
+    nigh_filter_fn fn;
+    void *user;
+} nighi_filter;
+
+typedef struct nighi_cursor {
+    uint32_t active;
+    uint32_t ef;
+    uint32_t expansions;
+    uint32_t flags;
+    float radius;
+    uint32_t expansions_left;
+    uint32_t slot_count; /* captured when it began */
+    uint64_t last;       /* entry handed out last */
+} nighi_cursor;
+
+struct nigh_session {
+    const nigh_index *index;
+    uint32_t ef_max;
+    uint32_t frontier_max;
+    uint32_t flags;
+    uint32_t expansions_max;
+    uint32_t batch_max;   /* vectors gathered at once */
+    uint32_t fetch_max;   /* rows of fetch scratch */
+    nigh_session_stats stats;
+    nighi_filter filter;
+    uint8_t *marks;       /* visited: a byte a slot holds the epoch, or ... */
+    uint32_t *hash;       /* ... NIGH_SESSION_SMALL: open addressing, power of two */
+    uint32_t hash_mask;
+    uint32_t hash_count;
+    uint32_t mark_count;
+    uint32_t epoch;
+    uint64_t *pool;       /* best candidates, ascending, or results as a heap; ef_max + 1 */
+    uint64_t *frontier;   /* to be expanded: a heap of frontier_max */
+    uint64_t *overflow;   /* cursor: seen but not handed out: a heap of frontier_max */
+    uint32_t pool_count;
+    uint32_t frontier_count;
+    uint32_t overflow_count;
+    uint32_t *slots;      /* batch_max */
+    uint64_t *keys;       /* batch_max, for callbacks */
+    const void **vectors; /* batch_max */
+    float *distances;     /* batch_max */
+    uint8_t *fetched;     /* fetch_max rows */
+    uint8_t *row;         /* one row, aligned: a consistent copy of a stored vector */
+    float *query_scratch; /* dim floats */
+    nighi_query query;
+    nighi_cursor cursor;
+    nighi_plan plan;
+};
+
+#endif

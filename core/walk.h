@@ -1,0 +1,43 @@
+/* walk.h - greedy descent and beam search over one layer: the loop that everything runs in
+ * layer L8; uses: base, state, graph, source, visit
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef NIGHI_WALK_H
+#define NIGHI_WALK_H
+#include "base.h"
+#include "graph.h"
+#include "source.h"
+#include "state.h"
+#include "visit.h"
+
+/* One search of one layer. */
+typedef struct nighi_walk {
+    const nigh_index *index;
+    nigh_session *session;
+    const nighi_query *query;
+    uint32_t slot_count; /* captured at the start: ids beyond are skipped, also hostile ones */
+    uint32_t ef;
+    uint32_t expansions;     /* nodes expanded a round */
+    uint32_t expansions_max; /* budget; 0 = none */
+    uint32_t skip;           /* a slot that is never visited, or NIGHI_NONE */
+} nighi_walk;
+
+/* From the entry point down to `level`, best-first with one candidate (Malkov and Yashunin 2016,
+ * algorithm 5, lines 2-4). *nearest is where the search of `level` begins. */
+NIGHI_FN nigh_status nighi_descend(const nighi_walk *walk, uint32_t entry, uint32_t level,
+                                   uint64_t *nearest);
+/* Beam search (algorithm 2): fills session->pool with the ef nearest of the layer, ascending,
+ * removed nodes too; the expanded bit of entries is set. */
+NIGHI_FN nigh_status nighi_beam(const nighi_walk *walk, uint32_t level, uint64_t start);
+/* Beam search of layer 0 that keeps frontier and results apart: only slots that are live and pass
+ * the session's filter count. Leaves the results in session->pool, ascending. */
+NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start);
+/* Scores every live slot that passes the filter; the `limit` nearest in session->pool, ascending. */
+NIGHI_FN nigh_status nighi_scan(const nighi_walk *walk, uint32_t limit);
+/* Expands one node of layer 0 into session->slots and session->distances. */
+NIGHI_FN nigh_status nighi_expand(const nighi_walk *walk, uint32_t slot, uint32_t *count);
+/* Adds to the frontier; when it is full its farther half is dropped. */
+NIGHI_FN void nighi_frontier_push(nigh_session *session, uint64_t entry);
+/* Live, and allowed by the session's filter. */
+NIGHI_FN bool nighi_accepts(const nigh_index *index, nigh_session *session, uint32_t slot);
+
+#endif

@@ -1,0 +1,87 @@
+/* replay.c - runs a fuzz target over its corpus and over mutations of it, without libFuzzer
+ * layer T; uses: nothing
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * usage: fuzz_<target> FOLDER. Each file goes in as it is, cut at 256 lengths, and 2,000 times with
+ * some of its bytes changed (always the same ones). A bad input ends the program: its name and the
+ * number of the mutation stand in the last line then. Inputs lie at the end of an allocation, where
+ * the address sanitizer sees a read beyond. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+enum { CUTS = 256, MUTATIONS = 2000, FILE_BYTES_MAX = 1 << 20 };
+
+static uint64_t state;
+
+static uint32_t below(uint32_t limit) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(((state >> 32) * limit) >> 32);
+}
+
+static void one(const uint8_t *bytes, size_t size) {
+    uint8_t *exact = malloc(size + 1); /* malloc(0) may be NULL */
+    if (exact == NULL) {
+        exit(1);
+    }
+    memcpy(exact + 1, bytes, size);
+    (void)LLVMFuzzerTestOneInput(exact + 1, size);
+    free(exact);
+}
+
+static void mutate(uint8_t *bytes, size_t size) {
+    static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xff, 0x10, '\n', '9'};
+    uint32_t changes = 1 + below(4);
+    for (uint32_t i = 0; i < changes && size > 0; i++) {
+        uint32_t at = below((uint32_t)(below(2) == 0 && size > 64 ? 64 : size)); /* heads matter */
+        bytes[at] = below(2) == 0 ? odd[below(sizeof odd)] : (uint8_t)(bytes[at] ^ 1u << below(8));
+    }
+}
+
+static void replay(const char *name, const uint8_t *bytes, size_t size, uint8_t *copy) {
+    one(bytes, size);
+    for (size_t cut = 0; cut < CUTS; cut++) {
+        one(bytes, size * cut / CUTS);
+    }
+    for (uint32_t i = 0; i < MUTATIONS; i++) {
+        state = i;
+        memcpy(copy, bytes, size);
+        mutate(copy, size);
+        printf("\r%s %" PRIu32, name, i);
+        fflush(stdout);
+        one(copy, size);
+    }
+    printf("\r%s passed\n", name);
+}
+
+int main(int count, char **arguments) {
+    static uint8_t bytes[FILE_BYTES_MAX];
+    static uint8_t copy[FILE_BYTES_MAX];
+    DIR *folder = count == 2 ? opendir(arguments[1]) : NULL;
+    const struct dirent *entry = NULL;
+    int files = 0;
+    if (folder == NULL) {
+        printf("usage: %s FOLDER\n", arguments[0]);
+        return 2;
+    }
+    one(bytes, 0);
+    while ((entry = readdir(folder)) != NULL) {
+        char path[4096];
+        (void)snprintf(path, sizeof path, "%s/%s", arguments[1], entry->d_name);
+        FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "rb");
+        if (file != NULL) {
+            size_t size = fread(bytes, 1, sizeof bytes, file);
+            (void)fclose(file);
+            replay(entry->d_name, bytes, size, copy);
+            files++;
+        }
+    }
+    (void)closedir(folder);
+    printf("%d passed, %d failed\n", files, files == 0);
+    return files == 0;
+}

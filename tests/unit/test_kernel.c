@@ -1,0 +1,271 @@
+/* test_kernel.c - every kernel of every level: bit for bit what kernel.h says, never a byte beyond
+ * layer T; uses: cpu, num, kernel
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Each call runs on memory that ends, then begins, at an unmapped page. Three references: the lane
+ * order written out again here (bits), plain double sums (tolerance), 64-bit sums (integers). */
+#define _GNU_SOURCE
+#include "kernel.h"
+#include "reference.h"
+#include "t.h"
+
+#define DIM_MAX 65535u
+
+static ref_guarded left_memory;
+static ref_guarded right_memory;
+static uint32_t skipped;
+
+static uint32_t dim_of(uint32_t step) {
+    static const uint32_t large[] = {383, 384, 511, 512, 513, 768, 1000, 1024, 1537,
+                                     4095, 4096, 65535};
+    if (step < 300) {
+        return step + 1;
+    }
+    return step - 300 < sizeof large / sizeof large[0] ? large[step - 300] : 0;
+}
+
+static float widen(uint32_t elem, const void *x, uint32_t i) {
+    if (elem == NIGHI_ELEM_F32) {
+        return ((const float *)x)[i];
+    }
+    uint16_t half = ((const uint16_t *)x)[i];
+    return elem == NIGHI_ELEM_F16 ? nighi_f32_from_f16(half) : nighi_f32_from_bf16(half);
+}
+
+/* kernel.h in code. op 3: squares of x. `exact` gets the sum and the sum of magnitudes. */
+static float reduce(uint32_t op, uint32_t elem, const float *q, const void *x, uint32_t dim,
+                    double exact[2]) {
+    float lane[32];
+    memset(lane, 0, sizeof lane);
+    exact[0] = 0;
+    exact[1] = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+        float b = widen(elem, x, i);
+        float a = op == 3 ? b : q[i];
+        float d = a - b;
+        volatile float term = op == NIGHI_OP_L2   ? d * d
+                              : op == NIGHI_OP_L1 ? (d < 0 ? -d : d)
+                                                  : a * b;
+        double wide = (double)a - (double)b;
+        wide = op == NIGHI_OP_L2   ? wide * wide
+               : op == NIGHI_OP_L1 ? (wide < 0 ? -wide : wide)
+                                   : (double)a * (double)b;
+        lane[i % 32] += term;
+        exact[0] += wide;
+        exact[1] += wide < 0 ? -wide : wide;
+    }
+    for (uint32_t width = 16; width > 0; width /= 2) {
+        for (uint32_t i = 0; i < width; i++) {
+            lane[i] += lane[i + width];
+        }
+    }
+    return lane[0];
+}
+
+static void check_float(const char *what, uint32_t dim, int pattern, float got, float want,
+                        const double exact[2]) {
+    uint32_t a = nighi_f32_bits(got);
+    uint32_t b = nighi_f32_bits(want);
+    if (pattern >= REF_BITS || !nighi_f32_finite(want)) { /* any NaN will do */
+        a = nighi_f32_bits(nighi_distance_canonical(got));
+        b = nighi_f32_bits(nighi_distance_canonical(want));
+    }
+    if (a != b) {
+        t_failf("%s dim %u pattern %d: %08x, want %08x (%g, %g)", what, dim, pattern, a, b,
+                (double)got, (double)want);
+    }
+    if (nighi_f32_finite(want) && pattern < REF_BITS) {
+        double error = (double)got - exact[0];
+        double bound = exact[1] * ((double)dim / 32 + 8) * 1.2e-7 + (double)dim * 2e-45;
+        if (error > bound || error < -bound) {
+            t_failf("%s dim %u pattern %d: %g is not near %g", what, dim, pattern, (double)got,
+                    exact[0]);
+        }
+    }
+}
+
+static void fill_floats(float *q, void *x, uint32_t elem, uint32_t dim, int pattern,
+                        uint64_t *state) {
+    for (uint32_t i = 0; i < dim; i++) {
+        uint32_t a = ref_word(pattern, i, state);
+        uint32_t b = ref_word(pattern, i + 7, state);
+        memcpy(q + i, &a, 4);
+        if (elem == NIGHI_ELEM_F32) {
+            memcpy((float *)x + i, &b, 4);
+        } else if (elem == NIGHI_ELEM_BF16) {
+            ((uint16_t *)x)[i] = (uint16_t)(b >> 16);
+        } else if (pattern == REF_SUBNORMAL || pattern == REF_BITS) {
+            ((uint16_t *)x)[i] = (uint16_t)(pattern == REF_BITS ? b : b & 0x83ffu);
+        } else {
+            ((uint16_t *)x)[i] = nighi_f16_from_f32(nighi_f32_from_bits(b));
+        }
+    }
+}
+
+static void run_float(const nighi_kernels *table, const char *level, uint32_t elem, uint32_t dim,
+                      int pattern, int at_end, uint64_t *state) {
+    static const char *const ops[] = {"l2", "dot", "l1"};
+    static const char *const elems[] = {"f32", "f16", "bf16"};
+    char what[64];
+    double exact[2];
+    float *q = (float *)ref_place(&left_memory, dim * sizeof(float), at_end);
+    void *x = ref_place(&right_memory, dim * (elem == NIGHI_ELEM_F32 ? 4u : 2u), at_end);
+    fill_floats(q, x, elem, dim, pattern, state);
+    for (uint32_t op = 0; op < 3; op++) {
+        float want = reduce(op, elem, q, x, dim, exact);
+        snprintf(what, sizeof what, "%s %s_%s", level, ops[op], elems[elem]);
+        check_float(what, dim, pattern, table->floats[op][elem](q, x, dim), want, exact);
+    }
+    float sums[2];
+    table->dot_square[elem](q, x, dim, sums);
+    float dot = reduce(NIGHI_OP_DOT, elem, q, x, dim, exact);
+    snprintf(what, sizeof what, "%s dot_square_%s", level, elems[elem]);
+    check_float(what, dim, pattern, sums[0], dot, exact);
+    float square = reduce(3, elem, q, x, dim, exact);
+    check_float(what, dim, pattern, sums[1], square, exact);
+}
+
+static void fill_bytes(uint8_t *p, uint32_t dim, int pattern, uint64_t *state) {
+    for (uint32_t i = 0; i < dim; i++) {
+        p[i] = (uint8_t)(pattern == 0   ? (i * 7 + 3) % 251
+                         : pattern == 1 ? ref_random(state)
+                         : pattern == 2 ? 255
+                         : pattern == 3 ? 128
+                                        : ref_random(state) % 2 * 255);
+    }
+}
+
+static void run_bytes(const nighi_kernels *table, const char *level, uint32_t dim, int pattern,
+                      int at_end, uint64_t *state) {
+    uint8_t *q = (uint8_t *)ref_place(&left_memory, dim, at_end);
+    uint8_t *x = (uint8_t *)ref_place(&right_memory, dim, at_end);
+    uint64_t want[7] = {0};
+    int64_t sums[3] = {0};
+    int32_t out[3];
+    fill_bytes(q, dim, pattern, state);
+    fill_bytes(x, dim, pattern == 2 ? (dim % 2 == 0 ? 2 : 5) : pattern, state);
+    if (pattern == 2 && dim % 3 == 0) {
+        memset(x, 0, dim);
+    }
+    for (uint32_t i = 0; i < dim; i++) {
+        int32_t d = (int32_t)q[i] - (int32_t)x[i];
+        int32_t a = (int8_t)q[i];
+        int32_t b = (int8_t)x[i];
+        want[0] += (uint64_t)(d * d);
+        want[1] += (uint64_t)q[i] * x[i];
+        want[2] += (uint64_t)(d < 0 ? -d : d);
+        want[3] += (uint64_t)__builtin_popcount((unsigned)(q[i] ^ x[i]));
+        sums[0] += a * b;
+        sums[1] += b;
+        sums[2] += b * b;
+    }
+    table->i8((const int8_t *)q, (const int8_t *)x, dim, out);
+    for (uint32_t op = 0; op < 3; op++) {
+        uint32_t got = table->u8[op](q, x, dim);
+        if (got != want[op]) {
+            t_failf("%s u8 op %u dim %u pattern %d: %u", level, op, dim, pattern, got);
+        }
+        if (out[op] != sums[op]) {
+            t_failf("%s i8 sum %u dim %u pattern %d: %d", level, op, dim, pattern, out[op]);
+        }
+    }
+    uint32_t bits = table->hamming(q, x, dim);
+    if (bits != want[3]) {
+        t_failf("%s hamming dim %u pattern %d: %u", level, dim, pattern, bits);
+    }
+}
+
+TEST(floats_match_the_definition) {
+    uint64_t state = t_seed() << 32;
+    for (int level = 0; level < REF_LEVELS; level++) {
+        nighi_kernels table;
+        if (!ref_runs(level)) {
+            skipped++;
+            continue;
+        }
+        nighi_kernels_pick(&table, ref_levels[level].features);
+        for (uint32_t step = 0; dim_of(step) != 0; step++) {
+            uint32_t dim = dim_of(step);
+            for (int run = 0; run < 2 * REF_PATTERNS; run++) {
+                int pattern = run / 2;
+                if ((dim > 2000 && pattern > 1) || (t_small() && dim > 70 && dim % 19 != 5)) {
+                    continue;
+                }
+                for (uint32_t elem = 0; elem < NIGHI_ELEM_COUNT; elem++) {
+                    run_float(&table, ref_levels[level].name, elem, dim, pattern, run % 2, &state);
+                }
+            }
+        }
+    }
+}
+
+TEST(bytes_are_exact) {
+    uint64_t state = t_seed() << 32;
+    for (int level = 0; level < REF_LEVELS; level++) {
+        nighi_kernels table;
+        if (!ref_runs(level)) {
+            continue;
+        }
+        nighi_kernels_pick(&table, ref_levels[level].features);
+        for (uint32_t step = 0; dim_of(step) != 0; step++) {
+            for (int run = 0; run < 10; run++) {
+                run_bytes(&table, ref_levels[level].name, dim_of(step), run / 2, run % 2, &state);
+            }
+        }
+    }
+}
+
+/* Rows of files start anywhere: every alignment that the element type allows. */
+TEST(any_alignment) {
+    static uint8_t left[64 + 4 * 131];
+    static uint8_t right[64 + 4 * 131];
+    uint64_t state = t_seed();
+    uint32_t dim = 131;
+    for (int level = 0; level < REF_LEVELS; level++) {
+        nighi_kernels table;
+        if ((ref_levels[level].features & ~ref_machine()) != 0) {
+            continue;
+        }
+        nighi_kernels_pick(&table, ref_levels[level].features);
+        for (uint32_t shift = 0; shift < 64; shift += 2) {
+            double exact[2];
+            for (uint32_t elem = shift % 4 == 0 ? 0 : 1; elem < NIGHI_ELEM_COUNT; elem++) {
+                float *q = (float *)(void *)(left + (64 - shift) / 4 * 4);
+                void *x = right + shift;
+                fill_floats(q, x, elem, dim, REF_RANDOM, &state);
+                float want = reduce(NIGHI_OP_L2, elem, q, x, dim, exact);
+                check_float(ref_levels[level].name, dim, REF_RANDOM,
+                            table.floats[NIGHI_OP_L2][elem](q, x, dim), want, exact);
+            }
+        }
+    }
+}
+
+/* Padding with zeros, or having none, gives the same bits. */
+TEST(padding_changes_nothing) {
+    float q[160] = {0};
+    float x[160] = {0};
+    nighi_kernels table;
+    uint64_t state = t_seed();
+    nighi_kernels_pick(&table, ref_machine());
+    for (uint32_t dim = 1; dim < 128; dim++) {
+        memset(q, 0, sizeof q);
+        memset(x, 0, sizeof x);
+        fill_floats(q, x, NIGHI_ELEM_F32, dim, REF_RANDOM, &state);
+        for (uint32_t op = 0; op < NIGHI_OP_COUNT; op++) {
+            float bare = table.floats[op][NIGHI_ELEM_F32](q, x, dim);
+            float padded = table.floats[op][NIGHI_ELEM_F32](q, x, (dim + 31) / 32 * 32);
+            t_eq(nighi_f32_bits(bare), nighi_f32_bits(padded));
+        }
+    }
+}
+
+SUITE {
+    left_memory = ref_guard((size_t)DIM_MAX * 4);
+    right_memory = ref_guard((size_t)DIM_MAX * 4);
+    RUN(floats_match_the_definition);
+    RUN(bytes_are_exact);
+    RUN(any_alignment);
+    RUN(padding_changes_nothing);
+    printf("%d levels, %u skipped\n", REF_LEVELS, skipped);
+}

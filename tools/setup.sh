@@ -1,0 +1,90 @@
+#!/bin/sh
+# setup.sh - installs what `make demo`, `make test` or `make bench` need and this machine lacks
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# usage: tools/setup.sh demo|test|bench      Does nothing, and needs no network, when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+goal=${1:-test}
+venv=.cache/venv
+log=.cache/setup.log
+mkdir -p .cache
+
+packages=""
+# need PACKAGE TEST...: the package, unless the test succeeds
+need() {
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || packages="$packages $package"
+}
+has() { command -v "$1"; }
+
+need gcc has gcc
+need libc6-dev test -e /usr/include/stdio.h
+need cmake has cmake
+need make has make
+need python3 has python3
+case $goal in
+demo)
+    has npm >/dev/null || packages="$packages nodejs npm"
+    ;;
+test)
+    need clang-19 has clang-19
+    need lld-19 has wasm-ld-19
+    need llvm-19 has llvm-nm-19
+    need libclang-rt-19-dev sh -c \
+        'ls "$(clang-19 -print-resource-dir)"/lib/linux/libclang_rt.asan*.a'
+    need libtsan2 sh -c 'test -e "$(gcc -print-file-name=libtsan.so)"'
+    need qemu-user has qemu-aarch64
+    need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+    need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/lib/libc.a
+    need gcc-arm-none-eabi has arm-none-eabi-gcc
+    ;;
+bench)
+    has npm >/dev/null || packages="$packages nodejs npm"
+    if ! test -x $venv/bin/python; then
+        need python3-venv python3 -c 'import ensurepip, venv'
+        need g++ has g++
+        need python3-dev python3 -c \
+            'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
+    fi
+    ;;
+*)
+    echo "setup.sh: unknown goal '$goal' (demo, test or bench)" >&2
+    exit 2
+    ;;
+esac
+
+if [ -n "$packages" ]; then
+    if ! has apt-get >/dev/null; then
+        echo "setup: please install (Debian names):$packages" >&2
+        exit 1
+    fi
+    sudo=""
+    if [ "$(id -u)" -ne 0 ]; then
+        has sudo >/dev/null || {
+            echo "setup: not root and no sudo; please run: apt-get install$packages" >&2
+            exit 1
+        }
+        sudo="sudo -E"
+    fi
+    echo "setup: installing$packages"
+    export DEBIAN_FRONTEND=noninteractive
+    {
+        $sudo apt-get update -qq &&
+            $sudo apt-get install -y -qq --no-install-recommends $packages
+    } >"$log" 2>&1 </dev/null || {
+        tail -n 20 "$log" >&2
+        echo "setup: apt-get failed, see $log" >&2
+        exit 1
+    }
+fi
+
+if [ "$goal" = bench ] && ! $venv/bin/python -c 'import hnswlib, numpy' 2>/dev/null; then
+    echo "setup: python packages numpy, hnswlib into $venv"
+    {
+        python3 -m venv $venv && $venv/bin/pip install -q numpy hnswlib==0.8.0
+    } >"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        exit 1
+    }
+fi

@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+# test.py - runs everything that must hold on every change; the last line is "N passed, N failed"
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""usage: tools/test.py [--list] [JOB...]
+
+A job is one build with its test runs, or one script. Jobs run side by side, one for each
+processor; each writes build/ci/<job>.log. Naming jobs runs only those whose name starts so."""
+import concurrent.futures
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OUT = os.path.join(ROOT, "build", "ci")
+COUNTS = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
+JOB_SECONDS_MAX = 1500
+QUICK = {"NIGH_TEST_SCALE": "small"}  # under an emulator or a sanitizer
+
+
+class Job:
+    """Counts and log of one job. Every step adds to `passed` and `failed`."""
+
+    def __init__(self, name, body):
+        self.name, self.body = name, body
+        self.passed = self.failed = 0
+        self.notes = []
+        self.seconds = 0.0
+        self.log_path = os.path.join(OUT, name + ".log")
+        self.log = None
+
+    def run(self):
+        start = time.monotonic()
+        self.deadline = start + JOB_SECONDS_MAX
+        with open(self.log_path, "w", encoding="utf-8", errors="replace") as self.log:
+            try:
+                self.body(self)
+            except Exception as error:  # a job that cannot run has failed, not passed
+                self.fail(f"{type(error).__name__}: {error}")
+            if self.passed + self.failed == 0:
+                self.fail("nothing was tested")
+        self.seconds = time.monotonic() - start
+        return self
+
+    def fail(self, note, count=1):
+        self.failed += count
+        self.notes.append(note)
+        self.log.write(f"\nFAILED: {note}\n")
+
+    def command(self, command, env=None, cwd=ROOT):
+        """Runs a command into the log; returns (exit status, output)."""
+        self.log.write(f"\n$ {' '.join(command)}   {env or ''}\n")
+        self.log.flush()
+        try:
+            done = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})},
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, errors="replace",
+                                  timeout=max(1, self.deadline - time.monotonic()))
+            status, output = done.returncode, done.stdout
+        except subprocess.TimeoutExpired as expired:
+            status, output = 124, (expired.stdout or b"").decode(errors="replace") + "\ntimed out"
+        self.log.write(output)
+        self.log.flush()
+        return status, output
+
+    def count(self, name, status, output):
+        """Adds what a test program's last counting line says, or 1 for its exit status."""
+        found = COUNTS.findall(output)
+        passed, failed = (int(n) for n in found[-1]) if found else (0, 0)
+        self.passed += passed
+        if failed:
+            self.fail(name, failed)
+        elif status != 0:
+            self.fail(f"{name} (exit status {status})")
+        elif not found:
+            self.passed += 1
+
+    def script(self, name, command, env=None):
+        status, output = self.command(command, env)
+        self.count(name, status, output)
+
+    def build(self, *options, name=None):
+        """Configures and builds into build/ci/<name or job>; False when that failed."""
+        self.dir = os.path.join(OUT, name or self.name)
+        steps = [["cmake", "-S", ROOT, "-B", self.dir, "-DNIGH_WERROR=ON", *options],
+                 ["cmake", "--build", self.dir, "-j", "2"]]
+        for step in steps:
+            status, _ = self.command(step)
+            if status != 0:
+                self.fail("build")
+                return False
+        self.passed += 1  # a build without a warning is a check of its own
+        return True
+
+    def ctest(self, *arguments, env=None, prefix=()):
+        """Runs the CTest suite of the last build; each program's own counts are added."""
+        junit = os.path.join(self.dir, "junit.xml")
+        if os.path.exists(junit):
+            os.remove(junit)
+        command = [*prefix, "ctest", "--test-dir", self.dir, "--output-junit", junit,
+                   "--output-on-failure", "--no-tests=error", "--test-output-size-passed",
+                   "1000000", "--test-output-size-failed", "1000000", *arguments]
+        status, output = self.command(command, env)
+        if not os.path.exists(junit):
+            return self.fail(f"ctest {' '.join(arguments)}")
+        failed_before = self.failed
+        for case in xml.etree.ElementTree.parse(junit).getroot().iter("testcase"):
+            text = case.findtext("system-out") or ""
+            good = case.get("status") == "run"
+            label = " ".join([case.get("name"), *(env or {}).values()])
+            self.count(label, 0 if good else 1, text)
+        if status != 0 and self.failed == failed_before:
+            self.fail(f"ctest {' '.join(arguments)} (exit status {status})")
+
+
+def command_line(job, env=None):
+    """The tests of the nigh command, on the last build."""
+    command = os.path.join(job.dir, "nigh")
+    job.script("test_cli", [sys.executable, "tests/cli/test_cli.py", command], env)
+
+
+def levels():
+    """Kernel levels of this machine, for NIGH_TEST_FEATURES."""
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        words = set(info.read().split())
+    wanted = {"sse4": {"sse4_1"}, "avx2": {"avx2", "f16c"}, "neon": {"asimd"},
+              "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq"}}
+    return ["scalar"] + [name for name, flags in wanted.items() if flags <= words]
+
+
+def gcc(job):
+    if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release"):
+        job.ctest()
+        command_line(job)
+        for level in levels():
+            job.ctest("-LE", "slow|conc|hosted|fuzz", env={"NIGH_TEST_FEATURES": level, **QUICK})
+            job.ctest("-L", "golden", env={"NIGH_TEST_FEATURES": level})
+
+
+def gcc_debug(job):
+    if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Debug", "-DNIGH_DEBUG=ON"):
+        job.ctest("-LE", "slow", env=QUICK)
+
+
+def clang(job):
+    if job.build("-DCMAKE_C_COMPILER=clang-19", "-DCMAKE_BUILD_TYPE=Release"):
+        job.ctest("-LE", "slow")
+        for level in levels():
+            job.ctest("-L", "unit|golden", env={"NIGH_TEST_FEATURES": level, **QUICK})
+
+
+def clang_debug(job):
+    if job.build("-DCMAKE_C_COMPILER=clang-19", "-DCMAKE_BUILD_TYPE=Debug", "-DNIGH_DEBUG=ON"):
+        job.ctest("-L", "unit|golden|abi", env=QUICK)
+
+
+def sanitize(job):
+    """Address and undefined-behaviour sanitizers."""
+    if job.build("-DCMAKE_C_COMPILER=clang-19", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+                 "-DNIGH_DEBUG=ON", "-DNIGH_SANITIZE=address,undefined"):
+        job.ctest("-LE", "slow", env={**QUICK, "UBSAN_OPTIONS": "print_stacktrace=1",
+                                      "ASAN_OPTIONS": "detect_stack_use_after_return=1"})
+        command_line(job, QUICK)
+
+
+def threads(job):
+    """gcc's ThreadSanitizer (clang's does not see 32-byte loads)."""
+    if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DNIGH_DEBUG=ON",
+                 "-DNIGH_SANITIZE=thread"):
+        fixed = ["setarch", "-R"]  # the sanitizer's memory map wants no address randomisation
+        if subprocess.run([*fixed, "true"], capture_output=True).returncode != 0:
+            fixed = []
+        job.ctest("-L", "conc|hosted", prefix=fixed,
+                  env={**QUICK, "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"})
+
+
+def aarch64(job):
+    if job.build("-DCMAKE_BUILD_TYPE=Release",
+                 "-DCMAKE_TOOLCHAIN_FILE=" + os.path.join(ROOT, "tools/aarch64-linux-gnu.cmake")):
+        job.ctest("-LE", "slow", env=QUICK)
+        job.ctest("-L", "unit|golden", env={"NIGH_TEST_FEATURES": "scalar", **QUICK})
+        # a processor without the dot product: what is chosen at run time must not need it
+        job.ctest("-L", "golden", env={**QUICK, "QEMU_CPU": "cortex-a53"})
+
+
+def old_processors(job):
+    """The choice at run time: the same program on processors without AVX2, and without SSE4."""
+    if not job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release"):
+        return
+    status, output = job.command(["ctest", "--test-dir", job.dir, "--show-only=json-v1", "-L",
+                                  "unit|golden"])
+    start = output.find("{")
+    tests = json.loads(output[start:])["tests"] if status == 0 and start >= 0 else []
+    for processor in ("qemu64", "Nehalem", "Haswell"):
+        for test in tests:
+            directory = os.path.join(job.dir, "tests")
+            status, output = job.command(["qemu-x86_64", "-cpu", processor, *test["command"]],
+                                         env=QUICK, cwd=directory)
+            job.count(f"{test['name']} on {processor}", status, output)
+
+
+def amalgam(job):
+    """The single-file form: every target compiles it, and the suite passes on top of it."""
+    job.script("amalgam", [sys.executable, "tools/test_amalgam.py"])
+    for name, options in (("gcc-O3", ["-DCMAKE_C_COMPILER=gcc"]),
+                          ("clang-O0", ["-DCMAKE_C_COMPILER=clang-19",
+                                        "-DCMAKE_BUILD_TYPE=Debug"])):
+        if job.build("-DNIGH_AMALGAM=ON", *options, name=f"amalgam-{name}"):
+            job.ctest("-L", "abi|golden", env=QUICK)
+
+
+def freestanding(job):
+    job.script("freestanding", [sys.executable, "tests/freestanding/freestanding.py"])
+
+
+def tidy(job):
+    job.script("tidy", [sys.executable, "tools/tidy.py"])
+    job.script("test_tidy", [sys.executable, "tools/test_tidy.py"])
+    job.script("test_data", [sys.executable, "tests/data/test_data.py"])
+
+
+def readme(job):
+    job.script("readme", [sys.executable, "tools/test_readme.py"])
+
+
+# The longest first, so that the processors finish together.
+JOBS = {"gcc": gcc, "sanitize": sanitize, "threads": threads, "aarch64": aarch64, "clang": clang,
+        "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
+        "amalgam": amalgam, "freestanding": freestanding, "tidy": tidy, "readme": readme}
+
+
+def main(arguments):
+    if arguments == ["--list"]:
+        print("\n".join(JOBS))
+        return 0
+    names = [name for name in JOBS if not arguments or name.startswith(tuple(arguments))]
+    if not names:
+        print(__doc__)
+        return 2
+    os.makedirs(OUT, exist_ok=True)
+    start = time.monotonic()
+    printing = threading.Lock()
+    print(f"{len(names)} jobs; kernel levels here: {' '.join(levels())}; logs in build/ci",
+          flush=True)
+
+    def one(name):
+        job = Job(name, JOBS[name]).run()
+        with printing:
+            print(f"{name:16} {job.passed:7} passed {job.failed:4} failed {job.seconds:6.0f} s",
+                  flush=True)
+            for note in job.notes[:20]:
+                print(f"    FAILED {note}", flush=True)
+            if job.failed:
+                print(f"    see {os.path.relpath(job.log_path, ROOT)}", flush=True)
+        return job
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        jobs = list(pool.map(one, names))
+    passed, failed = sum(job.passed for job in jobs), sum(job.failed for job in jobs)
+    print(f"in {time.monotonic() - start:.0f} s")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

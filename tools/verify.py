@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# verify.py - the big checks on the full word vectors: same bytes everywhere, slow tests, hnswlib
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""usage: tools/verify.py [bytes] [slow] [hnswlib]      (default: all; make verify)
+
+bytes    20,000 real words, seed 42: one image, one set of ids and of distance bits from gcc and
+         clang, -O0 and -O3, every kernel level of this machine, and aarch64 under qemu
+slow     the tests labelled slow, with NIGH_TEST_GLOVE naming the folder of the word vectors
+hnswlib  bench/compare/hnswlib_compare.py --check: recall, speed and build time against hnswlib
+Ends with "N passed, N failed"."""
+import hashlib
+import os
+import subprocess
+import sys
+
+import glove
+import test
+
+ROWS = 20000
+AARCH64 = "-DCMAKE_TOOLCHAIN_FILE=" + os.path.join(test.ROOT, "tools/aarch64-linux-gnu.cmake")
+# name of the build (shared with tools/test.py), its options, how its programs run
+BUILDS = [
+    ("gcc", ["-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release"], []),
+    ("gcc-debug", ["-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Debug", "-DNIGH_DEBUG=ON"], []),
+    ("clang", ["-DCMAKE_C_COMPILER=clang-19", "-DCMAKE_BUILD_TYPE=Release"], []),
+    ("clang-debug", ["-DCMAKE_C_COMPILER=clang-19", "-DCMAKE_BUILD_TYPE=Debug",
+                     "-DNIGH_DEBUG=ON"], []),
+    ("aarch64", [AARCH64, "-DCMAKE_BUILD_TYPE=Release"], ["qemu-aarch64"]),
+]
+
+
+def word_vectors():
+    done = subprocess.run([sys.executable, os.path.join(test.ROOT, "tools/glove.py"), "--path"],
+                          check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
+def digest(*paths):
+    total = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            total.update(file.read())
+    return total.hexdigest()[:16]
+
+
+def one_build(job, folder, name, options, runner):
+    """{where: (image digest, answers digest)} of one build at each of its levels."""
+    job.dir = os.path.join(test.OUT, name)
+    os.makedirs(job.dir, exist_ok=True)
+    for step in (["cmake", "-S", test.ROOT, "-B", job.dir, "-DNIGH_WERROR=ON", *options],
+                 ["cmake", "--build", job.dir, "-j", "2", "--target", "nigh_cli"]):
+        if job.command(step)[0] != 0:
+            job.fail(f"{name} does not build")
+            return {}
+    found = {}
+    program = [*runner, os.path.join(job.dir, "nigh")]
+    for level in ["scalar", "neon"] if runner else test.levels():
+        base = os.path.join(folder, f"{name}-{level}")
+        index, ids, distances = base + ".nigh", base + ".ivecs", base + ".fvecs"
+        status, output = job.command([
+            *program, "build", os.path.join(folder, "words.npy"), "-o", index, "--keys",
+            os.path.join(folder, "words.txt"), "--metric", "cosine", "--m", "16", "--ef-build",
+            "200", "--seed", "42", "--threads", "1", "--kernel", level])
+        if status == 0:
+            status, output = job.command([
+                *program, "search", index, os.path.join(folder, "queries.npy"), "-k", "10", "--ef",
+                "100", "--kernel", level, "--out", ids, "--distances", distances])
+        if status != 0:
+            job.fail(f"{name} {level}: {output.strip()[-200:]}")
+            continue
+        status, output = job.command([*program, "sha", index])
+        found[f"{name} {level}"] = (output.split()[0][:16] if status == 0 else "",
+                                    digest(ids, distances))
+    return found
+
+
+def same_bytes(job):
+    data = word_vectors()
+    folder = os.path.join(test.ROOT, "build", "verify")
+    os.makedirs(folder, exist_ok=True)
+    rows = glove.read(data, "glove-100-base")[:ROWS]
+    glove.write(folder, "words", rows)
+    glove.write(folder, "queries", glove.read(data, "glove-100-queries"))
+    found = {}
+    for name, options, runner in BUILDS:
+        found |= one_build(job, folder, name, options, runner)
+        print(f"  {name}", flush=True)
+    first = next(iter(found.values()), None)
+    for where, digests in found.items():
+        print(f"  {where:20} image {digests[0]}  answers {digests[1]}"
+              f"{'' if digests == first else '  DIFFERS'}", flush=True)
+        if digests == first and all(digests):
+            job.passed += 1
+        else:
+            job.fail(f"{where} differs")
+
+
+def slow(job):
+    if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release", name="gcc"):
+        job.ctest("-L", "slow|model", env={"NIGH_TEST_GLOVE": word_vectors()})
+
+
+def against_hnswlib(job):
+    script = os.path.join(test.ROOT, "bench/compare/hnswlib_compare.py")
+    python = os.path.join(test.ROOT, ".cache/venv/bin/python")
+    status, output = job.command([python, script, "--check"])
+    print(output, flush=True)
+    job.count("hnswlib", status, output)
+
+
+JOBS = {"bytes": same_bytes, "slow": slow, "hnswlib": against_hnswlib}
+
+
+def main(arguments):
+    if set(arguments) - set(JOBS):
+        print(__doc__)
+        return 2
+    test.JOB_SECONDS_MAX = 3 * 3600
+    os.makedirs(test.OUT, exist_ok=True)
+    passed = failed = 0
+    for name in arguments or JOBS:  # one after another: the last one measures
+        print(f"{name} ...", flush=True)
+        job = test.Job(f"verify-{name}", JOBS[name]).run()
+        for note in job.notes:
+            print(f"    FAILED {note}", flush=True)
+        print(f"{name:16} {job.passed:7} passed {job.failed:4} failed {job.seconds:6.0f} s",
+              flush=True)
+        passed, failed = passed + job.passed, failed + job.failed
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
