@@ -50,7 +50,7 @@ enum {
     NIGH_E_FORMAT = -8,       /* not a nigh image, or of an unknown version */
     NIGH_E_CORRUPT = -9,      /* an image whose checksum or structure does not hold */
     NIGH_E_MISMATCH = -10,    /* dim, dtype, metric or count differ from what the image says */
-    NIGH_E_READ_ONLY = -11,   /* the handle has no writer state, or the image may not be stored to */
+    NIGH_E_READ_ONLY = -11,   /* the handle has no writer state, or the image is read-only */
     NIGH_E_BUSY = -12,        /* another thread is writing what this call needs to itself */
     NIGH_E_NO_VECTORS = -13,  /* the image holds no vectors and no source is set */
     NIGH_E_BUILD = -14,       /* compiled or running with float rules that change results */
@@ -58,7 +58,7 @@ enum {
     NIGH_E_WRITE = -16,       /* the write callback failed */
     NIGH_E_SESSION = -17,     /* the session is too small for this call */
     NIGH_E_KEY = -18,         /* an empty, too long or unrepresentable key */
-    NIGH_E_OPEN = -19,        /* the image was left in the middle of changes: only check may open it */
+    NIGH_E_OPEN = -19,        /* the image was left in the middle of changes: only check opens it */
     NIGH_E_DELETED = -20,     /* the key is known but removed */
     NIGH_E_USER = -1000       /* this and below: the caller's callbacks' own */
 };
@@ -78,7 +78,7 @@ enum {
     NIGH_DTYPE_F32 = 1,
     NIGH_DTYPE_F16 = 2,  /* IEEE binary16 */
     NIGH_DTYPE_BF16 = 3, /* the upper half of an f32 */
-    NIGH_DTYPE_I8 = 4,   /* dim int8 padded to 4, then float scale, int32 zero: scale * (x - zero) */
+    NIGH_DTYPE_I8 = 4,   /* dim int8 padded to 4, float scale, int32 zero: scale * (x - zero) */
     NIGH_DTYPE_U8 = 5,   /* integers 0..255 */
     NIGH_DTYPE_B1 = 6    /* dim bits, lowest first; bits beyond dim are 0 */
 };
@@ -87,7 +87,7 @@ enum {
 enum {
     NIGH_KEYS_U64 = 0,
     NIGH_KEYS_BYTES = 1,   /* strings of 1..key_bytes_max bytes */
-    NIGH_KEYS_IDENTITY = 2 /* the key is the slot; nothing is stored. Insert takes NULL or the next slot */
+    NIGH_KEYS_IDENTITY = 2 /* the key is the slot, nothing is stored; insert: NULL or the next */
 };
 
 /* nigh_config.vectors. */
@@ -142,7 +142,7 @@ typedef struct nigh_config {
 /* How this process uses an image. Nothing here changes bytes or results. */
 typedef struct nigh_options {
     uint32_t struct_size;
-    uint32_t slot_max; /* most slots that this handle can ever hold, at most 2^31 - 1; attach: 0 =
+    uint32_t slot_max; /* most slots that this handle can ever hold, at most 2^31 - 2; attach: 0 =
                           as many as the image has */
     uint32_t features; /* NIGH_CPU_* that may be used; 0 = all that the machine has */
     uint32_t flags;    /* NIGH_OPEN_* */
@@ -151,8 +151,8 @@ typedef struct nigh_options {
 /* What a session can do. */
 typedef struct nigh_session_options {
     uint32_t struct_size;
-    uint32_t ef_max;       /* largest ef and k of its calls; 0 = 512, at least ef_build unless READ */
-    uint32_t frontier_max; /* nodes that a filtered search or a cursor remembers, 8 bytes each;
+    uint32_t ef_max;       /* largest ef and k of its calls; 0 = 512; not READ: at least ef_build */
+    uint32_t frontier_max; /* nodes that a filtered search or a cursor remembers, 16 bytes each;
                               0 = the smaller of slot_max and max(8 ef_max, 4096) */
     uint32_t flags;        /* NIGH_SESSION_READ: cannot insert or set (smaller); NIGH_SESSION_SMALL:
                               visited marks in a hash set of frontier_max, not a byte a slot */
@@ -226,7 +226,7 @@ typedef void (*nigh_prefetch_fn)(void *user, const uint32_t *slots, const uint64
 /* Distance of two rows, symmetric, smaller is nearer; NaN counts as infinite.
  * @in a row_bytes  @in b row_bytes */
 typedef float (*nigh_distance_fn)(void *user, const void *a, const void *b, uint32_t dim);
-/* Non-zero: this slot may be returned. key as in nigh_fetch_fn (NULL for byte strings).  @in key 1 */
+/* Non-zero: this slot may be returned. key as in nigh_fetch_fn (NULL: byte strings).  @in key 1 */
 typedef int32_t (*nigh_filter_fn)(void *user, uint32_t slot, const uint64_t *key);
 /* Takes the next `count` bytes of an image, in order.  @in bytes count  @returns NIGH_OK or not */
 typedef nigh_status (*nigh_write_fn)(void *user, const void *bytes, uint64_t count);
@@ -260,7 +260,8 @@ NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
 
 /* ---- Index ---------------------------------------------------------------------------------- */
 
-/* Bytes of a handle for options->slot_max slots.  @in config 1  @in options 1  @out bytes 1 */
+/* Bytes of a handle for options->slot_max slots (1 or more).
+ * @in config 1  @in options 1  @out bytes 1 */
 NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *options,
                                       uint64_t *bytes);
 /* An empty index. It has no room yet: see nigh_grow. No destroy: drop the memory.
@@ -284,8 +285,10 @@ NIGH_API nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_o
 NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes,
                                      uint64_t *bytes);
 /* Donates block memory, kept until the index is dropped; searches and writers go on meanwhile. Huge
- * pages (2 MiB aligned, advised) are worth 8-16 % of search time. memory NULL: the pager's.
- * @inout memory memory_bytes  @errors NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max) */
+ * pages (2 MiB aligned, advised) are worth 8-16 % of search time. memory NULL: the pager's; that,
+ * and the first growth of an attached image, want no writer beside them.
+ * @inout memory memory_bytes
+ * @errors NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max) NIGH_E_BUSY NIGH_E_FULL (the pager's) */
 NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory,
                                uint64_t memory_bytes);
 /* Bytes of the writer state.  @out bytes 1 */
@@ -320,8 +323,9 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
 /* ---- Change --------------------------------------------------------------------------------- */
 
 /* Inserts `count` vectors in order, up to the first failure, which changes nothing of its own.
- * vectors NULL: each is read from the source (external vectors). keys NULL: identity keys.
- * flags NIGH_REPLACE_DELETED: takes the lowest removed slot, whose key is forgotten, if there is one.
+ * vectors NULL: each is read from the source, which has it already (external vectors; those of a
+ * borrowed array are always read there). keys NULL: identity keys, the next slots.
+ * flags NIGH_REPLACE_DELETED: takes the lowest removed slot, if any; its key is forgotten.
  * @in keys count  @in key_lengths count or NULL  @in vectors count*row_bytes or NULL  @out done 1
  * @errors NIGH_E_EXISTS NIGH_E_DELETED (set or unremove it) NIGH_E_FULL NIGH_E_VECTOR NIGH_E_KEY
  *   NIGH_E_FETCH NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_SESSION */
@@ -339,18 +343,22 @@ NIGH_API nigh_status nigh_set(nigh_index *index, nigh_session *session, uint32_t
  * @errors NIGH_E_NOT_FOUND NIGH_E_DELETED NIGH_E_BUSY NIGH_E_READ_ONLY */
 NIGH_API nigh_status nigh_remove(nigh_index *index, nigh_session *session, const void *keys,
                                  const uint32_t *key_lengths, uint32_t count, uint32_t *done);
-/* Takes remove back.  Arguments as nigh_remove.  @errors NIGH_E_NOT_FOUND NIGH_E_EXISTS (not removed) */
+/* Takes remove back.  Arguments as nigh_remove.
+ * @errors NIGH_E_NOT_FOUND NIGH_E_EXISTS (it is not removed) */
 NIGH_API nigh_status nigh_unremove(nigh_index *index, nigh_session *session, const void *keys,
                                    const uint32_t *key_lengths, uint32_t count, uint32_t *done);
 
 /* ---- Search --------------------------------------------------------------------------------- */
 
-/* Slots that this session's searches may return: bit s of `bits` for slot s < slot_count (others are
- * refused), or `filter`, or with both NULL all again. Kept by reference until changed.
+/* Slots that this session's searches may return: bit s of `bits` for slot s < slot_count (others
+ * are refused), or `filter`, or with both NULL all again. Kept by reference until changed; call
+ * again when bits change, since how many are set decides how to search.
  * @in bits ceil(slot_count/32)  @in user any */
 NIGH_API nigh_status nigh_session_filter(nigh_session *session, const uint32_t *bits,
                                          uint32_t slot_count, nigh_filter_fn filter, void *user);
-/* The k nearest live keys, nearest first, equal distances by slot. Fewer than k is a result.
+/* The k (1..ef_max) nearest live keys, nearest first, equal distances by slot. Fewer than k is a
+ * result, and means that there are no more: where a filter or removed nodes leave the graph search
+ * short, the rest is found by scanning. An ef below k counts as k.
  * @in query row_bytes  @in options 1 or NULL  @out keys k or NULL  @out key_lengths k or NULL
  * @out distances k or NULL  @out slots k or NULL  @out found 1
  * @errors NIGH_E_VECTOR NIGH_E_SESSION (ef or k over ef_max) NIGH_E_NO_VECTORS NIGH_E_FETCH */
@@ -358,11 +366,11 @@ NIGH_API nigh_status nigh_search(const nigh_index *index, nigh_session *session,
                                  const nigh_search_options *options, uint32_t k, void *keys,
                                  uint32_t *key_lengths, float *distances, uint32_t *slots,
                                  uint32_t *found);
-/* Begins to hand out neighbours nearest first; `query` must stay until the cursor is done. Any other
- * search or change with the session ends it.  Arguments as nigh_search. */
+/* Begins to hand out neighbours nearest first; `query` must stay until the cursor is done. Any
+ * other search or change with the session ends it.  Arguments as nigh_search. */
 NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *session,
                                        const void *query, const nigh_search_options *options);
-/* The next `k` neighbours (k <= ef_max); *found < k means that there are no more. Order is exact
+/* The next `k` neighbours; *found < k means that there are no more. Order is exact
  * among what the beam of `ef` has seen: a neighbour discovered late comes late.
  * Outputs as nigh_search.
  * @errors NIGH_E_INVALID (no cursor) NIGH_E_SESSION (frontier_max reached: what is left is lost) */
@@ -396,8 +404,8 @@ NIGH_API nigh_status nigh_keys(const nigh_index *index, uint32_t from, uint32_t 
 NIGH_API nigh_status nigh_node(const nigh_index *index, uint32_t slot, uint32_t level,
                                uint32_t *top, uint32_t *flags, uint32_t *links,
                                uint32_t *link_count);
-/* Proves bounds, degrees, key uniqueness, checksums (of an image attached and not changed since) and
- * that every node is reachable, in one pass over the index. Never prints. A broken index is a
+/* Proves bounds, degrees, key uniqueness, checksums (of an image attached and not changed since)
+ * and that every node is reachable, in one pass over the index. Never prints. A broken index is a
  * report, not an error.  @out report 1  @errors NIGH_E_BUSY NIGH_E_SESSION */
 NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
                                 nigh_report *report);
@@ -411,7 +419,8 @@ NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, ui
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user);
 /* Ends the changes to an image attached in place: checksums and state word hold again. Flushing it
- * to a disk is the caller's.  @errors NIGH_E_BUSY NIGH_E_UNSUPPORTED (it outgrew its image: save) */
+ * to a disk is the caller's. With a pager: every block counts as clean again.
+ * @errors NIGH_E_BUSY NIGH_E_UNSUPPORTED (not attached, or it outgrew its image: save) */
 NIGH_API nigh_status nigh_seal(nigh_index *index);
 
 #ifdef __cplusplus

@@ -1,11 +1,12 @@
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L12; uses: check, convert, cpu, image, index, mutate, search
+ * layer L13; uses: check, convert, cpu, fp, image, index, mutate, search
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
 #include "check.h"
 #include "convert.h"
 #include "cpu.h"
+#include "fp.h"
 #include "graph.h"
 #include "image.h"
 #include "index.h"
@@ -15,8 +16,15 @@
 
 #define NIGHI_STRUCT_MAX 1024u /* a larger struct_size is garbage */
 
-enum { NIGHI_CONFIG_V1 = 56, NIGHI_OPTIONS_V1 = 16, NIGHI_SESSION_V1 = 16, NIGHI_SEARCH_V1 = 24,
-       NIGHI_STATS_V1 = 72, NIGHI_SESSION_STATS_V1 = 24, NIGHI_REPORT_V1 = 40 };
+enum {
+    NIGHI_CONFIG_V1 = 56,
+    NIGHI_OPTIONS_V1 = 16,
+    NIGHI_SESSION_V1 = 16,
+    NIGHI_SEARCH_V1 = 24,
+    NIGHI_STATS_V1 = 72,
+    NIGHI_SESSION_STATS_V1 = 24,
+    NIGHI_REPORT_V1 = 40
+};
 
 _Static_assert(sizeof(nigh_config) == NIGHI_CONFIG_V1, "config grows at its end");
 _Static_assert(sizeof(nigh_options) == NIGHI_OPTIONS_V1, "options grow at their end");
@@ -66,12 +74,11 @@ static bool nighi_struct_room(const void *to, uint32_t size_v1) {
 }
 
 static nigh_status nighi_config_take(const nigh_config *from, nigh_config *config) {
-    const nigh_status status =
-        nighi_struct_take(config, sizeof *config, NIGHI_CONFIG_V1, from);
+    const nigh_status status = nighi_struct_take(config, sizeof *config, NIGHI_CONFIG_V1, from);
     config->struct_size = sizeof *config;
     config->m = config->m == 0 ? 16 : config->m;
-    config->m0 = config->m0 == 0 ? nighi_max_u32(2 * nighi_min_u32(config->m, 1024), 4)
-                                 : config->m0;
+    config->m0 =
+        config->m0 == 0 ? nighi_max_u32(2 * nighi_min_u32(config->m, 1024), 4) : config->m0;
     config->ef_build = config->ef_build == 0 ? 200 : config->ef_build;
     config->expansions = config->expansions == 0 ? 1 : config->expansions;
     config->block_bytes = config->block_bytes == 0 ? 65536 : config->block_bytes;
@@ -81,10 +88,8 @@ static nigh_status nighi_config_take(const nigh_config *from, nigh_config *confi
 
 static nigh_status nighi_options_take(const nigh_options *from, nigh_options *options) {
     const uint32_t known = NIGH_OPEN_WRITABLE | NIGH_OPEN_UNSEALED | NIGH_OPEN_VERIFY;
-    const nigh_status status =
-        nighi_struct_take(options, sizeof *options, NIGHI_OPTIONS_V1, from);
-    if (status != NIGH_OK || options->slot_max >= NIGHI_SELF_NEW ||
-        (options->flags & ~known) != 0) {
+    const nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_OPTIONS_V1, from);
+    if (status != NIGH_OK || options->slot_max > NIGHI_SELF_NEW || (options->flags & ~known) != 0) {
         return NIGH_E_INVALID;
     }
     return NIGH_OK;
@@ -94,8 +99,7 @@ static nigh_status nighi_session_take(const nigh_index *index, const nigh_sessio
                                       nigh_session_options *options) {
     const uint32_t known = NIGH_SESSION_READ | NIGH_SESSION_SMALL;
     nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_SESSION_V1, from);
-    if (status == NIGH_OK && ((options->flags & ~known) != 0 ||
-                              options->ef_max > NIGHI_SLOT_MAX ||
+    if (status == NIGH_OK && ((options->flags & ~known) != 0 || options->ef_max > NIGHI_SLOT_MAX ||
                               options->frontier_max > NIGHI_SLOT_MAX)) {
         status = NIGH_E_INVALID;
     }
@@ -108,8 +112,7 @@ static nigh_status nighi_session_take(const nigh_index *index, const nigh_sessio
 static nigh_status nighi_search_take(const nigh_search_options *from, uint32_t k,
                                      nigh_search_options *options) {
     const uint32_t known = NIGH_SEARCH_EXACT | NIGH_SEARCH_RADIUS;
-    const nigh_status status =
-        nighi_struct_take(options, sizeof *options, NIGHI_SEARCH_V1, from);
+    const nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_SEARCH_V1, from);
     options->ef = nighi_max_u32(options->ef == 0 ? 64 : options->ef, k);
     options->expansions = options->expansions == 0 ? 2 : options->expansions;
     if (status != NIGH_OK || (options->flags & ~known) != 0 ||
@@ -179,8 +182,11 @@ NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
         (to_rows ? floats_in == NULL || rows_out == NULL : floats_out == NULL)) {
         return NIGH_E_INVALID;
     }
-    return to_rows ? nighi_rows_from_f32(dim, dtype, count, floats_in, rows_out)
-                   : nighi_rows_to_f32(dim, dtype, count, rows_in, floats_out);
+    const uint32_t mode = nighi_fp_enter();
+    const nigh_status status = to_rows ? nighi_rows_from_f32(dim, dtype, count, floats_in, rows_out)
+                                       : nighi_rows_to_f32(dim, dtype, count, rows_in, floats_out);
+    nighi_fp_leave(mode);
+    return status;
 }
 
 /* ---- Index ---------------------------------------------------------------------------------- */
@@ -279,9 +285,9 @@ NIGH_API nigh_status nigh_session_bytes(const nigh_index *index,
     return NIGH_OK;
 }
 
-NIGH_API nigh_status nigh_session_init(const nigh_index *index,
-                                       const nigh_session_options *options, void *memory,
-                                       uint64_t memory_bytes, nigh_session **session) {
+NIGH_API nigh_status nigh_session_init(const nigh_index *index, const nigh_session_options *options,
+                                       void *memory, uint64_t memory_bytes,
+                                       nigh_session **session) {
     nigh_session_options o;
     if (index == NULL || memory == NULL || session == NULL ||
         nighi_session_take(index, options, &o) != NIGH_OK) {
@@ -298,19 +304,20 @@ NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint
     const nigh_config *config = &index->config;
     const bool scaled = config->dtype == NIGH_DTYPE_I8;
     const uint64_t row = scaled ? config->dim : nighi_row_bytes(config->dim, config->dtype);
-    const uint64_t element = config->dtype == NIGH_DTYPE_F32                                  ? 4
-                             : config->dtype == NIGH_DTYPE_F16 || config->dtype == NIGH_DTYPE_BF16 ? 2
-                                                                                              : 1;
+    const uint64_t element = config->dtype == NIGH_DTYPE_F32 ? 4
+                             : config->dtype == NIGH_DTYPE_F16 || config->dtype == NIGH_DTYPE_BF16
+                                 ? 2
+                                 : 1;
     if (config->vectors != NIGH_VECTORS_EXTERNAL || count < nighi_load(&index->counts.slot_count)) {
         return NIGH_E_MISMATCH;
     }
     if (stride < row || stride % element != 0 || (uintptr_t)base % element != 0 ||
-        (trailer_offset != 0 && (!scaled || trailer_offset < config->dim ||
-                                 (uint64_t)trailer_offset + 8 > stride))) {
+        (trailer_offset != 0 &&
+         (!scaled || trailer_offset < config->dim || (uint64_t)trailer_offset + 8 > stride))) {
         return NIGH_E_INVALID;
     }
-    const nighi_source source = {.kind = NIGHI_SOURCE_BORROWED, .count = count, .base = base,
-                                 .stride = stride};
+    const nighi_source source = {
+        .kind = NIGHI_SOURCE_BORROWED, .count = count, .base = base, .stride = stride};
     nighi_source_set(index, &source, trailer_offset);
     return NIGH_OK;
 }
@@ -323,14 +330,13 @@ NIGH_API nigh_status nigh_index_fetch(nigh_index *index, nigh_fetch_fn fetch,
     if (index->config.vectors != NIGH_VECTORS_EXTERNAL) {
         return NIGH_E_MISMATCH;
     }
-    const nighi_source source = {.kind = NIGHI_SOURCE_FETCHED, .fetch = fetch,
-                                 .prefetch = prefetch, .user = user};
+    const nighi_source source = {
+        .kind = NIGHI_SOURCE_FETCHED, .fetch = fetch, .prefetch = prefetch, .user = user};
     nighi_source_set(index, &source, 0);
     return NIGH_OK;
 }
 
-NIGH_API nigh_status nigh_index_distance(nigh_index *index, nigh_distance_fn distance,
-                                         void *user) {
+NIGH_API nigh_status nigh_index_distance(nigh_index *index, nigh_distance_fn distance, void *user) {
     if (index == NULL || distance == NULL) {
         return NIGH_E_INVALID;
     }
@@ -400,8 +406,8 @@ static nigh_status nighi_put_many(nigh_index *index, nigh_session *session, uint
 }
 
 NIGH_API nigh_status nigh_insert(nigh_index *index, nigh_session *session, uint32_t flags,
-                                 const void *keys, const uint32_t *key_lengths,
-                                 const void *vectors, uint32_t count, uint32_t *done) {
+                                 const void *keys, const uint32_t *key_lengths, const void *vectors,
+                                 uint32_t count, uint32_t *done) {
     return nighi_put_many(index, session, flags, keys, key_lengths, vectors, count, done, false);
 }
 
@@ -525,8 +531,7 @@ NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session,
     if (session == NULL || stats == NULL) {
         return NIGH_E_INVALID;
     }
-    return nighi_struct_give(stats, &session->stats, sizeof session->stats,
-                             NIGHI_SESSION_STATS_V1);
+    return nighi_struct_give(stats, &session->stats, sizeof session->stats, NIGHI_SESSION_STATS_V1);
 }
 
 /* ---- Read ----------------------------------------------------------------------------------- */
@@ -547,22 +552,21 @@ NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats) 
     const uint32_t slot_count = nighi_load_acquire(&counts->slot_count);
     const uint32_t deleted = nighi_load(&counts->deleted_count);
     const uint32_t freed = nighi_load(&counts->free_count);
-    const nigh_stats now = {
-        .struct_size = sizeof now,
-        .slot_count = slot_count,
-        .live_count = slot_count - deleted - freed,
-        .deleted_count = deleted,
-        .free_count = freed,
-        .slot_capacity = nighi_slot_capacity(index),
-        .slot_max = index->slot_max,
-        .level_max = entry < slot_count ? nighi_level(index, entry) : 0,
-        .entry_slot = entry,
-        .upper_count = nighi_load(&counts->upper_count),
-        .features = index->features,
-        .writable = index->writer != NULL,
-        .key_bytes = nighi_load(&counts->key_bytes),
-        .key_capacity = nighi_load(&index->regions[NIGHI_KEYBYTES].capacity),
-        .image_bytes = nighi_save_bytes(index, 0)};
+    const nigh_stats now = {.struct_size = sizeof now,
+                            .slot_count = slot_count,
+                            .live_count = slot_count - deleted - freed,
+                            .deleted_count = deleted,
+                            .free_count = freed,
+                            .slot_capacity = nighi_slot_capacity(index),
+                            .slot_max = index->slot_max,
+                            .level_max = entry < slot_count ? nighi_level(index, entry) : 0,
+                            .entry_slot = entry,
+                            .upper_count = nighi_load(&counts->upper_count),
+                            .features = index->features,
+                            .writable = index->writer != NULL,
+                            .key_bytes = nighi_load(&counts->key_bytes),
+                            .key_capacity = nighi_load(&index->regions[NIGHI_KEYBYTES].capacity),
+                            .image_bytes = nighi_save_bytes(index, 0)};
     return nighi_struct_give(stats, &now, sizeof now, NIGHI_STATS_V1);
 }
 

@@ -84,7 +84,7 @@ static nigh_status search_task(void *user, uint64_t task, uint32_t worker) {
             &queries->options, queries->k, queries->keys != NULL ? queries->keys + at : NULL, NULL,
             queries->distances + at, queries->slots + at, queries->found + i);
         if (status != NIGH_OK) {
-            queries->failed = i; /* threads may race: any failed query will do */
+            cost[1] = i + 1;
             return status;
         }
         nigh_session_stats_get(session, &stats);
@@ -108,8 +108,13 @@ static int run_pass(cli_queries *queries, uint64_t count) {
     nigh_status status =
         nigh_tasks_run((count + CHUNK - 1) / CHUNK, queries->threads, NULL, search_task, &run);
     cli_progress_end(&run.progress);
+    uint64_t failed = UINT64_MAX;
+    for (uint32_t i = 0; i < queries->threads; i++) {
+        uint64_t query = queries->costs[(size_t)i * COST_STRIDE + 1] - 1; /* 0: none */
+        failed = query < failed ? query : failed;
+    }
     if (status == NIGH_E_VECTOR) {
-        cli_say("query %" PRIu64 " holds NaN, infinity or (cosine) only zeros", queries->failed);
+        cli_say("query %" PRIu64 " holds NaN, infinity or (cosine) only zeros", failed);
         return CLI_ERROR;
     }
     return status == NIGH_OK ? CLI_OK : cli_failed(status, "search", NULL);

@@ -21,8 +21,7 @@ typedef struct cli_queries {
     uint32_t *found;
     uint32_t *nanoseconds; /* of each query in the last pass */
     uint32_t *sorted;
-    uint64_t *costs; /* distances computed, one a thread, on a cache line each */
-    uint64_t failed; /* the query that failed */
+    uint64_t *costs; /* a cache line a thread: distances computed, failed query + 1 */
     bool progress;
 } cli_queries;
 

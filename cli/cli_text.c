@@ -37,7 +37,8 @@ static bool take_line(char *line, uint64_t number, float **floats, uint64_t *use
         }
         float value = strtof(at, &end);
         if (end == at) {
-            cli_say("standard input, line %" PRIu64 ": numbers expected at '%.20s'", number, at);
+            cli_say("standard input, line %" PRIu64 ": '%.*s' is not a number", number,
+                    (int)strcspn(at, " \t,;[]\r\n"), at);
             return false;
         }
         if (*used == *room) {

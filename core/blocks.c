@@ -98,6 +98,21 @@ NIGHI_FN uint64_t nighi_block_bytes(const nighi_region *region, uint32_t block) 
     return (uint64_t)records * region->stride;
 }
 
+/* Whole blocks may hold more slots than asked for: as many as the smallest region will have. The
+ * upper region, which grows by what slots draw, is made to fit them. */
+static uint32_t nighi_grow_target(const nigh_index *index, uint32_t slots) {
+    uint64_t target = index->slot_max;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const nighi_region *region = &index->regions[i];
+        const uint64_t whole = (uint64_t)1 << region->shift;
+        const uint64_t rounded = nighi_round_up(slots, whole);
+        if (region->stride != 0 && i != NIGHI_UPPER && i != NIGHI_KEYBYTES) {
+            target = nighi_min_u64(target, region->capacity > slots ? region->capacity : rounded);
+        }
+    }
+    return (uint32_t)target;
+}
+
 /* What growing one region to `records` takes: blocks [first, last) with `bytes` in all. */
 typedef struct nighi_span {
     uint32_t first;
@@ -127,16 +142,19 @@ static nighi_span nighi_span_for(const nighi_region *region, uint64_t records, b
     return span;
 }
 
-static bool nighi_may_cut(const nigh_index *index, uint32_t region, uint32_t slots) {
-    return slots == index->slot_max && region != NIGHI_KEYBYTES && index->map == NULL;
+/* The span that growing region `at` adds. */
+static nighi_span nighi_grow_span(const nigh_index *index, uint32_t at, uint32_t slots,
+                                  uint64_t key_bytes) {
+    const bool cut = slots == index->slot_max && at != NIGHI_KEYBYTES && index->map == NULL;
+    const uint32_t wanted = at == NIGHI_UPPER ? nighi_grow_target(index, slots) : slots;
+    return nighi_span_for(&index->regions[at], nighi_region_records(index, at, wanted, key_bytes),
+                          cut);
 }
 
 NIGHI_FN uint64_t nighi_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        const uint64_t records = nighi_region_records(index, i, slots, key_bytes);
-        const nighi_span span =
-            nighi_span_for(&index->regions[i], records, nighi_may_cut(index, i, slots));
+        const nighi_span span = nighi_grow_span(index, i, slots, key_bytes);
         if (span.bytes == UINT64_MAX || span.last > index->regions[i].block_max) {
             return UINT64_MAX;
         }
@@ -196,8 +214,7 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
     }
     nighi_span spans[NIGHI_REGION_COUNT];
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        const uint64_t records = nighi_region_records(index, i, slots, key_bytes);
-        spans[i] = nighi_span_for(&index->regions[i], records, nighi_may_cut(index, i, slots));
+        spans[i] = nighi_grow_span(index, i, slots, key_bytes);
         if (memory == NULL && spans[i].bytes != 0 &&
             spans[i].first < index->regions[i].block_count) {
             return NIGH_E_UNSUPPORTED; /* a pager never sees a cut block replaced */

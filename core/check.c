@@ -1,9 +1,9 @@
 /* check.c - proves that an index is sound, in one pass, and never prints
- * layer L11; uses: check, fp, graph, image, keymap, source, visit
+ * layer L12; uses: check, fp, graph, image, keymap, source, visit
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Reachability needs no traversal: a node with a valid parent edge hangs below an older node that
- * has one too, down to the root; and it links back to its parent. So each node is looked at once. */
+ * has one too, down to the root, and links back to its parent. So each node is seen once. */
 #include "check.h"
 #include "fp.h"
 #include "graph.h"
@@ -146,8 +146,7 @@ static bool nighi_check_node(const nigh_index *index, nigh_session *session, uin
                              uint64_t *upper, nigh_report *report) {
     const uint32_t level = nighi_level(index, slot);
     *upper += level;
-    return nighi_check_row(index, slot, 0, report) &&
-           nighi_check_parent(index, slot, report) &&
+    return nighi_check_row(index, slot, 0, report) && nighi_check_parent(index, slot, report) &&
            nighi_check_children(index, slot, report) &&
            nighi_check_upper(index, session, slot, level, report) &&
            nighi_check_vector(index, session, slot, report);
@@ -162,8 +161,7 @@ static bool nighi_check_chain(const nigh_index *index, uint32_t bucket, uint64_t
     uint32_t length = 0;
     for (uint32_t slot = head; slot != NIGHI_NONE; slot = *nighi_keymap_next(index, slot)) {
         if (slot >= count || (before != NIGHI_NONE && slot <= before) ||
-            ++length > NIGHI_CHAIN_MAX ||
-            !nighi_node_present(nighi_node_word(index, slot))) {
+            ++length > NIGHI_CHAIN_MAX || !nighi_node_present(nighi_node_word(index, slot))) {
             return nighi_fault(report, NIGHI_FAULT_CHAIN, slot, 0);
         }
         const uint8_t *bytes = NULL;
@@ -207,8 +205,7 @@ static bool nighi_check_entry(const nigh_index *index, nigh_report *report) {
            nighi_fault(report, NIGHI_FAULT_ENTRY, counts->entry, 0);
 }
 
-static void nighi_check_graph(const nigh_index *index, nigh_session *session,
-                              nigh_report *report) {
+static void nighi_check_graph(const nigh_index *index, nigh_session *session, nigh_report *report) {
     const nighi_counts *counts = &index->counts;
     uint64_t present = 0;
     uint64_t removed = 0;

@@ -1,5 +1,5 @@
 /* checksum.c - 32-bit checksum of blocks
- * layer L1; uses: checksum, num
+ * layer L3; uses: checksum, num
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "checksum.h"
 
@@ -32,8 +32,7 @@ NIGHI_FN uint32_t nighi_checksum(const void *bytes, uint64_t count) {
             c = nighi_xxh_lane(c, at + 8);
             d = nighi_xxh_lane(d, at + 12);
         }
-        hash = nighi_rotate(a, 1) + nighi_rotate(b, 7) + nighi_rotate(c, 12) +
-               nighi_rotate(d, 18);
+        hash = nighi_rotate(a, 1) + nighi_rotate(b, 7) + nighi_rotate(c, 12) + nighi_rotate(d, 18);
     }
     hash += (uint32_t)count;
     for (; left >= 4; left -= 4, at += 4) {

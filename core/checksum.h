@@ -1,9 +1,9 @@
 /* checksum.h - 32-bit checksum of blocks
- * layer L1; uses: base, num
+ * layer L3; uses: base, num
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * XXH32 with seed 0 (Collet, xxHash specification): four lanes of 32-bit words, fast on servers and
- * on microcontrollers. Each step is a bijection of its lane, so that one changed bit always shows. */
+ * XXH32 with seed 0 (Collet, xxHash specification): four lanes of 32-bit words, fast on servers
+ * and on microcontrollers. Each step is a bijection of its lane: one changed bit always shows. */
 #ifndef NIGHI_CHECKSUM_H
 #define NIGHI_CHECKSUM_H
 #include "base.h"

@@ -87,8 +87,8 @@ static void convert_to_b1(const float *in, uint32_t dim, uint8_t *out) {
 
 static void convert_to_halves(const float *in, uint32_t dim, uint32_t dtype, uint8_t *out) {
     for (uint32_t i = 0; i < dim; i++) {
-        uint16_t half = dtype == NIGH_DTYPE_F16 ? nighi_f16_from_f32(in[i])
-                                                : nighi_bf16_from_f32(in[i]);
+        uint16_t half =
+            dtype == NIGH_DTYPE_F16 ? nighi_f16_from_f32(in[i]) : nighi_bf16_from_f32(in[i]);
         nighi_copy(out + 2 * (size_t)i, &half, 2);
     }
 }

@@ -11,7 +11,7 @@
 
 NIGHI_FN nigh_status nighi_rows_from_f32(uint32_t dim, uint32_t dtype, uint32_t count,
                                          const float *in, void *out);
-NIGHI_FN nigh_status nighi_rows_to_f32(uint32_t dim, uint32_t dtype, uint32_t count,
-                                       const void *in, float *out);
+NIGHI_FN nigh_status nighi_rows_to_f32(uint32_t dim, uint32_t dtype, uint32_t count, const void *in,
+                                       float *out);
 
 #endif

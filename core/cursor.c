@@ -1,5 +1,5 @@
 /* cursor.c - neighbours nearest first, until the caller stops
- * layer L9; uses: search, fp
+ * layer L10; uses: search, fp
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Three orders over what has been seen: the window holds the ef nearest matches not handed out
@@ -78,8 +78,14 @@ static uint64_t nighi_window_take(nigh_session *session) {
 static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *session,
                                     nighi_hits *hits) {
     nighi_cursor *cursor = &session->cursor;
-    const nighi_walk walk = {index, session, &session->query, cursor->slot_count, cursor->ef,
-                             cursor->expansions, cursor->expansions_left, NIGHI_NONE};
+    const nighi_walk walk = {.index = index,
+                             .session = session,
+                             .query = &session->query,
+                             .slot_count = cursor->slot_count,
+                             .ef = cursor->ef,
+                             .expansions = cursor->expansions,
+                             .expansions_max = cursor->expansions_left,
+                             .skip = NIGHI_NONE};
     const bool shared = index->writer != NULL && index->source.kind == NIGHI_SOURCE_OWNED;
     while (hits->found < hits->limit) {
         const nigh_status status = nighi_window_fill(&walk);

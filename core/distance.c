@@ -42,8 +42,7 @@ BATCH(batch_float_ip) {
 static float batch_cosine_one(const nighi_metric *metric, const nighi_query *query,
                               const void *vector, float dot, float inverse_norm) {
     if (NIGHI_UNLIKELY(query->inverse_norm == 0.0f || inverse_norm == 0.0f)) {
-        return nighi_cosine_odd((const float *)query->elements, metric->dtype, vector,
-                                metric->dim);
+        return nighi_cosine_odd((const float *)query->elements, metric->dtype, vector, metric->dim);
     }
     return nighi_cosine_finish(dot, query->inverse_norm, inverse_norm);
 }
@@ -55,8 +54,7 @@ BATCH(batch_float_cosine) {
     for (uint32_t i = 0; i < count; i++) {
         float dot = kernel(q, vectors[i], dim);
         uint32_t word = nighi_elem_word(batch_trailer(metric, vectors[i]));
-        distances[i] =
-            batch_cosine_one(metric, query, vectors[i], dot, nighi_f32_from_bits(word));
+        distances[i] = batch_cosine_one(metric, query, vectors[i], dot, nighi_f32_from_bits(word));
     }
 }
 
@@ -200,8 +198,7 @@ BATCH(batch_i8_cosine) {
         if (q_inverse == 0.0f || x_inverse == 0.0f) {
             distances[i] = nighi_f32_from_bits(0x7f800000u);
         } else {
-            distances[i] =
-                nighi_cosine_finish(nighi_f32_from_i64(sums.dot), q_inverse, x_inverse);
+            distances[i] = nighi_cosine_finish(nighi_f32_from_i64(sums.dot), q_inverse, x_inverse);
         }
     }
 }

@@ -29,8 +29,16 @@
 #endif
 
 #if defined(__clang__)
+/* clang has no macro for -funsafe-math-optimizations and its parts; these take them back. The first
+ * one also allows contraction, so it comes first. */
+#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) || defined(__riscv)
+#pragma float_control(precise, on)
+#endif
 #pragma STDC FP_CONTRACT OFF
 #pragma clang fp contract(off) reassociate(off)
+#if __clang_major__ >= 18
+#pragma clang fp reciprocal(off)
+#endif
 #elif defined(__GNUC__)
 #pragma GCC optimize("fp-contract=off")
 #endif
@@ -124,9 +132,9 @@ NIGHI_INLINE void nighi_fp_leave(uint32_t saved) {
 /* Does this build on this machine, in its present mode, compute as it must? Inputs are volatile so
  * that the answer is the machine's and not the compiler's. */
 static inline __attribute__((unused)) bool nighi_fp_selftest(void) {
-    volatile float a = 1.000244140625f;   /* 1 + 2^-12; its square needs 2^-24, half a last place */
-    volatile float c = -1.00048828125f;   /* -(1 + 2^-11) */
-    volatile float even = 16777216.0f;    /* 2^24: neighbours are 2 apart above it */
+    volatile float a = 1.000244140625f; /* 1 + 2^-12; its square needs 2^-24, half a last place */
+    volatile float c = -1.00048828125f; /* -(1 + 2^-11) */
+    volatile float even = 16777216.0f;  /* 2^24: neighbours are 2 apart above it */
     volatile float one = 1.0f;
     volatile float three = 3.0f;
     volatile float tiny = 1.17549435e-38f; /* the smallest normal number */
@@ -141,7 +149,7 @@ static inline __attribute__((unused)) bool nighi_fp_selftest(void) {
     if (-even - one != -16777216.0f || -even - three != -16777220.0f) {
         return false;
     }
-    volatile float subnormal = tiny * half; /* 0 when results are flushed */
+    volatile float subnormal = tiny * half;      /* 0 when results are flushed */
     volatile float back = subnormal + subnormal; /* 0 when inputs are */
     union {
         float f;

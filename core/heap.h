@@ -1,5 +1,5 @@
 /* heap.h - candidates as one-word entries, a binary heap and a sorted list over caller arrays
- * layer L1; uses: base, num
+ * layer L3; uses: base, num
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * An entry is ordered distance << 32 | slot << 1 | expanded: comparing words compares
@@ -76,7 +76,7 @@ NIGHI_INLINE uint32_t nighi_lower_bound(const uint64_t *list, uint32_t count, ui
     return (uint32_t)(first - list) + (left == 1 && *first < entry);
 }
 
-/* Inserts into an ascending list of at most `limit`, dropping the last; index, or limit if refused. */
+/* Inserts into an ascending list of at most `limit`, dropping the last; the index, or `limit`. */
 NIGHI_INLINE uint32_t nighi_list_insert(uint64_t *list, uint32_t *count, uint32_t limit,
                                         uint64_t entry) {
     uint32_t size = *count;

@@ -1,10 +1,10 @@
 /* hits.c - handing out hits while vectors may change under the search
- * layer L9; uses: search, racy
+ * layer L10; uses: search, racy
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A traversal may read a torn vector: that only misorders candidates. What is reported must be true:
- * if any in-place update ran during the search, each hit is read again between two reads of its
- * slot's version, and dropped when it keeps changing. */
+ * A traversal may read a torn vector: that only misorders candidates. What is reported must be
+ * true: if any in-place update ran during the search, each hit is read again between two reads of
+ * its slot's version, and dropped when it keeps changing. */
 #include "racy.h"
 #include "search.h"
 

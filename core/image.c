@@ -1,8 +1,8 @@
 /* image.c - save, seal, and what is verified before an image is trusted
  * layer L10; uses: image, checksum
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "checksum.h"
 #include "image.h"
+#include "checksum.h"
 
 #define NIGHI_TABLE_PART 32u /* checksums written at once */
 
@@ -100,7 +100,8 @@ static uint32_t nighi_header_checksum(const nighi_image_header *header) {
 NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
                                       nighi_image_header *header, nigh_config *config) {
     nighi_image_header expected;
-    if (image_bytes < sizeof *header || nighi_compare(image, nighi_magic, sizeof nighi_magic) != 0) {
+    if (image_bytes < sizeof *header ||
+        nighi_compare(image, nighi_magic, sizeof nighi_magic) != 0) {
         return NIGH_E_FORMAT;
     }
     nighi_copy(header, image, sizeof *header);
@@ -125,14 +126,13 @@ NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, u
     if (header->state == NIGHI_IMAGE_OPEN) {
         return (flags & NIGH_OPEN_UNSEALED) != 0 ? NIGH_OK : NIGH_E_OPEN;
     }
-    const uint32_t *table = (const uint32_t *)(const void *)((const uint8_t *)image + sizeof *header);
+    const uint8_t *table = (const uint8_t *)image + sizeof *header;
     uint32_t fold = 0;
     for (uint32_t i = 0; i < header->block_count; i++) {
-        fold = nighi_checksum_fold(fold, table[i]);
+        fold = nighi_checksum_fold(fold, nighi_load_u32(table + (size_t)i * 4));
     }
-    return header->state == NIGHI_IMAGE_SEALED && fold == header->table_checksum
-               ? NIGH_OK
-               : NIGH_E_CORRUPT;
+    return header->state == NIGHI_IMAGE_SEALED && fold == header->table_checksum ? NIGH_OK
+                                                                                 : NIGH_E_CORRUPT;
 }
 
 static uint64_t nighi_part_bytes(const nighi_image_region *region, uint32_t block) {
@@ -178,8 +178,7 @@ NIGHI_FN void nighi_image_open(nigh_index *index) {
     nighi_unlock(&index->writer->alloc, version, false);
 }
 
-static void nighi_save_layout(const nigh_index *index, uint32_t flags,
-                              nighi_image_header *header) {
+static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_image_header *header) {
     nigh_config config = index->config;
     if ((flags & NIGH_SAVE_GRAPH_ONLY) != 0) {
         config.vectors = NIGH_VECTORS_EXTERNAL;
@@ -282,7 +281,9 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
     }
     for (uint32_t i = 0; index->writer != NULL && i < NIGHI_REGION_COUNT; i++) {
         const uint32_t words = (index->regions[i].block_max + 31) / 32;
-        nighi_fill(index->writer->dirty[i], 0, (uint64_t)words * 4);
+        if (words > 0) {
+            nighi_fill(index->writer->dirty[i], 0, (uint64_t)words * 4);
+        }
     }
     nighi_store(&index->opened, 0u);
     nighi_store(&index->changed, 0u);

@@ -1,25 +1,34 @@
 /* index.c - lifecycle of handle and writer state, attach
- * layer L11; uses: index, arena, blocks, cpu, fp, graph, image, racy
+ * layer L12; uses: index, arena, blocks, cpu, fp, graph, image, racy
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "index.h"
 #include "arena.h"
 #include "blocks.h"
 #include "cpu.h"
 #include "fp.h"
 #include "graph.h"
 #include "image.h"
-#include "index.h"
 #include "racy.h"
 
+/* Beyond so many slots a table is sized by what layers they draw on average and 16 deviations more,
+ * not by drawing each. The memory of blocks is always exact. */
+#define NIGHI_DRAW_MAX (1u << 24)
 #define NIGHI_STRIPES_MIN 16u
 #define NIGHI_STRIPES_MAX 4096u
 
-/* Blocks that region `at` may ever have. */
+/* Blocks that region `at` may ever have. Keys that replace others add to the bytes of keys, so their
+ * table is twice as long as one key a slot needs. */
 static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t slot_max) {
     const nighi_region *region = &index->regions[at];
     const uint64_t key_bytes = (uint64_t)slot_max * index->config.key_bytes_max;
-    const uint64_t records = nighi_region_records(index, at, slot_max, key_bytes);
+    const uint64_t mean = slot_max / (index->config.m - 1);
+    const bool many = at == NIGHI_UPPER && slot_max > NIGHI_DRAW_MAX;
+    const uint64_t records = many ? index->counts.upper_count + mean + mean / 64 + 4096
+                                  : nighi_region_records(index, at, slot_max, key_bytes);
     const uint64_t whole = (uint64_t)1 << region->shift;
-    return (uint32_t)nighi_min_u64((records + whole - 1) >> region->shift, UINT32_MAX >> 4);
+    const uint64_t blocks = (records + whole - 1) >> region->shift;
+    const uint64_t room = at == NIGHI_KEYBYTES && blocks > 0 ? 2 * blocks + 1 : blocks;
+    return (uint32_t)nighi_min_u64(room, UINT32_MAX >> 4);
 }
 
 /* Lays out handle and block tables; `shape` holds configuration and counts. */
@@ -41,8 +50,7 @@ static nigh_index *nighi_index_layout(nighi_arena *arena, const nigh_index *shap
     return index;
 }
 
-static void nighi_shape(nigh_index *shape, const nigh_config *config,
-                        const nighi_counts *counts) {
+static void nighi_shape(nigh_index *shape, const nigh_config *config, const nighi_counts *counts) {
     nighi_fill(shape, 0, sizeof *shape);
     shape->config = *config;
     shape->counts = *counts;
@@ -158,8 +166,8 @@ static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
         nighi_region *region = &index->regions[i];
         const nighi_image_region *place = &header.regions[i];
         for (uint32_t block = 0; block < place->block_count; block++) {
-            region->table[block] = image + place->offset +
-                                   ((uint64_t)block << region->shift) * region->stride;
+            region->table[block] =
+                image + place->offset + ((uint64_t)block << region->shift) * region->stride;
         }
         region->block_count = place->block_count;
         region->capacity = (uint32_t)place->records;
@@ -247,8 +255,7 @@ NIGHI_FN uint64_t nighi_writer_bytes(const nigh_index *index) {
 
 NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes) {
     const uint64_t bytes = nighi_writer_bytes(index);
-    if (index->image != NULL &&
-        ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0)) {
+    if (index->image != NULL && ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0)) {
         return NIGH_E_READ_ONLY;
     }
     if (!nighi_memory_fits(memory, memory_bytes, bytes)) {

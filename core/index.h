@@ -19,8 +19,7 @@ NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_
                                   void *memory, uint64_t memory_bytes, nigh_index **index);
 NIGHI_FN uint64_t nighi_writer_bytes(const nigh_index *index);
 NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes);
-NIGHI_FN uint64_t nighi_session_bytes(const nigh_index *index,
-                                      const nigh_session_options *options);
+NIGHI_FN uint64_t nighi_session_bytes(const nigh_index *index, const nigh_session_options *options);
 NIGHI_FN nigh_status nighi_session_init(const nigh_index *index,
                                         const nigh_session_options *options, void *memory,
                                         uint64_t memory_bytes, nigh_session **session);

@@ -66,8 +66,7 @@ B_KERNEL(hamming, B_BITS, B_SUM_BOTH)
 #endif
 
 #ifdef B_I8
-B_TARGET static void B_NAME(i8)(const int8_t *left, const int8_t *right, uint32_t n,
-                                int32_t *out) {
+B_TARGET static void B_NAME(i8)(const int8_t *left, const int8_t *right, uint32_t n, int32_t *out) {
     const uint8_t *q = (const uint8_t *)left;
     const uint8_t *x = (const uint8_t *)right;
     B_VEC a = B_ZERO();

@@ -176,9 +176,7 @@ NIGHI_FN nigh_status nighi_keymap_find_shared(const nigh_index *index, const nig
     return NIGH_E_BUSY;
 }
 
-NIGHI_FN void nighi_map_change(nigh_index *index) {
-    nighi_add(&index->writer->map_version, 1u);
-}
+NIGHI_FN void nighi_map_change(nigh_index *index) { nighi_add(&index->writer->map_version, 1u); }
 
 /* Bucket `slot` opens: the keys of bucket slot - 2^floor(log2 slot) are dealt to both, in order. */
 NIGHI_FN void nighi_keymap_split(nigh_index *index, uint32_t slot) {
@@ -192,7 +190,7 @@ NIGHI_FN void nighi_keymap_split(nigh_index *index, uint32_t slot) {
     const uint32_t old = slot - (1u << (31 - __builtin_clz(slot)));
     uint32_t *tails[2] = {nighi_keymap_head(index, old), nighi_keymap_head(index, slot)};
     uint32_t at = nighi_load(tails[0]);
-    while (at < slot) {
+    for (uint32_t steps = 0; at < slot && steps < slot; steps++) {
         uint32_t *next = nighi_keymap_next(index, at);
         const uint32_t following = nighi_load(next);
         const uint32_t side = nighi_keymap_bucket(index, at, slot + 1) == slot;
@@ -294,8 +292,8 @@ NIGHI_FN nigh_status nighi_keymap_touch(nigh_index *index, const nighi_key *key,
         }
     }
     if (status == NIGH_OK && count > 0) {
-        status = nighi_chain_touch(index, nighi_bucket_of(nighi_key_hash(index, key), count),
-                                   count);
+        status =
+            nighi_chain_touch(index, nighi_bucket_of(nighi_key_hash(index, key), count), count);
     }
     if (status == NIGH_OK && replaces) {
         status = nighi_chain_touch(index, nighi_keymap_bucket(index, slot, count), count);

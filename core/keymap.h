@@ -18,8 +18,8 @@ typedef struct nighi_key {
     uint32_t length;
 } nighi_key;
 
-/* Walks an array of keys: *offset is where the next byte string begins. NIGH_E_KEY when it is empty
- * or too long. */
+/* Walks an array of keys: *offset is where the next byte string begins. NIGH_E_KEY when it is
+ * empty or too long. */
 NIGHI_FN nigh_status nighi_key_take(const nigh_index *index, const void *keys,
                                     const uint32_t *lengths, uint32_t at, uint64_t *offset,
                                     nighi_key *key);
@@ -37,7 +37,7 @@ NIGHI_FN uint32_t nighi_keymap_find(const nigh_index *index, const nighi_key *ke
  * kept changing. */
 NIGHI_FN nigh_status nighi_keymap_find_shared(const nigh_index *index, const nighi_key *key,
                                               uint32_t *slot);
-/* Called before and after chains or the slot count change: readers who look in between try again. */
+/* Called before and after chains or the slot count change: readers in between try again. */
 NIGHI_FN void nighi_map_change(nigh_index *index);
 /* Under the alloc lock: opens the bucket of a new last slot (counts.slot_count == slot before). */
 NIGHI_FN void nighi_keymap_split(nigh_index *index, uint32_t slot);
@@ -48,7 +48,7 @@ NIGHI_FN void nighi_keymap_enter(nigh_index *index, uint32_t slot, const nighi_k
 NIGHI_FN void nighi_keymap_leave(nigh_index *index, uint32_t slot, uint32_t buckets);
 /* Bucket of the key that a slot holds. */
 NIGHI_FN uint32_t nighi_keymap_bucket(const nigh_index *index, uint32_t slot, uint32_t buckets);
-/* Bytes of NIGHI_KEYBYTES that storing a key begins at, skipping the rest of a block it would cross. */
+/* Where in NIGHI_KEYBYTES a key is stored next, skipping the rest of a block it would cross. */
 NIGHI_FN uint64_t nighi_key_place(const nigh_index *index, uint32_t length);
 /* Room for the key's bytes? */
 NIGHI_FN bool nighi_key_fits(const nigh_index *index, const nighi_key *key);

@@ -9,6 +9,7 @@
 #include "link.h"
 
 #define NIGHI_HELD_MAX 3u
+#define NIGHI_ATTACH_TRIES 1000u /* then only a damaged image can have left no room anywhere */
 
 typedef struct nighi_held {
     uint32_t stripes[NIGHI_HELD_MAX];
@@ -61,9 +62,9 @@ static uint32_t nighi_row_now(const nigh_index *index, uint32_t slot, uint32_t l
                               uint32_t *links) {
     const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
     const uint32_t *row = nighi_row(index, slot, level);
-    return row == NULL ? 0
-                       : nighi_row_read_marked(row, nighi_degree_max(index, level), slot_count,
-                                               links);
+    return row == NULL
+               ? 0
+               : nighi_row_read_marked(row, nighi_degree_max(index, level), slot_count, links);
 }
 
 static uint32_t nighi_children_count(const nigh_index *index, uint32_t slot) {
@@ -314,12 +315,13 @@ NIGHI_FN void nighi_parent_attach(nigh_index *index, nigh_session *session) {
     if (self == nighi_load(&index->counts.root)) {
         return;
     }
-    for (;;) {
+    for (uint32_t tries = 0;; tries++) {
         const uint32_t parent = nighi_parent_find(index, plan);
         const uint32_t slots[2] = {parent, self};
         nighi_held held;
         nighi_rows_lock(writer, slots, 2, &held);
-        const bool room = nighi_children_count(index, parent) < nighi_children_max(index);
+        const bool room = tries >= NIGHI_ATTACH_TRIES ||
+                          nighi_children_count(index, parent) < nighi_children_max(index);
         if (room) {
             uint32_t count = nighi_row_now(index, self, 0, plan->links);
             count = nighi_parent_first(index, plan->links, count, parent);
@@ -384,9 +386,9 @@ static bool nighi_child_move(nigh_index *index, nigh_session *session, uint32_t 
     nighi_rows_lock(writer, slots, 3, &held);
     uint32_t *links = plan->links;
     uint32_t count = nighi_row_now(index, adopter, 0, links);
-    const bool room = nighi_links_marked(links, count) < nighi_children_max(index) &&
-                      (count < index->config.m0 ||
-                       nighi_links_find(links, count, child) != NIGHI_NONE);
+    const bool room =
+        nighi_links_marked(links, count) < nighi_children_max(index) &&
+        (count < index->config.m0 || nighi_links_find(links, count, child) != NIGHI_NONE);
     count = nighi_row_now(index, child, 0, links);
     const bool still = count > 0 && nighi_link_slot(links[0]) == self &&
                        nighi_links_find(links, count, adopter) != NIGHI_NONE;
@@ -470,9 +472,9 @@ static bool nighi_parent_switch(nigh_index *index, nigh_session *session) {
     nighi_held held;
     nighi_rows_lock(writer, slots, 3, &held);
     const bool ok =
-        root || (nighi_parent_of(index, self) == old &&
-                 (parent == old ||
-                  nighi_children_count(index, parent) < nighi_children_max(index)));
+        root ||
+        (nighi_parent_of(index, self) == old &&
+         (parent == old || nighi_children_count(index, parent) < nighi_children_max(index)));
     if (ok) {
         if (parent != old) {
             nighi_row_apply(index, plan, nighi_plan_of(plan, parent),

@@ -37,8 +37,8 @@ typedef void (*nighi_batch_fn)(const nighi_metric *metric, const nighi_query *qu
                                const void *const *vectors, uint32_t count, float *distances);
 
 struct nighi_metric {
-    uint32_t metric;         /* NIGH_METRIC_* */
-    uint32_t dtype;          /* NIGH_DTYPE_* */
+    uint32_t metric; /* NIGH_METRIC_* */
+    uint32_t dtype;  /* NIGH_DTYPE_* */
     uint32_t dim;
     uint32_t row_bytes;      /* of one row as callers hand it in */
     uint32_t trailer_offset; /* bytes from a stored vector to its trailer (inverse norm, or scale

@@ -1,14 +1,14 @@
 /* mutate.c - insert, set, remove, unremove: plan, claim, fill, link
- * layer L11; uses: mutate, fp, image, link, plan, racy, source
+ * layer L12; uses: mutate, fp, image, link, plan, racy, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A vector is planned without storing anything. Then, under the alloc lock, the world is compared
  * with the one that was planned on; if it moved on too far, the plan is made again. From the claim
  * on nothing can fail. */
+#include "mutate.h"
 #include "fp.h"
 #include "image.h"
 #include "link.h"
-#include "mutate.h"
 #include "plan.h"
 #include "racy.h"
 #include "source.h"
@@ -18,7 +18,7 @@ enum { NIGHI_AGAIN = 1 }; /* the claim found another world than the plan: plan a
 /* What one call of nighi_put wants. */
 typedef struct nighi_put_call {
     nighi_key key;
-    bool next_key;  /* identity keys: the key is whatever slot it gets */
+    bool next_key; /* identity keys: the key is whatever slot it gets */
     const void *row;
     uint32_t flags;
     bool set;
@@ -115,8 +115,7 @@ static uint32_t nighi_lowest_removed(nigh_index *index) {
 static nigh_status nighi_put_place(nigh_index *index, nighi_put_call *call) {
     nighi_writer *writer = index->writer;
     const uint32_t version = nighi_lock(&writer->alloc);
-    const uint32_t found =
-        call->next_key ? NIGHI_NONE : nighi_keymap_find(index, &call->key);
+    const uint32_t found = call->next_key ? NIGHI_NONE : nighi_keymap_find(index, &call->key);
     nigh_status status = NIGH_OK;
     call->known = found != NIGHI_NONE;
     call->replaces = false;
@@ -164,9 +163,8 @@ static nigh_status nighi_fetch_new(const nigh_index *index, nigh_session *sessio
     const bool strings = index->config.keys == NIGH_KEYS_BYTES;
     *vector = NULL;
     session->stats.fetches++;
-    const nigh_status status =
-        source->fetch(source->user, &call->slot, strings ? NULL : &call->key.value, 1,
-                      session->fetched, vector);
+    const nigh_status status = source->fetch(
+        source->user, &call->slot, strings ? NULL : &call->key.value, 1, session->fetched, vector);
     if (status != NIGH_OK) {
         return status <= NIGH_E_USER ? status : NIGH_E_FETCH;
     }
@@ -224,9 +222,8 @@ static nigh_status nighi_put_touch(nigh_index *index, nigh_session *session,
     for (uint32_t i = 0; i < sizeof regions && status == NIGH_OK; i++) {
         status = nighi_touch(index, regions[i], slot);
     }
-    const uint32_t first = nighi_placed(call)
-                               ? nighi_node_word(index, slot) & NIGHI_UPPER_NONE
-                               : nighi_load(&index->counts.upper_count);
+    const uint32_t first = nighi_placed(call) ? nighi_node_word(index, slot) & NIGHI_UPPER_NONE
+                                              : nighi_load(&index->counts.upper_count);
     for (uint32_t i = 0; i < session->plan.level && status == NIGH_OK; i++) {
         status = nighi_touch(index, NIGHI_UPPER, first + i);
     }
@@ -262,8 +259,7 @@ static void nighi_claim(nigh_index *index, nigh_session *session, const nighi_pu
     const uint32_t slot = call->slot;
     const uint32_t level = session->plan.level;
     const uint32_t first = level == 0 ? NIGHI_UPPER_NONE : counts->upper_count;
-    nighi_store_release(nighi_word(&index->regions[NIGHI_NODE], slot),
-                        first | NIGHI_NODE_PENDING);
+    nighi_store_release(nighi_word(&index->regions[NIGHI_NODE], slot), first | NIGHI_NODE_PENDING);
     nighi_store_release(&counts->upper_count, counts->upper_count + level);
     nighi_map_change(index);
     nighi_keymap_split(index, slot);
@@ -344,8 +340,7 @@ static nigh_status nighi_takeover(nigh_index *index, nighi_put_call *call) {
 }
 
 /* Vector, key and state change between two versions of the slot, so that no hit mixes them. */
-static nigh_status nighi_exchange(nigh_index *index, nigh_session *session,
-                                  nighi_put_call *call) {
+static nigh_status nighi_exchange(nigh_index *index, nigh_session *session, nighi_put_call *call) {
     nighi_writer *writer = index->writer;
     uint32_t *stripe = &writer->slots[nighi_stripe(writer, call->slot)];
     uint32_t *node = nighi_word(&index->regions[NIGHI_NODE], call->slot);
@@ -368,8 +363,7 @@ static nigh_status nighi_exchange(nigh_index *index, nigh_session *session,
     return status;
 }
 
-static nigh_status nighi_move_slot(nigh_index *index, nigh_session *session,
-                                   nighi_put_call *call) {
+static nigh_status nighi_move_slot(nigh_index *index, nigh_session *session, nighi_put_call *call) {
     nighi_writer *writer = index->writer;
     uint32_t *claim = &writer->claim[nighi_stripe(writer, call->slot)];
     const uint32_t version = nighi_lock(claim);
@@ -389,8 +383,7 @@ static nigh_status nighi_move_slot(nigh_index *index, nigh_session *session,
 
 /* ---- Both ----------------------------------------------------------------------------------- */
 
-static nigh_status nighi_put_once(nigh_index *index, nigh_session *session,
-                                  nighi_put_call *call) {
+static nigh_status nighi_put_once(nigh_index *index, nigh_session *session, nighi_put_call *call) {
     nighi_plan *plan = &session->plan;
     nighi_writer *writer = index->writer;
     nigh_status status = nighi_put_place(index, call);
@@ -408,8 +401,8 @@ static nigh_status nighi_put_once(nigh_index *index, nigh_session *session,
     }
     call->claim = nighi_load_acquire(&writer->claim[nighi_stripe(writer, call->slot)]) & ~1u;
     plan->self = placed ? call->slot : NIGHI_SELF_NEW;
-    plan->level = placed ? nighi_level(index, call->slot)
-                         : nighi_level_draw(&index->config, call->slot);
+    plan->level =
+        placed ? nighi_level(index, call->slot) : nighi_level_draw(&index->config, call->slot);
     if (!nighi_room(index, call, plan->level)) {
         return NIGH_E_FULL;
     }

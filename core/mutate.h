@@ -7,18 +7,19 @@
 #include "keymap.h"
 #include "state.h"
 
-#define NIGHI_EXCLUSIVE 0x80000000u /* in nighi_writer.gate: a call that wants no writer beside it */
+#define NIGHI_EXCLUSIVE                                                                            \
+    0x80000000u /* in nighi_writer.gate: a call that wants no writer beside it */
 
 /* A writing call begins and ends; NIGH_E_BUSY beside an exclusive one, NIGH_E_READ_ONLY without
  * writer state. */
 NIGHI_FN nigh_status nighi_write_begin(nigh_index *index);
 NIGHI_FN void nighi_write_end(nigh_index *index);
-/* The same for a call that wants no writer beside it; any number of handles without writer state. */
+/* The same for a call that wants no writer beside it; without writer state always NIGH_OK. */
 NIGHI_FN nigh_status nighi_exclusive_begin(const nigh_index *index);
 NIGHI_FN void nighi_exclusive_end(const nigh_index *index);
 
-/* One vector. `set`: a known key gets it as its new vector. `row` NULL: from the source. `key` NULL:
- * identity keys, the next slot. */
+/* One vector. `set`: a known key gets it as its new vector. `row` NULL: from the source. `key`
+ * NULL: identity keys, the next slot. */
 NIGHI_FN nigh_status nighi_put(nigh_index *index, nigh_session *session, const nighi_key *key,
                                const void *row, uint32_t flags, bool set);
 /* One key: `removed` true marks it, false takes the mark back. */

@@ -1,5 +1,5 @@
 /* plan.c - neighbour selection and row plans
- * layer L9; uses: plan
+ * layer L10; uses: plan
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "plan.h"
 
@@ -112,9 +112,9 @@ static uint32_t nighi_row_observe(const nigh_index *index, uint32_t slot, uint32
         *version = nighi_load_acquire(stripe);
         const uint32_t *row = nighi_row(index, slot, level);
         const uint32_t count =
-            row == NULL ? 0
-                        : nighi_row_read_marked(row, nighi_degree_max(index, level), slot_count,
-                                                links);
+            row == NULL
+                ? 0
+                : nighi_row_read_marked(row, nighi_degree_max(index, level), slot_count, links);
         if ((*version & 1) == 0 && nighi_version_again(stripe) == *version) {
             return count;
         }
@@ -123,8 +123,8 @@ static uint32_t nighi_row_observe(const nigh_index *index, uint32_t slot, uint32
 }
 
 /* Prepares the vector of `slot` as the one that distances are asked from. */
-static nigh_status nighi_owner_query(const nigh_index *index, nigh_session *session,
-                                     uint32_t slot, nighi_query *query) {
+static nigh_status nighi_owner_query(const nigh_index *index, nigh_session *session, uint32_t slot,
+                                     nighi_query *query) {
     nighi_plan *plan = &session->plan;
     const void *vector = NULL;
     const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);
@@ -176,9 +176,10 @@ static nigh_status nighi_links_sort(const nigh_index *index, nigh_session *sessi
     return NIGH_OK;
 }
 
-/* The row of an old neighbour: `self` leaves, its other neighbours are offered instead. */
+/* The row of an old neighbour: `self` leaves, its other neighbours are offered instead. *own_count
+ * links are the row's own. */
 static uint32_t nighi_repair_links(const nigh_index *index, nighi_plan *plan, uint32_t owner,
-                                   uint32_t count) {
+                                   uint32_t count, uint32_t *own_count) {
     uint32_t *links = plan->links;
     uint32_t *own = plan->links + 2 * (size_t)index->config.m0;
     const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
@@ -188,6 +189,7 @@ static uint32_t nighi_repair_links(const nigh_index *index, nighi_plan *plan, ui
             links[kept++] = nighi_link_slot(links[i]);
         }
     }
+    *own_count = kept;
     const uint32_t extra =
         nighi_row_read(nighi_row0(index, plan->self), index->config.m0, slot_count, own);
     for (uint32_t i = 0; i < extra; i++) {
@@ -215,8 +217,9 @@ NIGHI_FN nigh_status nighi_plan_row(const nigh_index *index, nigh_session *sessi
         row->kind = NIGHI_ROW_APPEND;
         return NIGH_OK;
     }
+    uint32_t own_count = 0;
     if (row->repair != 0) {
-        count = nighi_repair_links(index, plan, row->slot, count);
+        count = nighi_repair_links(index, plan, row->slot, count, &own_count);
     }
     for (uint32_t i = 0; i < count; i++) {
         links[i] = nighi_link_slot(links[i]);
@@ -228,7 +231,15 @@ NIGHI_FN nigh_status nighi_plan_row(const nigh_index *index, nigh_session *sessi
         return status;
     }
     row->kind = NIGHI_ROW_SELECT;
-    return nighi_select(index, session, sorted, degree_max, row->links, &row->count);
+    const nigh_status selected =
+        nighi_select(index, session, sorted, degree_max, row->links, &row->count);
+    /* A repair must not thin the row out: its own links stay as far as there is room. */
+    for (uint32_t i = 0; i < own_count && row->count < degree_max; i++) {
+        if (nighi_links_find(row->links, row->count, links[i]) == NIGHI_NONE) {
+            row->links[row->count++] = links[i];
+        }
+    }
+    return selected;
 }
 
 static nigh_status nighi_plan_add(const nigh_index *index, nigh_session *session, uint32_t slot,
@@ -268,8 +279,9 @@ static nigh_status nighi_plan_layer(const nigh_index *index, nigh_session *sessi
     nighi_plan *plan = &session->plan;
     uint32_t *chosen = nighi_plan_chosen(index, plan, level);
     const uint32_t count = nighi_candidates(index, session);
-    nigh_status status = nighi_select(index, session, count, index->config.m, chosen,
-                                      &plan->chosen_count[level]);
+    const uint32_t limit = nighi_degree_new(index, level);
+    nigh_status status =
+        nighi_select(index, session, count, limit, chosen, &plan->chosen_count[level]);
     for (uint32_t i = 0; status == NIGH_OK && i < plan->chosen_count[level]; i++) {
         status = nighi_plan_add(index, session, chosen[i], level, false);
     }
@@ -293,13 +305,30 @@ static nigh_status nighi_plan_repairs(const nigh_index *index, nigh_session *ses
     return NIGH_OK;
 }
 
+/* The ef_build nearest of a layer; beside removed nodes in layer 0 the nearest live ones, which new
+ * links should lead to, unless there are hardly any. */
+static nigh_status nighi_plan_search(const nighi_walk *walk, uint32_t level, uint64_t start) {
+    if (level == 0 && nighi_load(&walk->index->counts.deleted_count) != 0) {
+        const nigh_status status = nighi_beam_filtered(walk, start);
+        if (status != NIGH_OK || walk->session->pool_count >= walk->index->config.m) {
+            return status;
+        }
+    }
+    return nighi_beam(walk, level, start);
+}
+
 NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session) {
     nighi_plan *plan = &session->plan;
     const uint32_t entry = nighi_load_acquire(&index->counts.entry);
     const bool placed = plan->self != NIGHI_SELF_NEW;
-    const nighi_walk walk = {
-        index, session, &session->query, nighi_load_acquire(&index->counts.slot_count),
-        index->config.ef_build, index->config.expansions, 0, placed ? plan->self : NIGHI_NONE};
+    const nighi_walk walk = {.index = index,
+                             .session = session,
+                             .query = &session->query,
+                             .slot_count = nighi_load_acquire(&index->counts.slot_count),
+                             .ef = index->config.ef_build,
+                             .expansions = index->config.expansions,
+                             .skip = placed ? plan->self : NIGHI_NONE,
+                             .unfiltered = true};
     uint64_t start = 0;
     plan->row_count = 0;
     plan->row_links_used = 0;
@@ -311,7 +340,7 @@ NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *sess
     const uint32_t top = nighi_min_u32(plan->level, nighi_level(index, entry));
     nigh_status status = nighi_descend(&walk, entry, top, &start);
     for (uint32_t level = top + 1; status == NIGH_OK && level-- > 0;) {
-        status = nighi_beam(&walk, level, start);
+        status = nighi_plan_search(&walk, level, start);
         start = session->pool[0] & ~(uint64_t)1;
         if (status == NIGH_OK) {
             status = nighi_plan_layer(index, session, level);

@@ -7,8 +7,9 @@
 #include "state.h"
 #include "walk.h"
 
-/* Neighbours and row plans for plan->vector at plan->self with top layer plan->level; session->query
- * is prepared. For a slot that has a place already, its old neighbours' rows are repaired too. */
+/* Neighbours and row plans for plan->vector at plan->self with top layer plan->level;
+ * session->query is prepared. For a slot that has a place already, its old neighbours' rows are
+ * repaired too. */
 NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session);
 /* Plans one row anew, after its version moved on. */
 NIGHI_FN nigh_status nighi_plan_row(const nigh_index *index, nigh_session *session,
@@ -16,7 +17,8 @@ NIGHI_FN nigh_status nighi_plan_row(const nigh_index *index, nigh_session *sessi
 /* The neighbour choice of one layer. */
 NIGHI_INLINE uint32_t *nighi_plan_chosen(const nigh_index *index, nighi_plan *plan,
                                          uint32_t level) {
-    return plan->chosen + (size_t)level * index->config.m;
+    return level == 0 ? plan->chosen
+                      : plan->chosen + index->config.m0 + (size_t)(level - 1) * index->config.m;
 }
 
 #endif

@@ -1,16 +1,16 @@
 /* search.c - one search from query to hits
- * layer L9; uses: search, fp
+ * layer L10; uses: search, fp
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Plain searches keep one sorted list. Where something may be refused (a filter, removed nodes) or
  * ef is large, frontier and results are two heaps: a single list would lose matches behind refused
  * ones. When the graph yields fewer matches than there may be, the rest is found by scanning: few
  * results are never an artefact. */
-#include "fp.h"
 #include "search.h"
+#include "fp.h"
 
-#define NIGHI_LIST_EF_MAX 1024u   /* beyond it inserting into a sorted list costs more than a heap */
-#define NIGHI_SCAN_ALLOWED 1000u  /* a filter that allows no more is scanned at once */
+#define NIGHI_LIST_EF_MAX 1024u  /* beyond it inserting into a sorted list costs more than a heap */
+#define NIGHI_SCAN_ALLOWED 1000u /* a filter that allows no more is scanned at once */
 
 static uint32_t nighi_live_count(const nigh_index *index) {
     return nighi_load_acquire(&index->counts.slot_count) -
@@ -18,9 +18,9 @@ static uint32_t nighi_live_count(const nigh_index *index) {
 }
 
 /* Checks and captures what every search needs. *empty: nothing to be found, and no error. */
-static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *session,
-                                    const void *row, const nigh_search_options *options,
-                                    nighi_walk *walk, uint32_t *entry) {
+static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *session, const void *row,
+                                    const nigh_search_options *options, nighi_walk *walk,
+                                    uint32_t *entry) {
     const uint32_t ef = options->ef;
     session->cursor.active = 0;
     session->stats = (nigh_session_stats){.struct_size = sizeof(nigh_session_stats)};
@@ -41,8 +41,14 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
         return status;
     }
     nighi_query_from_row(&index->metric, row, session->query_scratch, &session->query);
-    *walk = (nighi_walk){index, session, &session->query, slot_count, ef, options->expansions,
-                         options->expansions_max, NIGHI_NONE};
+    *walk = (nighi_walk){.index = index,
+                         .session = session,
+                         .query = &session->query,
+                         .slot_count = slot_count,
+                         .ef = ef,
+                         .expansions = options->expansions,
+                         .expansions_max = options->expansions_max,
+                         .skip = NIGHI_NONE};
     return NIGH_OK;
 }
 
@@ -59,8 +65,7 @@ static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
     if (status != NIGH_OK) {
         return status;
     }
-    const bool refuses =
-        nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0;
+    const bool refuses = nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0;
     if (!refuses && walk->ef <= NIGHI_LIST_EF_MAX) {
         return nighi_beam(walk, 0, start);
     }
@@ -73,9 +78,8 @@ static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
     return status;
 }
 
-static nigh_status nighi_search_run(const nigh_index *index, nigh_session *session,
-                                    const void *row, const nigh_search_options *options,
-                                    nighi_hits *hits) {
+static nigh_status nighi_search_run(const nigh_index *index, nigh_session *session, const void *row,
+                                    const nigh_search_options *options, nighi_hits *hits) {
     nighi_walk walk;
     uint32_t entry = NIGHI_NONE;
     hits->found = 0;
@@ -84,8 +88,7 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
         return status;
     }
     const uint32_t updates = nighi_updates(index);
-    const bool few =
-        session->filter.bits != NULL && session->filter.allowed <= NIGHI_SCAN_ALLOWED;
+    const bool few = session->filter.bits != NULL && session->filter.allowed <= NIGHI_SCAN_ALLOWED;
     status = (options->flags & NIGH_SEARCH_EXACT) != 0 || few
                  ? nighi_scan(&walk, hits->limit)
                  : nighi_search_graph(&walk, entry, options, hits->limit);
@@ -114,8 +117,14 @@ static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *ses
     session->pool_count = 0;
     session->frontier_count = 0;
     session->overflow_count = 0;
-    session->cursor = (nighi_cursor){1, options->ef, options->expansions, options->flags,
-                                     options->radius, options->expansions_max, 0, 0};
+    session->cursor = (nighi_cursor){1,
+                                     options->ef,
+                                     options->expansions,
+                                     options->flags,
+                                     options->radius,
+                                     options->expansions_max,
+                                     0,
+                                     0};
     if (entry == NIGHI_NONE) {
         return NIGH_OK;
     }

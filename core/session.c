@@ -1,5 +1,5 @@
 /* session.c - layout of one thread's scratch
- * layer L11; uses: index, arena, blocks, graph
+ * layer L12; uses: index, arena, blocks, graph
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "arena.h"
 #include "blocks.h"
@@ -36,14 +36,14 @@ static void nighi_plan_layout(nighi_arena *arena, const nigh_index *index,
     const uint32_t sorted = nighi_max_u32(options->ef_max, 2 * m0 + 2) + 1;
     const uint64_t record = nighi_max_u32((uint32_t)nighi_vector_stride(config),
                                           (uint32_t)nighi_round_up(row_bytes, 4));
-    plan->row_max = m + m0 + NIGHI_LEVEL_MAX * m;
+    plan->row_max = 2 * m0 + NIGHI_LEVEL_MAX * m;
     plan->kept_stride = (uint32_t)nighi_round_up(row_bytes, 16);
     plan->sorted = nighi_arena_take(arena, sorted, 8);
     plan->links = nighi_arena_take(arena, 4 * (uint64_t)m0, 4);
-    plan->chosen = nighi_arena_take(arena, (NIGHI_LEVEL_MAX + 1) * (uint64_t)m, 4);
+    plan->chosen = nighi_arena_take(arena, m0 + NIGHI_LEVEL_MAX * (uint64_t)m, 4);
     plan->rows = nighi_arena_take(arena, plan->row_max, sizeof *plan->rows);
-    plan->row_links = nighi_arena_take(
-        arena, (uint64_t)(m + m0) * m0 + (uint64_t)NIGHI_LEVEL_MAX * m * m, 4);
+    plan->row_links =
+        nighi_arena_take(arena, 2 * (uint64_t)m0 * m0 + (uint64_t)NIGHI_LEVEL_MAX * m * m, 4);
     plan->kept = nighi_arena_take(arena, m0, sizeof *plan->kept);
     plan->kept_rows = nighi_arena_take(arena, external ? m0 : 0, plan->kept_stride);
     plan->owner = nighi_arena_take(arena, external ? 1 : 0, plan->kept_stride);
@@ -89,8 +89,8 @@ static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
         session->hash_mask = nighi_hash_size(options->frontier_max) - 1;
         session->hash = nighi_arena_take(arena, (uint64_t)session->hash_mask + 1, 4);
     } else {
-        session->mark_count = index->slot_max;
-        session->marks = nighi_arena_take(arena, index->slot_max, 1);
+        session->mark_count = nighi_max_u32(index->slot_max, 1);
+        session->marks = nighi_arena_take(arena, session->mark_count, 1);
     }
     if ((options->flags & NIGH_SESSION_READ) == 0) {
         nighi_plan_layout(arena, index, options, &session->plan);

@@ -88,8 +88,7 @@ NIGHI_FN nigh_status nighi_distances(const nigh_index *index, nigh_session *sess
                                      const nighi_query *query, const uint32_t *slots,
                                      uint32_t count, float *distances) {
     const nighi_metric *metric = &index->metric;
-    const uint32_t step =
-        nighi_source_addressed(index) ? session->batch_max : session->fetch_max;
+    const uint32_t step = nighi_source_addressed(index) ? session->batch_max : session->fetch_max;
     for (uint32_t at = 0; at < count;) {
         const uint32_t part = nighi_min_u32(count - at, step);
         const nigh_status status =

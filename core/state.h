@@ -16,7 +16,7 @@
 
 #define NIGHI_SLOT_MAX 0x7fffffffu /* slots are below it; it is also the end mark of link lists */
 #define NIGHI_LEVEL_MAX 15u        /* layers above 0 */
-#define NIGHI_SELF_NEW 0x7ffffffeu  /* stands for a slot not allotted yet; above all others */
+#define NIGHI_SELF_NEW 0x7ffffffeu /* stands for a slot not allotted yet; above all others */
 #define NIGHI_EXPANSIONS_MAX 8u    /* nodes expanded a round */
 
 /* Regions, in the order in which an image holds them. */
@@ -42,8 +42,12 @@ typedef struct nighi_region {
     uint32_t capacity;    /* records that the blocks hold (the last block may be cut) */
 } nighi_region;
 
-enum { NIGHI_SOURCE_NONE = 0, NIGHI_SOURCE_OWNED = 1, NIGHI_SOURCE_BORROWED = 2,
-       NIGHI_SOURCE_FETCHED = 3 };
+enum {
+    NIGHI_SOURCE_NONE = 0,
+    NIGHI_SOURCE_OWNED = 1,
+    NIGHI_SOURCE_BORROWED = 2,
+    NIGHI_SOURCE_FETCHED = 3
+};
 
 typedef struct nighi_source {
     uint32_t kind;
@@ -89,14 +93,14 @@ struct nigh_index {
     nigh_map_fn map;
     nigh_dirty_fn dirty;
     void *pager_user;
-    uint8_t *image;       /* attached image, else NULL */
+    uint8_t *image; /* attached image, else NULL */
     uint64_t image_bytes;
     uint32_t slot_max;
     uint32_t features;
-    uint32_t flags;       /* NIGH_OPEN_* */
-    uint32_t changed;     /* 1: stored to since attach, init or seal */
-    uint32_t opened;      /* 1: the attached image says that it is being changed */
-    uint32_t outgrown;    /* 1: blocks beyond the attached image are in use */
+    uint32_t flags;    /* NIGH_OPEN_* */
+    uint32_t changed;  /* 1: stored to since attach, init or seal */
+    uint32_t opened;   /* 1: the attached image says that it is being changed */
+    uint32_t outgrown; /* 1: blocks beyond the attached image are in use */
 };
 
 enum { NIGHI_ROW_NONE = 0, NIGHI_ROW_APPEND = 1, NIGHI_ROW_SELECT = 2 };
@@ -107,34 +111,34 @@ typedef struct nighi_row_plan {
     uint32_t slot;
     uint32_t level;
     uint32_t version;
-    uint32_t kind;    /* NIGHI_ROW_* */
-    uint32_t repair;  /* 1: the planned slot leaves this row, else it enters */
-    uint32_t count;   /* SELECT: links[count], slots without marks, nearest first */
+    uint32_t kind;   /* NIGHI_ROW_* */
+    uint32_t repair; /* 1: the planned slot leaves this row, else it enters */
+    uint32_t count;  /* SELECT: links[count], slots without marks, nearest first */
     uint32_t *links;
 } nighi_row_plan;
 
 /* Everything that storing one vector will change. A plan that fails has stored nothing. */
 typedef struct nighi_plan {
-    uint32_t self;          /* slot of the vector; NIGHI_SELF_NEW while it has none yet */
-    uint32_t level;         /* its top layer */
-    uint32_t empty;         /* 1: planned on an index without an entry point */
-    const void *vector;     /* as the source will hold it */
-    uint64_t *sorted;       /* candidates of one selection: ef_max + 1, at least 2 m0 + 2 */
-    uint32_t *links;        /* rows at hand: 4 m0 */
-    uint32_t *chosen;       /* neighbours chosen in each layer: (level max + 1) * m */
+    uint32_t self;      /* slot of the vector; NIGHI_SELF_NEW while it has none yet */
+    uint32_t level;     /* its top layer */
+    uint32_t empty;     /* 1: planned on an index without an entry point */
+    const void *vector; /* as the source will hold it */
+    uint64_t *sorted;   /* candidates of one selection: ef_max + 1, at least 2 m0 + 2 */
+    uint32_t *links;    /* rows at hand: 4 m0 */
+    uint32_t *chosen;   /* neighbours chosen in each layer: m0 + level max * m */
     uint32_t chosen_count[NIGHI_LEVEL_MAX + 1];
     nighi_row_plan *rows;
     uint32_t row_count;
     uint32_t row_max;
-    uint32_t *row_links;    /* their links */
+    uint32_t *row_links; /* their links */
     uint32_t row_links_used;
-    const void **kept;      /* addresses of the vectors that a selection has kept, m0 */
-    uint8_t *kept_rows;     /* fetched vectors: their copies, m0 rows */
+    const void **kept;  /* addresses of the vectors that a selection has kept, m0 */
+    uint8_t *kept_rows; /* fetched vectors: their copies, m0 rows */
     uint32_t kept_stride;
-    float *scratch;         /* dim floats: the vector that a row belongs to */
-    float *scratch_near;    /* dim floats: the candidate at hand */
-    uint8_t *record;        /* the new vector as the source will hold it */
-    uint8_t *owner;         /* fetched: copy of the vector that a row belongs to */
+    float *scratch;      /* dim floats: the vector that a row belongs to */
+    float *scratch_near; /* dim floats: the candidate at hand */
+    uint8_t *record;     /* the new vector as the source will hold it */
+    uint8_t *owner;      /* fetched: copy of the vector that a row belongs to */
 } nighi_plan;
 
 typedef struct nighi_filter {
@@ -162,19 +166,19 @@ struct nigh_session {
     uint32_t frontier_max;
     uint32_t flags;
     uint32_t expansions_max;
-    uint32_t batch_max;   /* vectors gathered at once */
-    uint32_t fetch_max;   /* rows of fetch scratch */
+    uint32_t batch_max; /* vectors gathered at once */
+    uint32_t fetch_max; /* rows of fetch scratch */
     nigh_session_stats stats;
     nighi_filter filter;
-    uint8_t *marks;       /* visited: a byte a slot holds the epoch, or ... */
-    uint32_t *hash;       /* ... NIGH_SESSION_SMALL: open addressing, power of two */
+    uint8_t *marks; /* visited: a byte a slot holds the epoch, or ... */
+    uint32_t *hash; /* ... NIGH_SESSION_SMALL: open addressing, power of two */
     uint32_t hash_mask;
     uint32_t hash_count;
     uint32_t mark_count;
     uint32_t epoch;
-    uint64_t *pool;       /* best candidates, ascending, or results as a heap; ef_max + 1 */
-    uint64_t *frontier;   /* to be expanded: a heap of frontier_max */
-    uint64_t *overflow;   /* cursor: seen but not handed out: a heap of frontier_max */
+    uint64_t *pool;     /* best candidates, ascending, or results as a heap; ef_max + 1 */
+    uint64_t *frontier; /* to be expanded: a heap of frontier_max */
+    uint64_t *overflow; /* cursor: seen but not handed out: a heap of frontier_max */
     uint32_t pool_count;
     uint32_t frontier_count;
     uint32_t overflow_count;

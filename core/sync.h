@@ -57,8 +57,8 @@ NIGHI_INLINE uint32_t nighi_lock(uint32_t *stripe) {
     }
 }
 
-/* A stripe's version read again, after everything read since the first time. ThreadSanitizer does not
- * know fences; a read-modify-write orders as well. */
+/* A stripe's version read again, after everything read since the first time. ThreadSanitizer does
+ * not know fences; a read-modify-write orders as well. */
 NIGHI_INLINE uint32_t nighi_version_again(uint32_t *stripe) {
 #if defined(NIGH_SINGLE_THREAD)
     return *stripe;

@@ -45,8 +45,8 @@ static bool nighi_flat_get(const nigh_index *index, nighi_flat *flat) {
 }
 
 /* Appends the links of a row that are seen for the first time to session->slots. */
-NIGHI_INLINE uint32_t nighi_gather(const nighi_walk *walk, const uint32_t *row,
-                                   uint32_t degree_max, uint32_t count) {
+NIGHI_INLINE uint32_t nighi_gather(const nighi_walk *walk, const uint32_t *row, uint32_t degree_max,
+                                   uint32_t count) {
     nigh_session *session = walk->session;
     uint32_t *slots = session->slots;
     const uint32_t slot_count = walk->slot_count;
@@ -135,8 +135,7 @@ NIGHI_INLINE uint32_t nighi_pool_merge(const nighi_walk *walk, const nighi_flat 
     nigh_session *session = walk->session;
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t entry = nighi_entry(session->distances[i], session->slots[i]);
-        const uint32_t at =
-            nighi_list_insert(session->pool, &session->pool_count, walk->ef, entry);
+        const uint32_t at = nighi_list_insert(session->pool, &session->pool_count, walk->ef, entry);
         if (at < next) {
             next = at;
             if (flat_links) { /* likely the next to be expanded */
@@ -166,10 +165,10 @@ NIGHI_INLINE nigh_status nighi_beam_run(const nighi_walk *walk, const nighi_flat
             }
             taken++;
             const uint32_t *row =
-                flat_links ? (const uint32_t *)(const void *)(flat->links +
-                                                              nighi_entry_slot(entry) *
-                                                                  flat->links_stride)
-                           : nighi_row(walk->index, nighi_entry_slot(entry), level);
+                flat_links
+                    ? (const uint32_t *)(const void *)(flat->links +
+                                                       nighi_entry_slot(entry) * flat->links_stride)
+                    : nighi_row(walk->index, nighi_entry_slot(entry), level);
             gathered = row == NULL ? gathered : nighi_gather(walk, row, degree_max, gathered);
         }
         session->stats.expansions += taken;
@@ -267,7 +266,9 @@ static void nighi_consider(const nighi_walk *walk, uint64_t entry) {
     nigh_session *session = walk->session;
     if (nighi_worth(session, walk->ef, entry)) {
         nighi_frontier_push(session, entry);
-        if (nighi_accepts(walk->index, session, nighi_entry_slot(entry))) {
+        const uint32_t slot = nighi_entry_slot(entry);
+        if (walk->unfiltered ? nighi_node_live(nighi_node_word(walk->index, slot))
+                             : nighi_accepts(walk->index, session, slot)) {
             nighi_result_push(session, walk->ef, entry);
         }
     }
@@ -322,9 +323,8 @@ static nigh_status nighi_scan_batch(const nighi_walk *walk, uint32_t limit, uint
 NIGHI_FN nigh_status nighi_scan(const nighi_walk *walk, uint32_t limit) {
     nigh_session *session = walk->session;
     const nighi_filter *filter = &session->filter;
-    const uint32_t end = filter->bits != NULL
-                             ? nighi_min_u32(walk->slot_count, filter->bit_count)
-                             : walk->slot_count;
+    const uint32_t end = filter->bits != NULL ? nighi_min_u32(walk->slot_count, filter->bit_count)
+                                              : walk->slot_count;
     nigh_status status = NIGH_OK;
     uint32_t count = 0;
     session->pool_count = 0;

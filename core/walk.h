@@ -19,6 +19,7 @@ typedef struct nighi_walk {
     uint32_t expansions;     /* nodes expanded a round */
     uint32_t expansions_max; /* budget; 0 = none */
     uint32_t skip;           /* a slot that is never visited, or NIGHI_NONE */
+    bool unfiltered;         /* nighi_beam_filtered: every live slot counts, whatever the filter */
 } nighi_walk;
 
 /* From the entry point down to `level`, best-first with one candidate (Malkov and Yashunin 2016,
@@ -31,7 +32,7 @@ NIGHI_FN nigh_status nighi_beam(const nighi_walk *walk, uint32_t level, uint64_t
 /* Beam search of layer 0 that keeps frontier and results apart: only slots that are live and pass
  * the session's filter count. Leaves the results in session->pool, ascending. */
 NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start);
-/* Scores every live slot that passes the filter; the `limit` nearest in session->pool, ascending. */
+/* Scores every live slot that passes the filter: the `limit` nearest in session->pool. */
 NIGHI_FN nigh_status nighi_scan(const nighi_walk *walk, uint32_t limit);
 /* Expands one node of layer 0 into session->slots and session->distances. */
 NIGHI_FN nigh_status nighi_expand(const nighi_walk *walk, uint32_t slot, uint32_t *count);

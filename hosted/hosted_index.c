@@ -20,6 +20,7 @@ typedef struct holder {
     part handle;
     part writer;
     part room;
+    bool room_refused;
 } holder;
 
 static nigh_status part_new(part *made, uint64_t bytes) {
@@ -69,6 +70,10 @@ static nigh_status make_writable(holder *held, uint32_t slots, uint64_t key_byte
     status = nigh_grow_bytes(held->index, slots, key_bytes, &bytes);
     if (status != NIGH_OK || bytes == 0) {
         return status;
+    }
+    if ((held->image.flags & NIGH_FILE_SHARED) != 0) {
+        held->room_refused = true; /* it could never be sealed: the file does not grow */
+        return NIGH_E_UNSUPPORTED;
     }
     status = part_new(&held->room, bytes);
     return status == NIGH_OK ? nigh_grow(held->index, slots, key_bytes, held->room.memory, bytes)
@@ -152,7 +157,9 @@ nigh_status nigh_index_open(const char *path, uint32_t flags, const nigh_options
         status = index_attach(held, &own, slots, key_bytes);
         status = status == NIGH_OK ? nighh_own(held->index, holder_release, held) : status;
         if (status != NIGH_OK) {
-            (void)nighh_fail(&errors, status, "%s", nighh_status_text(status));
+            (void)nighh_fail(&errors, status, "%s",
+                             held->room_refused ? "no room for more: open it private and save it"
+                                                : nighh_status_text(status));
         }
     }
     if (status != NIGH_OK) {

@@ -91,9 +91,9 @@ NIGH_API nigh_status nigh_index_new(const nigh_config *config, const nigh_option
                                     uint32_t slots, uint64_t key_bytes, nigh_index **index);
 /* Maps and attaches an index file. NIGH_FILE_PRIVATE and NIGH_FILE_SHARED make it writable, with
  * writer state and room for `slots` slots and `key_bytes` bytes of keys in total (0: what it has;
- * options->slot_max is raised to `slots`). SHARED changes in place: nigh_seal before nigh_close,
- * which then flushes to the disk. If the file is cut short by others meanwhile, the system sends
- * SIGBUS; nigh_save_file replaces files and never does that.
+ * options->slot_max is raised to `slots`). SHARED changes in place, without room for more than the
+ * file has (NIGH_E_UNSUPPORTED): nigh_seal before nigh_close, which then flushes to the disk. If
+ * others cut the file short meanwhile, the system sends SIGBUS; nigh_save_file never does that.
  * @in options 1 or NULL  @out index 1  @out message message_bytes or NULL
  * @errors NIGH_E_IO NIGH_E_NO_MEMORY NIGH_E_BUSY (another process writes it), nigh_attach's */
 NIGH_API nigh_status nigh_index_open(const char *path, uint32_t flags, const nigh_options *options,

@@ -12,9 +12,10 @@ data=$(python3 tools/glove.py --path)
 base=$data/glove-100-base
 queries=$data/glove-100-queries.npy
 
-
+echo "indexing 340,000 words on one thread (a minute or two) ..." >&2
 $nigh build "$base.npy" --keys "$base.txt" --metric cosine --m 16 --ef-build 200 --seed 42 \
     --threads 1 -o $index --json >$out/build.json
+echo "searching ..." >&2
 $nigh search $index "$queries" -k 10 --exact --threads 0 --out $out/truth.ivecs \
     --json >$out/exact.json
 $nigh search $index "$queries" -k 10 --ef 64,128,256,512 --threads 1 --truth $out/truth.ivecs \

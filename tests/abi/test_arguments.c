@@ -216,8 +216,8 @@ TEST(session_of_another_index) {
     fx_drop(&f);
 }
 
-/* A structure as callers of other versions hand it in: longer ones are taken while what this version
- * does not know is 0; shorter than in the first version is garbage. */
+/* A structure as callers of other versions hand it in: longer ones are taken while what this
+ * version does not know is 0; shorter than in the first version is garbage. */
 TEST(struct_size) {
     struct {
         nigh_config known;
@@ -403,6 +403,8 @@ TEST(options_limits) {
     options.slot_max = 0x80000000u;
     REFUSED(nigh_index_bytes(&c, &options, &bytes));
     options.slot_max = 0x7fffffffu;
+    REFUSED(nigh_index_bytes(&c, &options, &bytes));
+    options.slot_max = 0x7ffffffeu;
     t_ok(nigh_index_bytes(&c, &options, &bytes));
     options.slot_max = 1;
     t_ok(nigh_index_bytes(&c, &options, &bytes));

@@ -82,6 +82,7 @@ static void run(outcome *out, const nigh_config *config, const float *floats, ui
         nigh_search_options so = fx_search_options(20, q % 2 == 0 ? 0 : NIGH_SEARCH_EXACT);
         fx_hits_init(&out->hits[q], config, K);
         if (q >= 6) {
+            so.flags = 0;
             kept(nigh_cursor_begin(f.index, f.session, rows + q * f.row_bytes, &so));
             kept(fx_next(&f, f.session, K, &out->hits[q]));
         } else {

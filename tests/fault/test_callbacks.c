@@ -86,7 +86,8 @@ static nigh_status op_insert(scene *c) {
 }
 
 static nigh_status op_replace(scene *c) {
-    return fx_insert(&c->f, c->f.session, NIGH_REPLACE_DELETED, c->at, NULL);
+    /* the vector of the slot was changed, as for a known key */
+    return fx_insert(&c->f, c->f.session, NIGH_REPLACE_DELETED | NIGH_SET_EXCLUSIVE, c->at, NULL);
 }
 
 static nigh_status op_set(scene *c) {
@@ -347,7 +348,7 @@ static void pager_fails(uint32_t keys, int moves) {
     config.keys = keys;
     config.key_bytes_max = 30;
     uint8_t *rows = data_rows(&r, DATA_CLUSTERED, config.dtype, N, DIM);
-    fx_init(&plain, &config, N, N, N * 40, 64);
+    fx_init(&plain, &config, N, N, N * 30, 64);
     fx_init(&f, &config, N, 0, 0, 64);
     pager p = {&f, -1, -1, moves};
     t_ok(nigh_index_pager(f.index, map_block, dirty_block, &p));

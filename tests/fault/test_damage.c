@@ -4,9 +4,15 @@
  *
  * Every damage is found, by attach or by check; and what attaches although it is damaged may be
  * searched, read and written to without leaving its memory (run with the address sanitizer). */
+#define _POSIX_C_SOURCE 200809L
+#include <signal.h>
+#include <unistd.h>
+
 #include "data.h"
 #include "fixture.h"
 #include "t.h"
+
+enum { SECONDS_MAX = 60 }; /* one damaged image takes microseconds: more is a loop without end */
 
 enum { N = 14, DIM = 3 };
 
@@ -109,10 +115,28 @@ static void write_something(const uint8_t *data, uint64_t size) {
     fx_drop(&f);
 }
 
+static uint64_t damage_at;
+
+static void hangs(int number) {
+    static const char text[] = "FAIL: a call does not come back; the damage is at ";
+    char digits[20];
+    size_t at = sizeof digits;
+    (void)number;
+    for (uint64_t left = damage_at; at > 0 && (left > 0 || at == sizeof digits); left /= 10) {
+        digits[--at] = (char)('0' + left % 10);
+    }
+    if (write(1, text, sizeof text - 1) < 0 || write(1, digits + at, sizeof digits - at) < 0) {
+        _exit(2);
+    }
+    _exit(1);
+}
+
 static int attached; /* damaged images that attached: the test must not be empty of them */
 
 static void damaged(const uint8_t *data, uint64_t size, const char *what, uint64_t at) {
     fx f;
+    damage_at = at;
+    alarm(SECONDS_MAX);
     nigh_status s = fx_attach(&f, data, size, 0, 0, 16);
     if (s == NIGH_OK) {
         attached++;
@@ -134,6 +158,7 @@ static void damaged(const uint8_t *data, uint64_t size, const char *what, uint64
     }
     fx_drop(&f);
     write_something(data, size);
+    alarm(0);
 }
 
 TEST(sound) {
@@ -209,6 +234,7 @@ TEST(wild_words) {
 }
 
 SUITE {
+    signal(SIGALRM, hangs);
     RUN(sound);
     RUN(cut_at_every_length);
     RUN(every_bit);

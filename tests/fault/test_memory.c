@@ -147,9 +147,7 @@ TEST(exactly_enough) {
         for (uint32_t id = 0; id < N; id++) {
             key_bytes += config.keys == NIGH_KEYS_BYTES ? fx_key(&config, id, key) : 0;
         }
-        /* no string lies across a block: the header counts these gaps as used */
-        uint64_t gaps = config.keys == NIGH_KEYS_BYTES ? key_bytes / 4 + 64 : 0;
-        fx_init(&f, &config, N, N, key_bytes + gaps, 64);
+        fx_init(&f, &config, N, N, key_bytes, 64);
         fx_insert_many(&f, 0, N, rows);
         t_is(fx_insert(&f, f.session, 0, N, rows), NIGH_E_FULL);
         fx_check(f.index, f.session);
@@ -158,12 +156,12 @@ TEST(exactly_enough) {
     }
 }
 
-static void search_all(fx *f, const oracle *o) {
+static void search_all(fx *f, const oracle *o, const uint8_t *query) {
     fx_hits h;
     nigh_search_options so = fx_search_options(N, 0);
     fx_hits_init(&h, &f->config, N);
-    t_ok(fx_search(f, f->session, oracle_row(o, 0), &so, N, &h));
-    oracle_expect(o, &h, oracle_row(o, 0), N, NULL, NULL);
+    t_ok(fx_search(f, f->session, query, &so, N, &h));
+    oracle_expect(o, &h, query, N, NULL, NULL);
     fx_hits_drop(&h);
     fx_check(f->index, f->session);
 }
@@ -180,7 +178,7 @@ TEST(full_then_grown) {
         uint32_t full = 0, room = 0;
         uint8_t *rows = data_rows(&r, DATA_CLUSTERED, config.dtype, N, DIM);
         fx_init(&f, &config, N, 0, 0, N);
-        fx_init(&big, &config, N, N, N * 40, 64);
+        fx_init(&big, &config, N, N, N * 30, 64);
         oracle_init(&o, &config, N);
         for (uint32_t id = 0; id < N;) {
             const uint8_t *row = rows + id * f.row_bytes;
@@ -188,10 +186,11 @@ TEST(full_then_grown) {
             nigh_status s = fx_insert(&f, f.session, 0, id, row);
             if (s == NIGH_E_FULL) {
                 same_bytes(f.index, &before);
-                search_all(&f, &o);
+                search_all(&f, &o, rows);
                 full++;
                 room = room + 7 < N ? room + 7 : N;
-                fx_grow(&f, room, (uint64_t)full * 7 * 30 + 60);
+                uint64_t key_bytes = (uint64_t)full * 7 * 30 + 60;
+                fx_grow(&f, room, key_bytes < N * 30 ? key_bytes : N * 30);
                 free(before.data);
                 continue;
             }
@@ -202,7 +201,7 @@ TEST(full_then_grown) {
             id++;
         }
         t_assert(full > 0);
-        search_all(&f, &o);
+        search_all(&f, &o, rows);
         fx_same_image(f.index, big.index);
         free(rows);
         oracle_drop(&o);
@@ -211,7 +210,33 @@ TEST(full_then_grown) {
     }
 }
 
+/* slot_capacity is what it says: so many slots go in before NIGH_E_FULL, not one fewer. */
+TEST(slot_capacity) {
+    for (uint32_t i = 0; i < 9; i++) {
+        fx f;
+        rng r = {t_seed() + i};
+        nigh_config config = config_at(i);
+        nigh_stats stats = {0};
+        stats.struct_size = sizeof stats;
+        config.m = 3;
+        uint8_t *rows = data_rows(&r, DATA_UNIFORM, config.dtype, N, DIM);
+        for (uint32_t slots = 1; slots < 20; slots++) {
+            uint32_t id = 0;
+            fx_init(&f, &config, N, slots, slots * 30, 64);
+            t_ok(nigh_stats_get(f.index, &stats));
+            t_assert(stats.slot_capacity >= slots && stats.slot_capacity <= N);
+            while (id < N && fx_insert(&f, f.session, 0, id, rows + id * f.row_bytes) == NIGH_OK) {
+                id++;
+            }
+            t_assert(id >= slots && (config.keys == NIGH_KEYS_BYTES || id == stats.slot_capacity));
+            fx_drop(&f);
+        }
+        free(rows);
+    }
+}
+
 SUITE {
+    RUN(slot_capacity);
     RUN(one_byte_short);
     RUN(grow_one_byte_short);
     RUN(attach_one_byte_short);

@@ -68,7 +68,8 @@ static void history(fx *f, const uint8_t *rows, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         const uint8_t *row = rows + i * f->row_bytes;
         if (i % 50 == 0) {
-            fx_grow(f, i + 50 < n ? i + 50 : n, (uint64_t)(i + 50) * 30);
+            uint32_t room = i + 50 < n ? i + 50 : n;
+            fx_grow(f, room, (uint64_t)room * 25);
         }
         t_ok(fx_insert(f, f->session, 0, i, row));
         if (i % 6 == 5) {

@@ -130,6 +130,8 @@ TEST(shared_changes_stay_in_the_file) {
     t_is(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 0, 0, &second, message,
                          sizeof message), NIGH_E_BUSY);
     says("another process is writing it");
+    t_is(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 200, 0, &second, message,
+                         sizeof message), NIGH_E_BUSY);
     t_ok(nigh_session_new(index, NULL, &session));
     t_ok(nigh_remove(index, session, &key, NULL, 1, &done));
     t_is(nigh_index_open(in_folder("a.nigh"), 0, NULL, 0, 0, &second, message, sizeof message),
@@ -140,6 +142,14 @@ TEST(shared_changes_stay_in_the_file) {
     t_ok(nigh_index_open(in_folder("a.nigh"), 0, NULL, 0, 0, &index, NULL, 0));
     t_ok(nigh_stats_get(index, &stats));
     t_eq(stats.live_count, 99);
+    t_ok(nigh_close(index));
+    t_is(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 2 * COUNT, 0, &second,
+                         message, sizeof message), NIGH_E_UNSUPPORTED);
+    says("no room for more");
+    t_ok(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 100, 0, &index, message,
+                         sizeof message));
+    t_ok(nigh_close(index));
+    t_ok(nigh_index_open(in_folder("a.nigh"), 0, NULL, 0, 0, &index, NULL, 0));
     t_ok(nigh_close(index));
     folder_drop();
 }

@@ -74,7 +74,7 @@ double oracle_element(const nigh_config *config, const void *row, uint32_t i) {
 }
 
 double oracle_distance(const nigh_config *config, const void *a, const void *b, double *error) {
-    double square = 0, dot = 0, sum = 0, aa = 0, bb = 0, absolute = 0;
+    double square = 0, dot = 0, sum = 0, aa = 0, bb = 0, absolute = 0, size = 0;
     for (uint32_t i = 0; i < config->dim; i++) {
         double x = oracle_element(config, a, i);
         double y = oracle_element(config, b, i);
@@ -82,6 +82,7 @@ double oracle_distance(const nigh_config *config, const void *a, const void *b, 
         dot += x * y;
         absolute += fabs(x * y);
         sum += fabs(x - y);
+        size += fabs(x) + fabs(y);
         aa += x * x;
         bb += y * y;
     }
@@ -96,8 +97,8 @@ double oracle_distance(const nigh_config *config, const void *a, const void *b, 
     case NIGH_METRIC_COSINE:
         *error = part * 2;
         return 1 - dot / sqrt(aa) / sqrt(bb);
-    case NIGH_METRIC_L1:
-        *error = part * sum;
+    case NIGH_METRIC_L1: /* I8: each element is rounded when it is decoded */
+        *error = part * (config->dtype == NIGH_DTYPE_I8 ? size : sum);
         return sum;
     default: /* Hamming: bits differ by 1 */
         *error = 0;

@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #ifndef NIGH_REFERENCE_H
 #define NIGH_REFERENCE_H
+#if defined(__unix__)
 #include <stdio.h>
 #include <stdlib.h>
-#if !defined(__wasm__)
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
@@ -48,6 +48,7 @@ static inline uint32_t ref_machine(void) {
     return features;
 }
 
+#if defined(__unix__)
 /* Can this machine run level `i`? Says so when it cannot. */
 static inline __attribute__((unused)) int ref_runs(int i) {
     if ((ref_levels[i].features & ~ref_machine()) != 0) {
@@ -56,6 +57,7 @@ static inline __attribute__((unused)) int ref_runs(int i) {
     }
     return 1;
 }
+#endif
 
 static inline __attribute__((unused)) uint64_t ref_random(uint64_t *state) {
     return nighi_mix64((*state)++);
@@ -99,7 +101,7 @@ static inline __attribute__((unused)) uint32_t ref_word(int pattern, uint32_t i,
     }
 }
 
-#if !defined(__wasm__)
+#if defined(__unix__)
 /* `bytes` of memory that end (or begin) at a page that must not be touched. */
 typedef struct ref_guarded {
     uint8_t *map;
