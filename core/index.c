@@ -16,8 +16,8 @@
 #define NIGHI_STRIPES_MIN 16u
 #define NIGHI_STRIPES_MAX 4096u
 
-/* Blocks that region `at` may ever have. Keys that replace others add to the bytes of keys, so their
- * table is twice as long as one key a slot needs. */
+/* Blocks that region `at` may ever have. Keys that replace others add to the bytes of keys, so
+ * their table is twice as long as one key a slot needs. */
 static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t slot_max) {
     const nighi_region *region = &index->regions[at];
     const uint64_t key_bytes = (uint64_t)slot_max * index->config.key_bytes_max;

@@ -49,10 +49,8 @@ T_MAYBE int t_small(void) {
     return text != NULL && strcmp(text, "small") == 0;
 }
 
-__attribute__((format(printf, 3, 4), noreturn, unused)) static void t_fail(const char *file,
-                                                                           int line,
-                                                                           const char *format,
-                                                                           ...) {
+__attribute__((format(printf, 3, 4), noreturn, unused)) static void
+t_fail(const char *file, int line, const char *format, ...) {
     va_list list;
     va_start(list, format);
     printf("%s:%d: ", file, line);
@@ -113,8 +111,12 @@ T_MAYBE uint32_t t_features(void) {
     static const struct {
         const char *name;
         uint32_t word;
-    } levels[] = {{"scalar", NIGH_CPU_SCALAR}, {"sse4", 3}, {"avx2", 7}, {"avx512", 15},
-                  {"neon", NIGH_CPU_SCALAR | NIGH_CPU_NEON}, {"all", 0}};
+    } levels[] = {{"scalar", NIGH_CPU_SCALAR},
+                  {"sse4", 3},
+                  {"avx2", 7},
+                  {"avx512", 15},
+                  {"neon", NIGH_CPU_SCALAR | NIGH_CPU_NEON},
+                  {"all", 0}};
     const char *text = getenv("NIGH_TEST_FEATURES");
     for (size_t i = 0; text != NULL && *text != 0 && i < sizeof levels / sizeof levels[0]; i++) {
         if (strcmp(text, levels[i].name) == 0) {

@@ -20,8 +20,8 @@ static void open_index(void) {
 /* Refused as invalid, at this line. */
 #define REFUSED(call) t_is(call, NIGH_E_INVALID)
 
-static nigh_status no_fetch(void *user, const uint32_t *slots, const uint64_t *keys,
-                            uint32_t count, void *scratch, const void **vectors) {
+static nigh_status no_fetch(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count,
+                            void *scratch, const void **vectors) {
     (void)user, (void)slots, (void)keys, (void)count, (void)scratch, (void)vectors;
     return NIGH_E_USER;
 }
@@ -298,7 +298,7 @@ TEST(struct_size_of_sessions_and_searches) {
     } session = {{0}, 0};
     uint64_t bytes = 0;
     uint32_t found = 0;
-#define SEARCH() \
+#define SEARCH()                                                                                   \
     nigh_search(f.index, f.session, rows[0], &so.known, 2, NULL, NULL, NULL, NULL, &found)
     so.known = fx_search_options(16, 0);
     so.known.struct_size = sizeof so;
@@ -328,34 +328,58 @@ typedef struct limit {
 } limit;
 #define FIELD(name) offsetof(nigh_config, name)
 
+static const limit limits[] = {{FIELD(dim), 0, 0},
+                               {FIELD(dim), 1, 1},
+                               {FIELD(dim), 65535, 1},
+                               {FIELD(dim), 65536, 0},
+                               {FIELD(dim), UINT32_MAX, 0},
+                               {FIELD(metric), 0, 0},
+                               {FIELD(metric), 7, 0},
+                               {FIELD(metric), NIGH_METRIC_HAMMING, 0},
+                               {FIELD(metric), NIGH_METRIC_CUSTOM, 1},
+                               {FIELD(metric), UINT32_MAX, 0},
+                               {FIELD(dtype), 0, 0},
+                               {FIELD(dtype), 7, 0},
+                               {FIELD(dtype), NIGH_DTYPE_B1, 0},
+                               {FIELD(dtype), UINT32_MAX, 0},
+                               {FIELD(keys), 2, 1},
+                               {FIELD(keys), 3, 0},
+                               {FIELD(keys), UINT32_MAX, 0},
+                               {FIELD(vectors), 1, 1},
+                               {FIELD(vectors), 2, 0},
+                               {FIELD(m), 0, 1},
+                               {FIELD(m), 1, 0},
+                               {FIELD(m), 2, 1},
+                               {FIELD(m), 1024, 1},
+                               {FIELD(m), 1025, 0},
+                               {FIELD(m), UINT32_MAX, 0},
+                               {FIELD(m0), 15, 0},
+                               {FIELD(m0), 16, 1},
+                               {FIELD(m0), 2048, 1},
+                               {FIELD(m0), 2049, 0},
+                               {FIELD(m0), UINT32_MAX, 0},
+                               {FIELD(ef_build), 1, 1},
+                               {FIELD(ef_build), 65535, 1},
+                               {FIELD(ef_build), 65536, 0},
+                               {FIELD(ef_build), UINT32_MAX, 0},
+                               {FIELD(expansions), 1, 1},
+                               {FIELD(expansions), 8, 1},
+                               {FIELD(expansions), 9, 0},
+                               {FIELD(expansions), UINT32_MAX, 0},
+                               {FIELD(block_bytes), 255, 0},
+                               {FIELD(block_bytes), 256, 1},
+                               {FIELD(block_bytes), 128, 0},
+                               {FIELD(block_bytes), 1 << 26, 1},
+                               {FIELD(block_bytes), 1 << 27, 0},
+                               {FIELD(block_bytes), 65535, 0},
+                               {FIELD(block_bytes), 3 << 16, 0},
+                               {FIELD(block_bytes), UINT32_MAX, 0},
+                               {FIELD(key_bytes_max), 511, 1},
+                               {FIELD(key_bytes_max), 512, 0},
+                               {FIELD(key_bytes_max), UINT32_MAX, 0}};
+
 /* Every field at, inside and outside of its limits, the others being right. */
 TEST(config_limits) {
-    static const limit limits[] = {
-        {FIELD(dim), 0, 0},           {FIELD(dim), 1, 1},
-        {FIELD(dim), 65535, 1},       {FIELD(dim), 65536, 0},
-        {FIELD(dim), UINT32_MAX, 0},  {FIELD(metric), 0, 0},
-        {FIELD(metric), 7, 0},        {FIELD(metric), NIGH_METRIC_HAMMING, 0},
-        {FIELD(metric), NIGH_METRIC_CUSTOM, 1}, {FIELD(metric), UINT32_MAX, 0},
-        {FIELD(dtype), 0, 0},         {FIELD(dtype), 7, 0},
-        {FIELD(dtype), NIGH_DTYPE_B1, 0}, {FIELD(dtype), UINT32_MAX, 0},
-        {FIELD(keys), 2, 1},          {FIELD(keys), 3, 0},
-        {FIELD(keys), UINT32_MAX, 0}, {FIELD(vectors), 1, 1},
-        {FIELD(vectors), 2, 0},       {FIELD(m), 0, 1},
-        {FIELD(m), 1, 0},             {FIELD(m), 2, 1},
-        {FIELD(m), 1024, 1},          {FIELD(m), 1025, 0},
-        {FIELD(m), UINT32_MAX, 0},    {FIELD(m0), 15, 0},
-        {FIELD(m0), 16, 1},           {FIELD(m0), 2048, 1},
-        {FIELD(m0), 2049, 0},         {FIELD(m0), UINT32_MAX, 0},
-        {FIELD(ef_build), 1, 1},      {FIELD(ef_build), 65535, 1},
-        {FIELD(ef_build), 65536, 0},  {FIELD(ef_build), UINT32_MAX, 0},
-        {FIELD(expansions), 1, 1},    {FIELD(expansions), 8, 1},
-        {FIELD(expansions), 9, 0},    {FIELD(expansions), UINT32_MAX, 0},
-        {FIELD(block_bytes), 255, 0}, {FIELD(block_bytes), 256, 1},
-        {FIELD(block_bytes), 128, 0}, {FIELD(block_bytes), 1 << 26, 1},
-        {FIELD(block_bytes), 1 << 27, 0}, {FIELD(block_bytes), 65535, 0},
-        {FIELD(block_bytes), 3 << 16, 0}, {FIELD(block_bytes), UINT32_MAX, 0},
-        {FIELD(key_bytes_max), 511, 1},   {FIELD(key_bytes_max), 512, 0},
-        {FIELD(key_bytes_max), UINT32_MAX, 0}};
     nigh_options options = {sizeof options, 64, 0, 0};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         nigh_config c = {0};
@@ -442,8 +466,19 @@ TEST(config_readback) {
     t_eq(g.config.block_bytes, 65536);
     t_eq(g.config.seed, 0);
     fx_drop(&g);
-    nigh_config all = {sizeof all, 9, NIGH_METRIC_L1,        NIGH_DTYPE_U8, NIGH_KEYS_BYTES,
-                       NIGH_VECTORS_EXTERNAL, 3, 5, 17, 2, 4096, 33, 0x123456789abcdef0u};
+    nigh_config all = {sizeof all,
+                       9,
+                       NIGH_METRIC_L1,
+                       NIGH_DTYPE_U8,
+                       NIGH_KEYS_BYTES,
+                       NIGH_VECTORS_EXTERNAL,
+                       3,
+                       5,
+                       17,
+                       2,
+                       4096,
+                       33,
+                       0x123456789abcdef0u};
     fx_init(&g, &all, 16, 16, 200, 64);
     t_bytes(&g.config, &all, sizeof all);
     fx_bytes image = fx_save(g.index, 0);

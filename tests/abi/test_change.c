@@ -56,17 +56,11 @@ static void life(uint32_t keys) {
     fx_drop(&f);
 }
 
-TEST(life_of_u64_keys) {
-    life(NIGH_KEYS_U64);
-}
+TEST(life_of_u64_keys) { life(NIGH_KEYS_U64); }
 
-TEST(life_of_byte_keys) {
-    life(NIGH_KEYS_BYTES);
-}
+TEST(life_of_byte_keys) { life(NIGH_KEYS_BYTES); }
 
-TEST(life_of_identity_keys) {
-    life(NIGH_KEYS_IDENTITY);
-}
+TEST(life_of_identity_keys) { life(NIGH_KEYS_IDENTITY); }
 
 /* A batch stops at its first failure, says how far it came, and keeps what it did before. */
 TEST(batches) {
@@ -528,7 +522,10 @@ TEST(key_bytes_max) {
     config.keys = NIGH_KEYS_BYTES;
     config.key_bytes_max = 10;
     fx_init(&f, &config, 4, 4, 40, 64);
-    t_is(nigh_insert(f.index, f.session, 0, "0123456789" "abcdefghijk", lengths, rows, 2, &done),
+    t_is(nigh_insert(f.index, f.session, 0,
+                     "0123456789"
+                     "abcdefghijk",
+                     lengths, rows, 2, &done),
          NIGH_E_KEY);
     t_eq(done, 1);
     fx_drop(&f);

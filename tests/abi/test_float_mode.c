@@ -12,12 +12,8 @@
 #include <xmmintrin.h>
 #define MODES {0x8040, 0x6000, 0x2000, 0x4000, 0xe040, 0x1f80} /* the last: traps, all of them */
 enum { MODE_COUNT = 6, CONTROL = 0xffc0 };
-static uint32_t mode_get(void) {
-    return _mm_getcsr();
-}
-static void mode_flip(uint32_t bits) {
-    _mm_setcsr((_mm_getcsr() & ~0x3fu) ^ bits);
-}
+static uint32_t mode_get(void) { return _mm_getcsr(); }
+static void mode_flip(uint32_t bits) { _mm_setcsr((_mm_getcsr() & ~0x3fu) ^ bits); }
 #elif defined __aarch64__
 #define MODES {1u << 24, 1u << 22, 2u << 22, 3u << 22, 1u << 24 | 1u << 25, 7u << 22}
 enum { MODE_COUNT = 6 };
@@ -34,12 +30,8 @@ static void mode_flip(uint32_t bits) {
 #else
 #define MODES {0}
 enum { MODE_COUNT = 0, CONTROL = 0 };
-static uint32_t mode_get(void) {
-    return 0;
-}
-static void mode_flip(uint32_t bits) {
-    (void)bits;
-}
+static uint32_t mode_get(void) { return 0; }
+static void mode_flip(uint32_t bits) { (void)bits; }
 #endif
 
 enum { N = 60, DIM = 13, K = 10 };

@@ -135,8 +135,8 @@ TEST(read_only) {
     nigh_config config = any_config(NIGH_KEYS_U64, 0);
     pair_open(&p, &config, N);
     fx_bytes image = fx_save(p.f.index, 0);
-    uint8_t *page = mmap(NULL, (size_t)image.size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *page =
+        mmap(NULL, (size_t)image.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     t_assert(page != MAP_FAILED);
     memcpy(page, image.data, (size_t)image.size);
     t_eq(mprotect(page, (size_t)image.size, PROT_READ), 0);
@@ -200,7 +200,7 @@ TEST(in_place) {
     fx_check(ro.index, ro.session);
     fx_same_image(ro.index, rw.index);
     fx_drop(&ro);
-    t_ok(nigh_seal(rw.index)); /* nothing to do */
+    t_ok(nigh_seal(rw.index));           /* nothing to do */
     t_ok(fx_remove(&rw, rw.session, 2)); /* and on it goes */
     t_is(fx_attach(&ro, rw.image, rw.image_bytes, 0, 0, 64), NIGH_E_OPEN);
     fx_drop(&ro);

@@ -5,7 +5,7 @@
 
 #include "t.h"
 
-#define AT(type, field, offset) \
+#define AT(type, field, offset)                                                                    \
     _Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
 #define SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " has padding or grew")
 
@@ -97,7 +97,7 @@ TEST(features) {
 
 /* Every number has its own sentence; unknown ones have one too, and it is not a known one's. */
 TEST(status_texts) {
-    static const nigh_status all[] = {0,   -1,  -2,  -3,  -4,  -5,  -6,  -7,  -8,  -9,   -10,
+    static const nigh_status all[] = {0,   -1,  -2,  -3,  -4,  -5,  -6,  -7,  -8,  -9,  -10,
                                       -11, -12, -13, -14, -15, -16, -17, -18, -19, -20, -1000};
     enum { COUNT = sizeof all / sizeof all[0] };
     for (int i = 0; i < COUNT; i++) {
@@ -121,13 +121,12 @@ TEST(row_bytes) {
     static const struct {
         uint32_t dim, dtype;
         uint64_t bytes;
-    } rows[] = {{1, NIGH_DTYPE_F32, 4},        {100, NIGH_DTYPE_F32, 400},
-                {65535, NIGH_DTYPE_F32, 262140}, {3, NIGH_DTYPE_F16, 6},
-                {7, NIGH_DTYPE_BF16, 14},      {1, NIGH_DTYPE_I8, 12},
-                {4, NIGH_DTYPE_I8, 12},        {5, NIGH_DTYPE_I8, 16},
-                {65535, NIGH_DTYPE_I8, 65544}, {5, NIGH_DTYPE_U8, 5},
-                {1, NIGH_DTYPE_B1, 1},         {8, NIGH_DTYPE_B1, 1},
-                {9, NIGH_DTYPE_B1, 2},         {65535, NIGH_DTYPE_B1, 8192}};
+    } rows[] = {
+        {1, NIGH_DTYPE_F32, 4}, {100, NIGH_DTYPE_F32, 400},  {65535, NIGH_DTYPE_F32, 262140},
+        {3, NIGH_DTYPE_F16, 6}, {7, NIGH_DTYPE_BF16, 14},    {1, NIGH_DTYPE_I8, 12},
+        {4, NIGH_DTYPE_I8, 12}, {5, NIGH_DTYPE_I8, 16},      {65535, NIGH_DTYPE_I8, 65544},
+        {5, NIGH_DTYPE_U8, 5},  {1, NIGH_DTYPE_B1, 1},       {8, NIGH_DTYPE_B1, 1},
+        {9, NIGH_DTYPE_B1, 2},  {65535, NIGH_DTYPE_B1, 8192}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t bytes = 0;
         t_ok(nigh_row_bytes(rows[i].dim, rows[i].dtype, &bytes));

@@ -37,8 +37,8 @@ static void read_inside(source *s) {
     s->reader = NULL; /* it fetches, too */
     s->faults += nigh_stats_get(s->index, &stats) != NIGH_OK;
     s->faults += nigh_keys(s->index, 0, 2, NULL, NULL, slots, &found) != NIGH_OK;
-    s->faults += nigh_search(s->index, reader, s->rows, NULL, 2, NULL, NULL, NULL, slots,
-                             &found) != NIGH_OK;
+    s->faults +=
+        nigh_search(s->index, reader, s->rows, NULL, 2, NULL, NULL, NULL, slots, &found) != NIGH_OK;
     s->reader = reader;
 }
 

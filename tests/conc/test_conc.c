@@ -60,9 +60,7 @@ static float distance_of(const float *a, const float *b) {
 
 /* ---- Writers -------------------------------------------------------------------------------- */
 
-static void begin(fate *t) {
-    t->epoch++;
-}
+static void begin(fate *t) { t->epoch++; }
 
 static void end(fate *t, unsigned live, unsigned version) {
     t->committed = version;
@@ -287,8 +285,7 @@ static void together(uint32_t keys, uint32_t block_bytes, uint32_t m) {
     memset(&g, 0, sizeof g);
     /* strings of forgotten keys are never given back: room for all that are ever stored */
     uint64_t key_bytes = keys == NIGH_KEYS_BYTES ? 1 << 20 : 0;
-    fx_init(&g.f, &config, keys == NIGH_KEYS_BYTES ? 1 << 17 : SLOT_MAX, room, key_bytes,
-            SLOT_MAX);
+    fx_init(&g.f, &config, keys == NIGH_KEYS_BYTES ? 1 << 17 : SLOT_MAX, room, key_bytes, SLOT_MAX);
     g.ops = ops_a_writer();
     for (uint64_t id = 0; id < ANCHORS; id++) {
         float row[DIM];
@@ -326,21 +323,13 @@ static void together(uint32_t keys, uint32_t block_bytes, uint32_t m) {
     fx_drop(&g.f);
 }
 
-TEST(u64_keys) {
-    together(NIGH_KEYS_U64, 0, 8);
-}
+TEST(u64_keys) { together(NIGH_KEYS_U64, 0, 8); }
 
-TEST(byte_keys) {
-    together(NIGH_KEYS_BYTES, 4096, 8);
-}
+TEST(byte_keys) { together(NIGH_KEYS_BYTES, 4096, 8); }
 
-TEST(scattered_blocks) {
-    together(NIGH_KEYS_U64, 512, 4);
-}
+TEST(scattered_blocks) { together(NIGH_KEYS_U64, 512, 4); }
 
-TEST(few_links) {
-    together(NIGH_KEYS_U64, 4096, 2);
-}
+TEST(few_links) { together(NIGH_KEYS_U64, 4096, 2); }
 
 SUITE {
     RUN(u64_keys);

@@ -27,6 +27,7 @@ static struct {
     block blocks[REGIONS][BLOCKS];
     uint8_t *rows;
     pthread_barrier_t barrier;
+    uint32_t threads;
 } g;
 
 static nigh_status map_block(void *user, uint32_t region, uint32_t number, uint64_t bytes,
@@ -75,7 +76,7 @@ static void compare_and_seal(const char *when) {
 static void *insert_some(void *argument) {
     uint32_t me = *(const uint32_t *)argument;
     pthread_barrier_wait(&g.barrier);
-    for (uint32_t id = me; id < SLOTS - 200; id += THREADS) {
+    for (uint32_t id = me; id < SLOTS - 200; id += g.threads) {
         t_ok(fx_insert(&g.f, g.sessions[me], 0, id, g.rows + id * g.f.row_bytes));
     }
     return NULL;
@@ -86,7 +87,7 @@ static void *change_some(void *argument) {
     rng r = {t_seed() + me};
     pthread_barrier_wait(&g.barrier);
     for (uint32_t round = 0; round < 40; round++) {
-        uint64_t id = rng_below(&r, (SLOTS - 200) / THREADS) * THREADS + me;
+        uint64_t id = rng_below(&r, (SLOTS - 200) / g.threads) * g.threads + me;
         const uint8_t *row = g.rows + rng_below(&r, SLOTS) * g.f.row_bytes;
         uint32_t replace = round % 8 == 3 ? (uint32_t)NIGH_REPLACE_DELETED : 0;
         nigh_status s = round % 4 == 0   ? fx_set(&g.f, g.sessions[me], 0, id, row)
@@ -103,16 +104,16 @@ static void *change_some(void *argument) {
 static void all(void *(*work)(void *)) {
     pthread_t threads[THREADS];
     uint32_t numbers[THREADS];
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < g.threads; i++) {
         numbers[i] = i;
         t_eq(pthread_create(&threads[i], NULL, work, &numbers[i]), 0);
     }
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < g.threads; i++) {
         t_eq(pthread_join(threads[i], NULL), 0);
     }
 }
 
-static void told(uint32_t keys) {
+static void told(uint32_t keys, int kind, uint32_t threads) {
     rng r = {t_seed()};
     nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
     nigh_session_options so = fx_session_options(64, 0, 0);
@@ -122,14 +123,15 @@ static void told(uint32_t keys) {
     config.m = 4;
     config.ef_build = 16;
     memset(&g, 0, sizeof g);
+    g.threads = threads;
     fx_init(&g.f, &config, SLOTS * 4, 0, 0, 64);
-    g.rows = data_rows(&r, DATA_CLUSTERED, config.dtype, SLOTS, DIM);
+    g.rows = data_rows(&r, kind, config.dtype, SLOTS, DIM);
     t_ok(nigh_index_pager(g.f.index, map_block, dirty_block, NULL));
     t_ok(nigh_grow(g.f.index, SLOTS, SLOTS * KEY_MAX, NULL, 0));
     for (uint32_t i = 0; i < THREADS; i++) {
         g.sessions[i] = fx_session(&g.f, &so);
     }
-    t_eq(pthread_barrier_init(&g.barrier, NULL, THREADS), 0);
+    t_eq(pthread_barrier_init(&g.barrier, NULL, threads), 0);
     all(insert_some);
     compare_and_seal("insert");
     for (int round = 0; round < 5; round++) {
@@ -142,19 +144,21 @@ static void told(uint32_t keys) {
     fx_drop(&g.f);
 }
 
-TEST(u64_keys) {
-    for (int i = 0; i < 4; i++) {
-        told(NIGH_KEYS_U64);
+TEST(one_writer) {
+    for (int kind = 0; kind < DATA_COUNT; kind++) {
+        told(NIGH_KEYS_U64, kind, 1);
+        told(NIGH_KEYS_BYTES, kind, 1);
     }
 }
 
-TEST(byte_keys) {
-    for (int i = 0; i < 4; i++) {
-        told(NIGH_KEYS_BYTES);
+TEST(several_writers) {
+    for (int kind = 0; kind < DATA_COUNT; kind++) {
+        told(NIGH_KEYS_U64, kind, THREADS);
+        told(NIGH_KEYS_BYTES, kind, THREADS);
     }
 }
 
 SUITE {
-    RUN(u64_keys);
-    RUN(byte_keys);
+    RUN(one_writer);
+    RUN(several_writers);
 }

@@ -132,13 +132,9 @@ static void insert_once(uint32_t keys) {
     fx_drop(&g.f);
 }
 
-TEST(insert_u64) {
-    insert_once(NIGH_KEYS_U64);
-}
+TEST(insert_u64) { insert_once(NIGH_KEYS_U64); }
 
-TEST(insert_bytes) {
-    insert_once(NIGH_KEYS_BYTES);
-}
+TEST(insert_bytes) { insert_once(NIGH_KEYS_BYTES); }
 
 /* All threads set the same few keys, known or not, without any order. */
 static void *set_few(void *argument) {

@@ -81,9 +81,7 @@ static uint32_t fail_each(scene *c, operation *op, int how) {
     return failures;
 }
 
-static nigh_status op_insert(scene *c) {
-    return fx_insert(&c->f, c->f.session, 0, c->at, NULL);
-}
+static nigh_status op_insert(scene *c) { return fx_insert(&c->f, c->f.session, 0, c->at, NULL); }
 
 static nigh_status op_replace(scene *c) {
     /* the vector of the slot was changed, as for a known key */
@@ -176,21 +174,13 @@ static void fetch_fails(uint32_t metric, uint32_t dtype) {
     }
 }
 
-TEST(fetch_f32) {
-    fetch_fails(NIGH_METRIC_L2, NIGH_DTYPE_F32);
-}
+TEST(fetch_f32) { fetch_fails(NIGH_METRIC_L2, NIGH_DTYPE_F32); }
 
-TEST(fetch_f16_cosine) {
-    fetch_fails(NIGH_METRIC_COSINE, NIGH_DTYPE_F16);
-}
+TEST(fetch_f16_cosine) { fetch_fails(NIGH_METRIC_COSINE, NIGH_DTYPE_F16); }
 
-TEST(fetch_i8) {
-    fetch_fails(NIGH_METRIC_COSINE, NIGH_DTYPE_I8);
-}
+TEST(fetch_i8) { fetch_fails(NIGH_METRIC_COSINE, NIGH_DTYPE_I8); }
 
-TEST(fetch_b1) {
-    fetch_fails(NIGH_METRIC_HAMMING, NIGH_DTYPE_B1);
-}
+TEST(fetch_b1) { fetch_fails(NIGH_METRIC_HAMMING, NIGH_DTYPE_B1); }
 
 /* A failure in the middle of a batch: what came before it is done, the rest is not. */
 TEST(fetch_in_a_batch) {

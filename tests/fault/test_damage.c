@@ -67,9 +67,9 @@ static void read_everything(fx *f) {
         }
     }
     for (uint32_t from = 0, rounds = 0; rounds < 64; rounds++) {
-        nigh_status s = nigh_keys(f->index, from, 16, h.keys,
-                                  f->config.keys == NIGH_KEYS_BYTES ? h.lengths : NULL, h.slots,
-                                  &h.found);
+        nigh_status s =
+            nigh_keys(f->index, from, 16, h.keys,
+                      f->config.keys == NIGH_KEYS_BYTES ? h.lengths : NULL, h.slots, &h.found);
         if (s != NIGH_OK || h.found == 0) {
             break;
         }

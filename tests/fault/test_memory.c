@@ -64,8 +64,7 @@ TEST(one_byte_short) {
         memory = fx_take(&f, bytes);
         t_is(nigh_session_init(index, &so, memory, bytes - 1, &session), NIGH_E_MEMORY);
         t_is(nigh_session_init(index, &so, memory, 0, &session), NIGH_E_MEMORY);
-        t_is(nigh_session_init(index, &so, shifted(&f, bytes, 32), bytes, &session),
-             NIGH_E_MEMORY);
+        t_is(nigh_session_init(index, &so, shifted(&f, bytes, 32), bytes, &session), NIGH_E_MEMORY);
         t_assert(session == NULL);
         t_ok(nigh_session_init(index, &so, memory, bytes, &session));
         fx_drop(&f);

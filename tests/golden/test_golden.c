@@ -179,6 +179,4 @@ TEST(golden) {
     t_eq(matched, line_count);
 }
 
-SUITE {
-    RUN(golden);
-}
+SUITE { RUN(golden); }

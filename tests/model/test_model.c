@@ -430,11 +430,11 @@ static void op_itself(world *w) {
 
 static void step(world *w) {
     uint32_t dice = rng_below(&w->r, 1000);
-#define OP(share, call)                     \
-    if (dice < (share)) {                   \
-        op_name = #call;                    \
-        call;                               \
-    } else if ((dice -= (share)), 0) {      \
+#define OP(share, call)                                                                            \
+    if (dice < (share)) {                                                                          \
+        op_name = #call;                                                                           \
+        call;                                                                                      \
+    } else if ((dice -= (share)), 0) {                                                             \
     } else
     OP(300, op_insert(w, dice))
     OP(110, op_set(w))
@@ -449,8 +449,7 @@ static void step(world *w) {
     OP(40, op_itself(w))
     OP(5, op_reopen(w, 1))
     OP(5, op_reopen(w, 0))
-    OP(10, op_grow(w))
-    {
+    OP(10, op_grow(w)) {
         op_name = "oracle_same_set";
         oracle_same_set(&w->o, &w->f);
     }

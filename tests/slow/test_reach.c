@@ -10,9 +10,7 @@
 
 enum { SAMPLE = 300 };
 
-static uint32_t scaled(uint32_t n) {
-    return t_small() ? n / 20 : n;
-}
+static uint32_t scaled(uint32_t n) { return t_small() ? n / 20 : n; }
 
 typedef struct node {
     uint32_t in; /* links in layer 0 that lead here */

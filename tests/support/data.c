@@ -22,9 +22,7 @@ uint32_t rng_below(rng *r, uint32_t below) {
     return (uint32_t)(((rng_next(r) >> 32) * below) >> 32);
 }
 
-float rng_float(rng *r) {
-    return (float)((int32_t)(rng_next(r) >> 40) - 0x800000) / 8388608.0f;
-}
+float rng_float(rng *r) { return (float)((int32_t)(rng_next(r) >> 40) - 0x800000) / 8388608.0f; }
 
 static void one(rng *r, float *to, const float *centre, uint32_t dim) {
     for (uint32_t i = 0; i < dim; i++) {

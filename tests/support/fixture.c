@@ -327,8 +327,8 @@ nigh_status fx_next(fx *f, nigh_session *session, uint32_t k, fx_hits *h) {
     uint32_t *lengths = f->config.keys == NIGH_KEYS_BYTES ? h->lengths : NULL;
     t_assert(k <= h->room);
     h->found = 77;
-    nigh_status status = nigh_cursor_next(f->index, session, k, h->keys, lengths, h->distances,
-                                          h->slots, &h->found);
+    nigh_status status =
+        nigh_cursor_next(f->index, session, k, h->keys, lengths, h->distances, h->slots, &h->found);
     t_assert(h->found <= k); /* a failing call hands out what it had */
     ids_of(&f->config, h);
     return status;

@@ -36,9 +36,7 @@ void oracle_put(oracle *o, uint64_t id, const void *row) {
     memcpy(o->rows + id * o->row_bytes, row, (size_t)o->row_bytes);
 }
 
-const uint8_t *oracle_row(const oracle *o, uint64_t id) {
-    return o->rows + id * o->row_bytes;
-}
+const uint8_t *oracle_row(const oracle *o, uint64_t id) { return o->rows + id * o->row_bytes; }
 
 static double half(uint16_t bits) {
     int exponent = bits >> 10 & 31;
