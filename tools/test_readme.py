@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # test_readme.py - the README tells the truth: its commands exist, its C example compiles and runs
 # SPDX-License-Identifier: MIT OR Apache-2.0
+import glob
 import os
 import re
 import sys
@@ -36,15 +37,19 @@ def problems():
 
 
 def compile_and_run(example):
+    hosted = os.path.join(targets.ROOT, "hosted")
     with tempfile.TemporaryDirectory() as folder:
         amalgamate.main([folder])
         source, program = os.path.join(folder, "example.c"), os.path.join(folder, "example")
         with open(source, "w", encoding="utf-8") as file:
             file.write(example)
         for compiler in ("gcc", "clang-19"):
-            done = targets.run([compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror",
-                                "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
-                                source, os.path.join(folder, "nigh.c"), "-o", program])
+            done = targets.run([compiler, "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra",
+                                "-Werror", "-fsanitize=address,undefined",
+                                "-fno-sanitize-recover=all", "-I", folder, "-I", hosted, source,
+                                os.path.join(folder, "nigh.c"),
+                                *sorted(glob.glob(os.path.join(hosted, "*.c"))), "-lpthread",
+                                "-o", program])
             if done.returncode != 0:
                 yield f"its C example does not compile with {compiler}:\n{done.stderr[:3000]}"
                 continue

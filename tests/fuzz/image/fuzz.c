@@ -7,6 +7,7 @@
  * what lies behind them is reached, bit 4 grows and changes the index, bit 5 gives it vectors by
  * callback when it has none. Checksums are computed here anew: the library is used through its
  * public header alone. A loop that does not end is found by libFuzzer's -timeout. */
+#define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +87,7 @@ static void fix(uint8_t *image, size_t size) {
             memcpy(image + entry, &sum, 4);
         }
     }
-    const uint32_t blocks = get32(image + 84);
+    const uint32_t blocks = get32(image + 76);
     for (uint64_t i = 0; i < blocks && HEADER + i * 4 + 4 <= size; i++) {
         fold = turn((fold ^ get32(image + HEADER + i * 4)) * 2654435761u, 15) * 2246822519u;
     }
@@ -243,7 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     }
     nigh_options options = {sizeof options, 0, 0, flags & 7};
     if ((flags & CHANGE) != 0 && size >= HEADER) {
-        options.slot_max = get32(image + 96) + 3; /* room for a few more */
+        options.slot_max = get32(image + 88) + 3; /* room for a few more */
     }
     if (nigh_attach_bytes(image, size, &options, &handle) == NIGH_OK && handle < 1 << 26) {
         void *memory = take(&u, handle);
