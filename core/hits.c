@@ -67,7 +67,8 @@ NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, ni
     uint32_t version = 0;
     for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
         if (!nighi_entry_again(index, session, nighi_entry_slot(entry), &now, &version) ||
-            now != (entry & ~(uint64_t)1)) {
+            now != (entry & ~(uint64_t)1) ||
+            !nighi_accepts(index, session, nighi_entry_slot(entry))) { /* its key may be another */
             return false;
         }
         nighi_hit_put(index, hits, now);

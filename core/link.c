@@ -90,37 +90,6 @@ NIGHI_FN void nighi_plan_settle(nighi_plan *plan, uint32_t slot) {
     }
 }
 
-NIGHI_FN nigh_status nighi_plan_touch(nigh_index *index, nigh_session *session) {
-    nighi_plan *plan = &session->plan;
-    nigh_status status = NIGH_OK;
-    if (index->dirty == NULL) {
-        return NIGH_OK;
-    }
-    for (uint32_t i = 0; i < plan->row_count && status == NIGH_OK; i++) {
-        const nighi_row_plan *row = &plan->rows[i];
-        const uint32_t first = nighi_node_word(index, row->slot) & NIGHI_UPPER_NONE;
-        status = row->level == 0 ? nighi_touch(index, NIGHI_LINKS0, row->slot)
-                                 : nighi_touch(index, NIGHI_UPPER, first + row->level - 1);
-    }
-    const uint32_t slot_count = nighi_load(&index->counts.slot_count);
-    if (status != NIGH_OK || plan->self >= slot_count) {
-        return status;
-    }
-    /* A slot that moves: its children may go to any of their neighbours. */
-    uint32_t *children = plan->links;
-    uint32_t *links = plan->links + index->config.m0;
-    const uint32_t count = nighi_row_now(index, plan->self, 0, children);
-    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
-        const uint32_t child = nighi_link_slot(children[i]);
-        const uint32_t near = nighi_row_now(index, child, 0, links);
-        status = nighi_touch(index, NIGHI_LINKS0, child);
-        for (uint32_t j = 0; j < near && status == NIGH_OK; j++) {
-            status = nighi_touch(index, NIGHI_LINKS0, nighi_link_slot(links[j]));
-        }
-    }
-    return status;
-}
-
 /* What a row becomes: parent and children of the row as it is now, then the selected links nearest
  * first as far as they fit. `added` is the word that enters (its mark says: as a child), or
  * NIGHI_NONE. */
@@ -284,6 +253,55 @@ static uint32_t nighi_parent_find(const nigh_index *index, const nighi_plan *pla
         at = below;
     }
     return at;
+}
+
+/* Old neighbours above layer 0 forget a slot that moves. */
+static nigh_status nighi_upper_touch(nigh_index *index, nighi_plan *plan, uint32_t level) {
+    uint32_t *links = plan->links;
+    const uint32_t count = nighi_row_now(index, plan->self, level, links);
+    nigh_status status = NIGH_OK;
+    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
+        const uint32_t word = nighi_node_word(index, nighi_link_slot(links[i]));
+        status = nighi_touch(index, NIGHI_UPPER, (word & NIGHI_UPPER_NONE) + level - 1);
+    }
+    return status;
+}
+
+NIGHI_FN nigh_status nighi_plan_touch(nigh_index *index, nigh_session *session) {
+    nighi_plan *plan = &session->plan;
+    nigh_status status = NIGH_OK;
+    if (index->dirty == NULL) {
+        return NIGH_OK;
+    }
+    for (uint32_t i = 0; i < plan->row_count && status == NIGH_OK; i++) {
+        const nighi_row_plan *row = &plan->rows[i];
+        const uint32_t first = nighi_node_word(index, row->slot) & NIGHI_UPPER_NONE;
+        status = row->level == 0 ? nighi_touch(index, NIGHI_LINKS0, row->slot)
+                                 : nighi_touch(index, NIGHI_UPPER, first + row->level - 1);
+    }
+    const uint32_t slot_count = nighi_load(&index->counts.slot_count);
+    if (status == NIGH_OK && plan->self >= slot_count && plan->empty == 0) {
+        return nighi_touch(index, NIGHI_LINKS0, nighi_parent_find(index, plan));
+    }
+    if (status != NIGH_OK || plan->self >= slot_count) {
+        return status;
+    }
+    for (uint32_t level = 1; level <= plan->level && status == NIGH_OK; level++) {
+        status = nighi_upper_touch(index, plan, level);
+    }
+    /* A slot that moves: its children may go to any of their neighbours. */
+    uint32_t *children = plan->links;
+    uint32_t *links = plan->links + index->config.m0;
+    const uint32_t count = nighi_row_now(index, plan->self, 0, children);
+    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
+        const uint32_t child = nighi_link_slot(children[i]);
+        const uint32_t near = nighi_row_now(index, child, 0, links);
+        status = nighi_touch(index, NIGHI_LINKS0, child);
+        for (uint32_t j = 0; j < near && status == NIGH_OK; j++) {
+            status = nighi_touch(index, NIGHI_LINKS0, nighi_link_slot(links[j]));
+        }
+    }
+    return status;
 }
 
 /* Puts `parent` first in links[count], dropping the last free link if there is no room. */

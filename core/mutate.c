@@ -35,7 +35,8 @@ NIGHI_FN nigh_status nighi_write_begin(nigh_index *index) {
     }
     for (;;) {
         const uint32_t gate = nighi_load_acquire(&writer->gate);
-        if ((gate & NIGHI_EXCLUSIVE) != 0) {
+        /* A pager hears of blocks while a plan is made; what it was told must hold at the commit. */
+        if ((gate & NIGHI_EXCLUSIVE) != 0 || (gate != 0 && index->dirty != NULL)) {
             return NIGH_E_BUSY;
         }
         if (nighi_swap_if(&writer->gate, gate, gate + 1)) {

@@ -130,9 +130,9 @@ typedef struct moment {
 
 static void look(moment *m) {
     for (uint32_t id = 0; id < IDS; id++) {
-        m[id].committed = g.fates[id].committed;
+        m[id].epoch = g.fates[id].epoch; /* first: `live` changes only while it is odd */
         m[id].live = g.fates[id].live;
-        m[id].epoch = g.fates[id].epoch;
+        m[id].committed = g.fates[id].committed;
     }
 }
 

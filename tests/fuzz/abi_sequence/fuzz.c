@@ -2,9 +2,9 @@
  * layer T; uses: nothing
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Input: 8 bytes draw a configuration, then every byte is an operation and takes its arguments from
- * the bytes behind it (0 when there are none). 64 ids are known, unknown or removed; statuses, counts
- * and the hits of a complete search must agree with that, and nigh_check must pass. */
+ * Input: 9 bytes draw a configuration, then every byte is an operation and takes its arguments from
+ * the bytes behind it (0 when there are none). 64 ids are known, unknown or removed; statuses,
+ * counts and the hits of a complete search must agree with that, and nigh_check must pass. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
