@@ -316,8 +316,8 @@ NIGH_API nigh_status nigh_index_fetch(nigh_index *index, nigh_fetch_fn fetch,
 /* The function of NIGH_METRIC_CUSTOM; not stored in the image. */
 NIGH_API nigh_status nigh_index_distance(nigh_index *index, nigh_distance_fn distance, void *user);
 /* Where blocks come from (nigh_grow with memory NULL) and who hears of the first store to each.
- * Either may be NULL. With `dirty` one call writes at a time: beside it others get NIGH_E_BUSY. Call
- * before the first nigh_grow. */
+ * Either may be NULL. With `dirty` one call writes at a time: others beside it get NIGH_E_BUSY.
+ * Call before the first nigh_grow. */
 NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_dirty_fn dirty,
                                       void *user);
 

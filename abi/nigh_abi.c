@@ -467,7 +467,7 @@ NIGH_API nigh_status nigh_session_filter(nigh_session *session, const uint32_t *
     for (uint32_t i = 0; bits != NULL && i < slot_count; i += 32) {
         const uint32_t left = slot_count - i;
         const uint32_t mask = left >= 32 ? UINT32_MAX : (1u << left) - 1;
-        set.allowed += (uint32_t)__builtin_popcount(bits[i / 32] & mask);
+        set.allowed += nighi_popcount(bits[i / 32] & mask);
     }
     session->filter = set;
     return NIGH_OK;

@@ -34,10 +34,11 @@
 #define NIGHI_INLINE static inline __attribute__((always_inline, unused))
 #define NIGHI_NOINLINE __attribute__((noinline))
 
-#define nighi_copy(to, from, bytes) __builtin_memcpy((to), (from), (bytes))
-#define nighi_move(to, from, bytes) __builtin_memmove((to), (from), (bytes))
-#define nighi_fill(to, byte, bytes) __builtin_memset((to), (byte), (bytes))
-#define nighi_compare(a, b, bytes) __builtin_memcmp((a), (b), (bytes))
+/* Sizes may be uint64_t: what is copied lies in memory, so it fits size_t. */
+#define nighi_copy(to, from, bytes) __builtin_memcpy((to), (from), (size_t)(bytes))
+#define nighi_move(to, from, bytes) __builtin_memmove((to), (from), (size_t)(bytes))
+#define nighi_fill(to, byte, bytes) __builtin_memset((to), (byte), (size_t)(bytes))
+#define nighi_compare(a, b, bytes) __builtin_memcmp((a), (b), (size_t)(bytes))
 
 #define NIGHI_NONE 0xffffffffu /* no slot, no record */
 #define NIGHI_CACHE_LINE 64u
@@ -46,14 +47,28 @@ NIGHI_INLINE uint64_t nighi_round_up(uint64_t value, uint64_t multiple) {
     return (value + multiple - 1) & ~(multiple - 1); /* multiple is a power of two */
 }
 
-/* a * b + c, or UINT64_MAX when that overflows: sizes from hostile images stay comparable. */
+/* a * b + c, or UINT64_MAX when that overflows: sizes from hostile images stay comparable. In
+ * halves, since 32-bit targets have no instruction for the whole and would call a library. */
 NIGHI_INLINE uint64_t nighi_mul_add(uint64_t a, uint64_t b, uint64_t c) {
-    uint64_t product = 0;
-    uint64_t sum = 0;
-    if (__builtin_mul_overflow(a, b, &product) || __builtin_add_overflow(product, c, &sum)) {
+    const uint64_t a_high = a >> 32;
+    const uint64_t b_high = b >> 32;
+    if (a_high != 0 && b_high != 0) {
         return UINT64_MAX;
     }
-    return sum;
+    const uint64_t high = a_high * (uint32_t)b + b_high * (uint32_t)a;
+    const uint64_t low = (uint64_t)(uint32_t)a * (uint32_t)b;
+    if (high + (low >> 32) > UINT32_MAX) {
+        return UINT64_MAX;
+    }
+    const uint64_t product = (high << 32) + low;
+    return product > UINT64_MAX - c ? UINT64_MAX : product + c;
+}
+
+/* Bits set. __builtin_popcount would call a library where there is no instruction. */
+NIGHI_INLINE uint32_t nighi_popcount(uint32_t word) {
+    word -= (word >> 1) & 0x55555555u;
+    word = (word & 0x33333333u) + ((word >> 2) & 0x33333333u);
+    return (((word + (word >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24;
 }
 
 NIGHI_INLINE uint32_t nighi_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }

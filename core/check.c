@@ -246,10 +246,9 @@ NIGHI_FN nigh_status nighi_check(const nigh_index *index, nigh_session *session,
     *report = (nigh_report){.struct_size = sizeof *report, .slot = NIGHI_NONE};
     if (index->image != NULL && nighi_load(&index->opened) == 0 &&
         nighi_load(&index->changed) == 0 && index->outgrown == 0) {
-        nighi_image_header header;
-        nighi_copy(&header, index->image, sizeof header);
-        if (header.state == NIGHI_IMAGE_SEALED &&
-            nighi_image_verify(index->image, &header, &report->blocks_checked) != NIGH_OK) {
+        const nighi_image_header *header = (const nighi_image_header *)(const void *)index->image;
+        if (header->state == NIGHI_IMAGE_SEALED &&
+            nighi_image_verify(index->image, header, &report->blocks_checked) != NIGH_OK) {
             (void)nighi_fault(report, NIGHI_FAULT_CHECKSUM, NIGHI_NONE, 0);
         }
     }

@@ -123,8 +123,8 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
 }
 
 /* Reads the header; options->slot_max becomes what it stands for. */
-static nigh_status nighi_attach_begin(const void *image, uint64_t image_bytes,
-                                      nigh_options *options, nigh_index *shape) {
+static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t image_bytes,
+                                                     nigh_options *options, nigh_index *shape) {
     nighi_image_header header;
     nigh_config config;
     const nigh_status status =
@@ -159,12 +159,11 @@ NIGHI_FN nigh_status nighi_attach_bytes(const void *image, uint64_t image_bytes,
 
 /* Every block gets its address inside the image. */
 static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
-    nighi_image_header header;
-    nighi_copy(&header, image, sizeof header);
+    const nighi_image_header *header = (const nighi_image_header *)(const void *)image;
     index->image = image;
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         nighi_region *region = &index->regions[i];
-        const nighi_image_region *place = &header.regions[i];
+        const nighi_image_region *place = &header->regions[i];
         for (uint32_t block = 0; block < place->block_count; block++) {
             region->table[block] =
                 image + place->offset + ((uint64_t)block << region->shift) * region->stride;
@@ -187,10 +186,8 @@ NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_
         return NIGH_E_MEMORY;
     }
     if ((options->flags & NIGH_OPEN_VERIFY) != 0 && shape.opened == 0) {
-        nighi_image_header header;
         uint64_t checked = 0;
-        nighi_copy(&header, image, sizeof header);
-        status = nighi_image_verify(image, &header, &checked);
+        status = nighi_image_verify(image, (const nighi_image_header *)image, &checked);
     }
     if (status == NIGH_OK) {
         status = nighi_handle_make(&shape, &complete, memory, memory_bytes, index);

@@ -35,7 +35,7 @@ NIGHI_FN nigh_status nighi_write_begin(nigh_index *index) {
     }
     for (;;) {
         const uint32_t gate = nighi_load_acquire(&writer->gate);
-        /* A pager hears of blocks while a plan is made; what it was told must hold at the commit. */
+        /* A pager hears of blocks before a plan is stored; it must still be true then. */
         if ((gate & NIGHI_EXCLUSIVE) != 0 || (gate != 0 && index->dirty != NULL)) {
             return NIGH_E_BUSY;
         }

@@ -37,7 +37,7 @@ static uint32_t ops_a_writer(void) {
 #ifdef __SANITIZE_THREAD__
     return 500;
 #else
-    return t_small() ? 300 : 2000;
+    return t_small() ? 300 : 10000;
 #endif
 }
 
