@@ -66,9 +66,13 @@ NIGHI_INLINE uint64_t nighi_mul_add(uint64_t a, uint64_t b, uint64_t c) {
 
 /* Bits set. __builtin_popcount would call a library where there is no instruction. */
 NIGHI_INLINE uint32_t nighi_popcount(uint32_t word) {
+#if defined(__wasm__) || defined(__POPCNT__)
+    return (uint32_t)__builtin_popcount(word);
+#else
     word -= (word >> 1) & 0x55555555u;
     word = (word & 0x33333333u) + ((word >> 2) & 0x33333333u);
     return (((word + (word >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24;
+#endif
 }
 
 NIGHI_INLINE uint32_t nighi_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }

@@ -166,28 +166,16 @@ static void scalar_i8(const int8_t *q, const int8_t *x, uint32_t dim, int32_t *o
     out[2] = square;
 }
 
-/* __builtin_popcount would call the compiler's runtime where there is no instruction. */
-static inline uint32_t scalar_popcount(uint32_t word) {
-#if defined(__wasm__) || defined(__POPCNT__)
-    return (uint32_t)__builtin_popcount(word);
-#else
-    word -= (word >> 1) & 0x55555555u;
-    word = (word & 0x33333333u) + ((word >> 2) & 0x33333333u);
-    word = (word + (word >> 4)) & 0x0f0f0f0fu;
-    return (word * 0x01010101u) >> 24;
-#endif
-}
-
 static uint32_t scalar_hamming(const uint8_t *q, const uint8_t *x, uint32_t bytes) {
     uint32_t sum = 0;
     uint32_t i = 0;
 #if !NIGHI_TSAN
     for (; i + 4 <= bytes; i += 4) {
-        sum += scalar_popcount(nighi_load_u32(q + i) ^ nighi_load_u32(x + i));
+        sum += nighi_popcount(nighi_load_u32(q + i) ^ nighi_load_u32(x + i));
     }
 #endif
     for (; i < bytes; i++) {
-        sum += scalar_popcount((uint32_t)nighi_elem_u8(q, i) ^ nighi_elem_u8(x, i));
+        sum += nighi_popcount((uint32_t)nighi_elem_u8(q, i) ^ nighi_elem_u8(x, i));
     }
     return sum;
 }
