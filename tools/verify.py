@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-# verify.py - the big checks on the full word vectors: same bytes everywhere, slow tests, hnswlib
+# verify.py - the big checks: same bytes everywhere on real words, more seeds, against hnswlib
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""usage: tools/verify.py [bytes] [slow] [hnswlib]      (default: all; make verify)
+"""usage: tools/verify.py [bytes] [seeds] [hnswlib]      (default: all; make verify)
 
 bytes    20,000 real words, seed 42: one image, one set of ids and of distance bits from gcc and
          clang, -O0 and -O3, every kernel level of this machine, and aarch64 under qemu
-slow     the tests labelled slow, with NIGH_TEST_GLOVE naming the folder of the word vectors
+seeds    model, fault, conc and slow tests at full scale with the seeds 2 to 6
 hnswlib  bench/compare/hnswlib_compare.py --check: recall, speed and build time against hnswlib
 Ends with "N passed, N failed"."""
 import hashlib
@@ -95,9 +95,10 @@ def same_bytes(job):
             job.fail(f"{where} differs")
 
 
-def slow(job):
+def seeds(job):
     if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release", name="gcc"):
-        job.ctest("-L", "slow|model", env={"NIGH_TEST_GLOVE": word_vectors()})
+        for seed in range(2, 7):
+            job.ctest("-L", "model|fault|conc|slow", "-j", "2", env={"NIGH_TEST_SEED": str(seed)})
 
 
 def against_hnswlib(job):
@@ -108,7 +109,7 @@ def against_hnswlib(job):
     job.count("hnswlib", status, output)
 
 
-JOBS = {"bytes": same_bytes, "slow": slow, "hnswlib": against_hnswlib}
+JOBS = {"bytes": same_bytes, "seeds": seeds, "hnswlib": against_hnswlib}
 
 
 def main(arguments):

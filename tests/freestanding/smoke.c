@@ -1,4 +1,4 @@
-/* smoke.c - a program of nigh.h and printf alone: builds, saves, searches, prints one digest
+/* smoke.c - a program without an allocator: builds, saves, searches, prints one digest
  * layer T; uses: nothing
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
@@ -34,9 +34,14 @@ static void need(nigh_status status, const char *what) {
     }
 }
 
+/* No allocator here either. */
 static void *memory(uint64_t bytes) {
-    void *block = aligned_alloc(64, (size_t)((bytes + 63) & ~(uint64_t)63));
-    if (block == NULL) {
+    static _Alignas(64) uint8_t arena[4 << 20];
+    static uint64_t used;
+    uint8_t *block = arena + used;
+    used += (bytes + 63) & ~(uint64_t)63;
+    if (used > sizeof arena) {
+        printf("the arena is too small\n");
         exit(1);
     }
     return block;
