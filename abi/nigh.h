@@ -192,8 +192,8 @@ typedef struct nigh_stats {
     uint32_t upper_count;    /* records above layer 0 */
     uint32_t features;       /* kernels chosen, NIGH_CPU_* */
     uint32_t writable;       /* 1: has writer state */
-    uint64_t key_bytes;      /* of the byte-string keys ever stored, their gaps included */
-    uint64_t key_capacity;   /* room for them */
+    uint64_t key_bytes;      /* lengths of all byte-string keys ever stored, added up */
+    uint64_t key_capacity;   /* room for them and the gaps between them */
     uint64_t image_bytes;    /* of nigh_save with flags 0 */
 } nigh_stats;
 
@@ -276,11 +276,13 @@ NIGH_API nigh_status nigh_attach_bytes(const void *image, uint64_t image_bytes,
  * directory are verified in O(blocks); whatever the rest holds, searches stay inside the image.
  * The image must outlive the handle.
  * @inout image image_bytes  @in options 1 or NULL  @inout memory memory_bytes  @out index 1
- * @errors NIGH_E_FORMAT NIGH_E_CORRUPT NIGH_E_OPEN NIGH_E_MEMORY NIGH_E_BUILD NIGH_E_UNSUPPORTED */
+ * @errors NIGH_E_FORMAT NIGH_E_CORRUPT NIGH_E_OPEN NIGH_E_MEMORY NIGH_E_BUILD NIGH_E_UNSUPPORTED
+ *   NIGH_E_INVALID (slot_max below what the image holds) */
 NIGH_API nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_options *options,
                                  void *memory, uint64_t memory_bytes, nigh_index **index);
 /* Block memory that nigh_grow needs to hold `slots` slots in total, and key_bytes bytes of
- * byte-string keys in total. Rounded up to whole blocks, but for slots == slot_max.
+ * byte-string keys: the lengths of all ever stored (nigh_stats.key_bytes) and of those to come.
+ * Rounded up to whole blocks, but for slots == slot_max.
  * @out bytes 1 */
 NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes,
                                      uint64_t *bytes);
@@ -329,7 +331,8 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
  * flags NIGH_REPLACE_DELETED: takes the lowest removed slot, if any; its key is forgotten.
  * @in keys count  @in key_lengths count or NULL  @in vectors count*row_bytes or NULL  @out done 1
  * @errors NIGH_E_EXISTS NIGH_E_DELETED (set or unremove it) NIGH_E_FULL NIGH_E_VECTOR NIGH_E_KEY
- *   NIGH_E_FETCH NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_SESSION */
+ *   NIGH_E_FETCH NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_SESSION NIGH_E_NO_VECTORS NIGH_E_MISMATCH (a
+ *   borrowed array is too short) NIGH_E_INVALID (external vectors change without SET_EXCLUSIVE) */
 NIGH_API nigh_status nigh_insert(nigh_index *index, nigh_session *session, uint32_t flags,
                                  const void *keys, const uint32_t *key_lengths,
                                  const void *vectors, uint32_t count, uint32_t *done);
@@ -391,7 +394,8 @@ NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats);
 /* The rows of keys, bit-identical to what was stored, and their slots. vectors NULL: only asks
  * whether they are there.
  * @in keys count  @in key_lengths count or NULL  @out vectors count*row_bytes or NULL
- * @out slots count or NULL  @out done 1  @errors NIGH_E_NOT_FOUND NIGH_E_DELETED NIGH_E_FETCH */
+ * @out slots count or NULL  @out done 1
+ * @errors NIGH_E_NOT_FOUND NIGH_E_DELETED NIGH_E_FETCH NIGH_E_BUSY (it keeps changing: again) */
 NIGH_API nigh_status nigh_get(const nigh_index *index, nigh_session *session, const void *keys,
                               const uint32_t *key_lengths, uint32_t count, void *vectors,
                               uint32_t *slots, uint32_t *done);
@@ -407,7 +411,7 @@ NIGH_API nigh_status nigh_node(const nigh_index *index, uint32_t slot, uint32_t 
                                uint32_t *link_count);
 /* Proves bounds, degrees, key uniqueness, checksums (of an image attached and not changed since)
  * and that every node is reachable, in one pass over the index. Never prints. A broken index is a
- * report, not an error.  @out report 1  @errors NIGH_E_BUSY NIGH_E_SESSION */
+ * report, not an error.  @out report 1  @errors NIGH_E_BUSY */
 NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
                                 nigh_report *report);
 
@@ -416,12 +420,12 @@ NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
 /* Exact size of what nigh_save writes.  @out bytes 1 */
 NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes);
 /* Writes the canonical image through `write`, front to back. The same content gives the same bytes.
- * @errors NIGH_E_WRITE NIGH_E_BUSY NIGH_E_USER and below */
+ * @errors NIGH_E_WRITE NIGH_E_BUSY NIGH_E_OPEN (opened UNSEALED) NIGH_E_USER and below */
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user);
 /* Ends the changes to an image attached in place: checksums and state word hold again. Flushing it
  * to a disk is the caller's. With a pager: every block counts as clean again.
- * @errors NIGH_E_BUSY NIGH_E_UNSUPPORTED (not attached, or it outgrew its image: save) */
+ * @errors NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED (not attached, or outgrown: save) */
 NIGH_API nigh_status nigh_seal(nigh_index *index);
 
 #ifdef __cplusplus

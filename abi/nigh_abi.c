@@ -460,9 +460,10 @@ NIGH_API nigh_status nigh_unremove(nigh_index *index, nigh_session *session, con
 
 NIGH_API nigh_status nigh_session_filter(nigh_session *session, const uint32_t *bits,
                                          uint32_t slot_count, nigh_filter_fn filter, void *user) {
-    if (session == NULL || (bits != NULL && filter != NULL)) {
+    if (session == NULL || (bits != NULL && filter != NULL) || slot_count > NIGHI_SLOT_MAX) {
         return NIGH_E_INVALID;
     }
+    session->cursor.active = 0;
     nighi_filter set = {.bits = bits, .bit_count = slot_count, .fn = filter, .user = user};
     for (uint32_t i = 0; bits != NULL && i < slot_count; i += 32) {
         const uint32_t left = slot_count - i;
@@ -564,7 +565,7 @@ NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats) 
                             .upper_count = nighi_load(&counts->upper_count),
                             .features = index->features,
                             .writable = index->writer != NULL,
-                            .key_bytes = nighi_load(&counts->key_bytes),
+                            .key_bytes = nighi_load(&counts->key_lengths),
                             .key_capacity = nighi_load(&index->regions[NIGHI_KEYBYTES].capacity),
                             .image_bytes = nighi_save_bytes(index, 0)};
     return nighi_struct_give(stats, &now, sizeof now, NIGHI_STATS_V1);
@@ -649,8 +650,7 @@ NIGH_API nigh_status nigh_keys(const nigh_index *index, uint32_t from, uint32_t 
     const uint32_t end = nighi_load_acquire(&index->counts.slot_count);
     uint64_t offset = 0;
     for (uint32_t slot = from; slot < end && *found < count; slot++) {
-        if (nighi_node_live(nighi_node_word(index, slot))) {
-            nighi_key_put(index, slot, keys, key_lengths, *found, &offset);
+        if (nighi_key_put_live(index, slot, keys, key_lengths, *found, &offset)) {
             slots[(*found)++] = slot;
         }
     }

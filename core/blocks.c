@@ -85,9 +85,14 @@ NIGHI_FN uint64_t nighi_region_records(const nigh_index *index, uint32_t region,
         const uint64_t whole = (uint64_t)1 << r->shift;
         const uint64_t usable = whole - (index->config.key_bytes_max - 1);
         const uint64_t used = nighi_load(&counts->key_bytes);
-        const uint64_t more = key_bytes > used ? key_bytes - used : 0;
         const uint64_t begun = nighi_round_up(used, whole);
-        return begun + nighi_mul_add((more + usable - 1) / usable, whole, 0);
+        const uint64_t stored = nighi_load(&counts->key_lengths);
+        const uint64_t more = key_bytes > stored ? key_bytes - stored : 0;
+        /* What the begun block takes in any case; counting it keeps the need from rising as keys
+         * arrive between asking and growing. */
+        const uint64_t rest = begun - used + usable > whole ? begun - used + usable - whole : 0;
+        const uint64_t beyond = more > rest ? more - rest : 0;
+        return begun + nighi_mul_add((beyond + usable - 1) / usable, whole, 0);
     }
     return slots;
 }

@@ -1,5 +1,5 @@
 /* check.c - proves that an index is sound, in one pass, and never prints
- * layer L12; uses: check, fp, graph, image, keymap, source, visit
+ * layer L12; uses: check, fp, graph, image, keymap, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Reachability needs no traversal: a node with a valid parent edge hangs below an older node that
@@ -10,7 +10,6 @@
 #include "image.h"
 #include "keymap.h"
 #include "source.h"
-#include "visit.h"
 
 #define NIGHI_CHAIN_MAX 4096u /* longer chains come only from keys made to collide */
 
@@ -94,19 +93,18 @@ static bool nighi_check_children(const nigh_index *index, uint32_t slot, nigh_re
            nighi_fault(report, NIGHI_FAULT_CHILDREN, slot, 0);
 }
 
-/* The records of a node's upper layers are its own: session marks say which are taken. */
-static bool nighi_check_upper(const nigh_index *index, nigh_session *session, uint32_t slot,
-                              uint32_t level, nigh_report *report) {
+/* Records of upper layers are allotted in the order of slots, so each node's begin where those of
+ * the nodes before it end: in range, and nobody else's. */
+static bool nighi_check_upper(const nigh_index *index, uint32_t slot, uint64_t *upper,
+                              nigh_report *report) {
     const uint32_t first = nighi_node_word(index, slot) & NIGHI_UPPER_NONE;
-    if (first != NIGHI_UPPER_NONE && first >= index->counts.upper_count) {
+    const uint32_t level = nighi_level(index, slot);
+    if (first != NIGHI_UPPER_NONE && (level == 0 || first != *upper)) {
         return nighi_fault(report, NIGHI_FAULT_UPPER, slot, 1);
     }
-    for (uint32_t i = 0; i < level; i++) {
-        if (session->marks != NULL && first + i < session->mark_count &&
-            !nighi_visit(session, first + i)) {
-            return nighi_fault(report, NIGHI_FAULT_UPPER, slot, i + 1);
-        }
-        if (!nighi_check_row(index, slot, i + 1, report)) {
+    *upper += level;
+    for (uint32_t i = 1; i <= level; i++) {
+        if (!nighi_check_row(index, slot, i, report)) {
             return false;
         }
     }
@@ -144,11 +142,9 @@ static bool nighi_check_vector(const nigh_index *index, nigh_session *session, u
 
 static bool nighi_check_node(const nigh_index *index, nigh_session *session, uint32_t slot,
                              uint64_t *upper, nigh_report *report) {
-    const uint32_t level = nighi_level(index, slot);
-    *upper += level;
     return nighi_check_row(index, slot, 0, report) && nighi_check_parent(index, slot, report) &&
            nighi_check_children(index, slot, report) &&
-           nighi_check_upper(index, session, slot, level, report) &&
+           nighi_check_upper(index, slot, upper, report) &&
            nighi_check_vector(index, session, slot, report);
 }
 
@@ -211,7 +207,6 @@ static void nighi_check_graph(const nigh_index *index, nigh_session *session, ni
     uint64_t removed = 0;
     uint64_t upper = 0;
     uint32_t top = 0;
-    nighi_visit_begin(session);
     if (!nighi_check_entry(index, report)) {
         return;
     }

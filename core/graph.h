@@ -49,6 +49,11 @@ NIGHI_INLINE uint32_t nighi_degree_new(const nigh_index *index, uint32_t level) 
     return level == 0 ? nighi_min_u32(m + m / 2, index->config.m0) : m;
 }
 
+/* Nodes that a plan remembers to expand: bytes must not depend on how big a session is. */
+NIGHI_INLINE uint32_t nighi_plan_frontier(const nigh_config *config) {
+    return nighi_max_u32(8 * config->ef_build, 256);
+}
+
 /* Most children of a node: a quarter of its row, so that the tree never crowds out neighbours. */
 NIGHI_INLINE uint32_t nighi_children_max(const nigh_index *index) {
     return nighi_max_u32(index->config.m0 / 4, 2);
@@ -75,9 +80,5 @@ NIGHI_FN void nighi_row_store(const nigh_index *index, uint32_t *row, uint32_t l
 NIGHI_FN uint32_t nighi_links_find(const uint32_t *links, uint32_t count, uint32_t slot);
 /* Children marked in links[count]. */
 NIGHI_FN uint32_t nighi_links_marked(const uint32_t *links, uint32_t count);
-/* The stripe that guards a slot's rows, vector and claim. */
-NIGHI_INLINE uint32_t nighi_stripe(const nighi_writer *writer, uint32_t slot) {
-    return slot & writer->stripe_mask;
-}
 
 #endif

@@ -60,6 +60,25 @@ static void nighi_hit_put(const nigh_index *index, nighi_hits *hits, uint64_t en
     }
 }
 
+NIGHI_FN bool nighi_key_put_live(const nigh_index *index, uint32_t slot, void *keys,
+                                 uint32_t *lengths, uint32_t at, uint64_t *offset) {
+    const nighi_writer *writer = index->writer;
+    const uint64_t begin = *offset;
+    for (;;) {
+        uint32_t *stripe = writer == NULL ? NULL : &writer->slots[nighi_stripe(writer, slot)];
+        const uint32_t version = stripe == NULL ? 0 : nighi_load_acquire(stripe);
+        const bool live = nighi_node_live(nighi_node_word(index, slot));
+        if (live) {
+            nighi_key_put(index, slot, keys, lengths, at, offset);
+        }
+        if (stripe == NULL || ((version & 1) == 0 && nighi_version_again(stripe) == version)) {
+            return live;
+        }
+        *offset = begin;
+        nighi_pause();
+    }
+}
+
 NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, nighi_hits *hits,
                               uint64_t entry) {
     const uint64_t offset = hits->key_offset;

@@ -165,17 +165,13 @@ NIGHI_FN nigh_status nighi_image_verify(const uint8_t *image, const nighi_image_
 }
 
 NIGHI_FN void nighi_image_open(nigh_index *index) {
-    if (index->image == NULL || nighi_load_acquire(&index->opened) != 0) {
+    if (index->image == NULL || index->opened != 0) {
         return;
     }
-    const uint32_t version = nighi_lock(&index->writer->alloc);
-    if (nighi_load(&index->opened) == 0) {
-        nighi_image_header *header = (nighi_image_header *)(void *)index->image;
-        header->state = NIGHI_IMAGE_OPEN;
-        header->checksum = nighi_header_checksum(header);
-        nighi_store_release(&index->opened, 1u);
-    }
-    nighi_unlock(&index->writer->alloc, version, false);
+    nighi_image_header *header = (nighi_image_header *)(void *)index->image;
+    header->state = NIGHI_IMAGE_OPEN;
+    header->checksum = nighi_header_checksum(header);
+    nighi_store_release(&index->opened, 1u);
 }
 
 static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_image_header *header) {
@@ -183,7 +179,12 @@ static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_ima
     if ((flags & NIGH_SAVE_GRAPH_ONLY) != 0) {
         config.vectors = NIGH_VECTORS_EXTERNAL;
     }
-    nighi_image_layout(&config, &index->counts, header);
+    const nighi_counts *counts = &index->counts;
+    const nighi_counts now = {nighi_load(&counts->slot_count), nighi_load(&counts->deleted_count),
+                              nighi_load(&counts->free_count), nighi_load(&counts->entry),
+                              nighi_load(&counts->root),       nighi_load(&counts->upper_count),
+                              nighi_load(&counts->key_bytes),  nighi_load(&counts->key_lengths)};
+    nighi_image_layout(&config, &now, header);
 }
 
 NIGHI_FN uint64_t nighi_save_bytes(const nigh_index *index, uint32_t flags) {
@@ -238,6 +239,9 @@ NIGHI_FN nigh_status nighi_save(const nigh_index *index, uint32_t flags, nigh_wr
                                 void *user) {
     nighi_image_header header;
     nighi_sink sink = {write, user, NIGH_OK, 0};
+    if (index->writer == NULL && index->opened != 0) {
+        return NIGH_E_OPEN; /* saving it would call it sound */
+    }
     nighi_save_layout(index, flags, &header);
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         for (uint32_t block = 0; block < header.regions[i].block_count; block++) {
@@ -260,6 +264,9 @@ NIGHI_FN nigh_status nighi_save(const nigh_index *index, uint32_t flags, nigh_wr
 
 NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
     nighi_image_header header;
+    if (index->writer == NULL) {
+        return NIGH_E_READ_ONLY;
+    }
     if (index->image == NULL) {
         if (index->dirty == NULL) {
             return NIGH_E_UNSUPPORTED;
@@ -279,7 +286,7 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
         header.checksum = nighi_header_checksum(&header);
         nighi_copy(index->image, &header, sizeof header);
     }
-    for (uint32_t i = 0; index->writer != NULL && i < NIGHI_REGION_COUNT; i++) {
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const uint32_t words = (index->regions[i].block_max + 31) / 32;
         if (words > 0) {
             nighi_fill(index->writer->dirty[i], 0, (uint64_t)words * 4);

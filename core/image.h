@@ -44,13 +44,12 @@ typedef struct nighi_image_header {
     uint32_t block_count; /* entries of the checksum table */
     uint64_t seed;
     nighi_counts counts;
-    uint32_t reserved0;
     nighi_image_region regions[NIGHI_REGION_COUNT];
     uint8_t reserved1[132];
     uint32_t checksum; /* of the header before it */
 } nighi_image_header;
 
-_Static_assert(sizeof(nighi_counts) == 28, "counts are stored in the header");
+_Static_assert(sizeof(nighi_counts) == 32, "counts are stored in the header");
 _Static_assert(sizeof(nighi_image_region) == 32, "the directory has no padding");
 _Static_assert(sizeof(nighi_image_header) == 512, "the header is 512 bytes");
 
@@ -62,7 +61,7 @@ NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, u
 /* NIGH_OK when every block's checksum holds; *checked counts them. */
 NIGHI_FN nigh_status nighi_image_verify(const uint8_t *image, const nighi_image_header *header,
                                         uint64_t *checked);
-/* Marks an attached image as being changed, before the first store to it. */
+/* Marks an attached image as being changed, before the first store to it. Under the alloc lock. */
 NIGHI_FN void nighi_image_open(nigh_index *index);
 NIGHI_FN uint64_t nighi_save_bytes(const nigh_index *index, uint32_t flags);
 NIGHI_FN nigh_status nighi_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,

@@ -57,7 +57,7 @@ static void nighi_shape(nigh_index *shape, const nigh_config *config, const nigh
     nighi_regions_shape(shape->regions, config);
 }
 
-static const nighi_counts nighi_counts_empty = {0, 0, 0, NIGHI_NONE, 0, 0, 0};
+static const nighi_counts nighi_counts_empty = {0, 0, 0, NIGHI_NONE, 0, 0, 0, 0};
 
 NIGHI_FN uint64_t nighi_index_bytes(const nigh_config *config, const nigh_options *options) {
     nighi_arena arena = {NULL, 0};

@@ -21,8 +21,9 @@
 #if K_COUNT == 8
 #define K_EACH(M, ...)                                                                             \
     M(0, __VA_ARGS__)                                                                              \
-    M(1, __VA_ARGS__) M(2, __VA_ARGS__) M(3, __VA_ARGS__) M(4, __VA_ARGS__) M(5, __VA_ARGS__)      \
-        M(6, __VA_ARGS__) M(7, __VA_ARGS__)
+    M(1, __VA_ARGS__)                                                                              \
+    M(2, __VA_ARGS__)                                                                              \
+    M(3, __VA_ARGS__) M(4, __VA_ARGS__) M(5, __VA_ARGS__) M(6, __VA_ARGS__) M(7, __VA_ARGS__)
 #define K_FOLD_LANES(a)                                                                            \
     K_ADD(K_ADD(K_ADD(a##0, a##4), K_ADD(a##2, a##6)), K_ADD(K_ADD(a##1, a##5), K_ADD(a##3, a##7)))
 #elif K_COUNT == 4

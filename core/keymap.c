@@ -155,6 +155,15 @@ NIGHI_FN bool nighi_keymap_first(const nigh_index *index, uint32_t slot) {
     return nighi_keymap_find(index, &key) == slot;
 }
 
+/* Does the slot hold this key, read between two equal versions of the slot? */
+static bool nighi_key_still(const nigh_index *index, uint32_t slot, const nighi_key *key) {
+    nighi_writer *writer = index->writer;
+    uint32_t *stripe = &writer->slots[nighi_stripe(writer, slot)];
+    const uint32_t version = nighi_load_acquire(stripe);
+    return (version & 1) == 0 && nighi_key_equal(index, slot, key) &&
+           nighi_version_again(stripe) == version;
+}
+
 NIGHI_FN nigh_status nighi_keymap_find_shared(const nigh_index *index, const nighi_key *key,
                                               uint32_t *slot) {
     const nighi_writer *writer = index->writer;
@@ -165,10 +174,11 @@ NIGHI_FN nigh_status nighi_keymap_find_shared(const nigh_index *index, const nig
     for (uint32_t tries = 0; tries < NIGHI_FIND_TRIES; tries++) {
         const uint32_t version = nighi_load_acquire(&writer->map_version);
         *slot = nighi_keymap_find(index, key);
-        if (*slot != NIGHI_NONE) {
+        if (*slot != NIGHI_NONE && nighi_key_still(index, *slot, key)) {
             return NIGH_OK;
         }
-        if ((version & 1) == 0 && nighi_load_acquire(&writer->map_version) == version) {
+        if (*slot == NIGHI_NONE && (version & 1) == 0 &&
+            nighi_load_acquire(&writer->map_version) == version) {
             return NIGH_E_NOT_FOUND;
         }
         nighi_pause();
@@ -230,6 +240,7 @@ static void nighi_key_store(nigh_index *index, uint32_t slot, const nighi_key *k
         nighi_copy(nighi_record(&index->regions[NIGHI_KEYBYTES], (uint32_t)place), key->bytes,
                    key->length);
         nighi_store_release(&index->counts.key_bytes, (uint32_t)place + key->length);
+        nighi_store_release(&index->counts.key_lengths, index->counts.key_lengths + key->length);
         record = place | (uint64_t)key->length << 32;
     }
     nighi_store(&words[0], (uint32_t)record);

@@ -9,7 +9,6 @@
 #include "link.h"
 
 #define NIGHI_HELD_MAX 3u
-#define NIGHI_ATTACH_TRIES 1000u /* then only a damaged image can have left no room anywhere */
 
 typedef struct nighi_held {
     uint32_t stripes[NIGHI_HELD_MAX];
@@ -333,13 +332,14 @@ NIGHI_FN void nighi_parent_attach(nigh_index *index, nigh_session *session) {
     if (self == nighi_load(&index->counts.root)) {
         return;
     }
-    for (uint32_t tries = 0;; tries++) {
+    for (;;) {
         const uint32_t parent = nighi_parent_find(index, plan);
         const uint32_t slots[2] = {parent, self};
+        /* No room anywhere: only a damaged image can be so. */
+        const bool none = nighi_children_count(index, parent) >= nighi_children_max(index);
         nighi_held held;
         nighi_rows_lock(writer, slots, 2, &held);
-        const bool room = tries >= NIGHI_ATTACH_TRIES ||
-                          nighi_children_count(index, parent) < nighi_children_max(index);
+        const bool room = none || nighi_children_count(index, parent) < nighi_children_max(index);
         if (room) {
             uint32_t count = nighi_row_now(index, self, 0, plan->links);
             count = nighi_parent_first(index, plan->links, count, parent);

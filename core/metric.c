@@ -116,6 +116,16 @@ static nigh_status metric_check_i8(const nighi_metric *metric, const void *row, 
     return NIGH_OK;
 }
 
+/* The bytes that pad an I8 row to a multiple of 4 are 0, so that equal vectors are equal bytes. */
+static bool metric_padding_zero(const nighi_metric *metric, const void *row) {
+    for (uint32_t i = metric->dim; metric->dtype == NIGH_DTYPE_I8 && (i & 3u) != 0; i++) {
+        if (nighi_elem_u8(row, i) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* I8: the scale and zero point at `offset`; 0 = none. */
 static void metric_scale(const void *vector, uint32_t offset, float *scale, int32_t *zero) {
     *scale = 1.0f;
@@ -155,6 +165,9 @@ static nigh_status metric_check(const nighi_metric *metric, const void *vector,
 }
 
 nigh_status nighi_row_check(const nighi_metric *metric, const void *row) {
+    if (!metric_padding_zero(metric, row)) {
+        return NIGH_E_VECTOR;
+    }
     return metric_check(metric, row, metric_row_scale_offset(metric));
 }
 

@@ -43,7 +43,6 @@ NIGHI_FN nigh_status nighi_write_begin(nigh_index *index) {
             break;
         }
     }
-    nighi_image_open(index);
     return NIGH_OK;
 }
 
@@ -154,7 +153,8 @@ static bool nighi_room(const nigh_index *index, const nighi_put_call *call, uint
     }
     return call->slot < nighi_slot_capacity(index) &&
            (uint64_t)nighi_load(&index->counts.upper_count) + level <=
-               nighi_load(&index->regions[NIGHI_UPPER].capacity);
+               nighi_load(&index->regions[NIGHI_UPPER].capacity) &&
+           nighi_load(&index->counts.upper_count) + level < NIGHI_UPPER_NONE;
 }
 
 /* The vector of a slot that is not in the index yet, through the fetch callback. */
@@ -248,7 +248,8 @@ static nigh_status nighi_claim_check(nigh_index *index, nigh_session *session,
     if (first ? slot != 0 : nighi_level_draw(&index->config, slot) != session->plan.level) {
         return NIGHI_AGAIN;
     }
-    if (slot != call->slot && (call->row == NULL || index->config.keys == NIGH_KEYS_IDENTITY)) {
+    if (slot != call->slot && (call->row == NULL || index->config.keys == NIGH_KEYS_IDENTITY ||
+                               index->source.kind == NIGHI_SOURCE_BORROWED)) {
         return NIGHI_AGAIN; /* the vector or the key belongs to the slot */
     }
     call->slot = slot;
@@ -298,6 +299,7 @@ static nigh_status nighi_append(nigh_index *index, nigh_session *session, nighi_
     const uint32_t version = nighi_lock(&writer->alloc);
     const nigh_status status = nighi_claim_check(index, session, call);
     if (status == NIGH_OK) {
+        nighi_image_open(index);
         nighi_claim(index, session, call);
         if (call->slot == 0) {
             nighi_store(&index->counts.root, 0u);
@@ -346,6 +348,7 @@ static nigh_status nighi_exchange(nigh_index *index, nigh_session *session, nigh
     uint32_t *stripe = &writer->slots[nighi_stripe(writer, call->slot)];
     uint32_t *node = nighi_word(&index->regions[NIGHI_NODE], call->slot);
     const uint32_t alloc = nighi_lock(&writer->alloc);
+    nighi_image_open(index);
     nighi_add(&writer->updates, 1u);
     const uint32_t version = nighi_lock(stripe);
     nighi_store_fence();
@@ -460,10 +463,12 @@ NIGHI_FN nigh_status nighi_mark(nigh_index *index, const nighi_key *key, bool re
     } else if (nighi_node_live(word) != removed) {
         status = removed ? NIGH_E_DELETED : NIGH_E_EXISTS;
     } else if (removed) {
+        nighi_image_open(index);
         nighi_or(node, NIGHI_NODE_REMOVED);
         nighi_add(&index->counts.deleted_count, 1u);
         writer->deleted_hint = nighi_min_u32(writer->deleted_hint, slot);
     } else {
+        nighi_image_open(index);
         nighi_and(node, ~NIGHI_NODE_REMOVED);
         nighi_add(&index->counts.deleted_count, UINT32_MAX);
     }

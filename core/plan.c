@@ -308,13 +308,19 @@ static nigh_status nighi_plan_repairs(const nigh_index *index, nigh_session *ses
 /* The ef_build nearest of a layer; beside removed nodes in layer 0 the nearest live ones, which new
  * links should lead to, unless there are hardly any. */
 static nigh_status nighi_plan_search(const nighi_walk *walk, uint32_t level, uint64_t start) {
+    nigh_status status = NIGH_OK;
     if (level == 0 && nighi_load(&walk->index->counts.deleted_count) != 0) {
-        const nigh_status status = nighi_beam_filtered(walk, start);
-        if (status != NIGH_OK || walk->session->pool_count >= walk->index->config.m) {
-            return status;
+        status = nighi_beam_filtered(walk, start);
+        if (status != NIGH_OK || walk->session->hash_full != 0) {
+            return status == NIGH_OK ? NIGH_E_SESSION : status;
+        }
+        if (walk->session->pool_count >= walk->index->config.m) {
+            return NIGH_OK;
         }
     }
-    return nighi_beam(walk, level, start);
+    status = nighi_beam(walk, level, start);
+    /* A SMALL session that could not see all would give other bytes than a big one. */
+    return status == NIGH_OK && walk->session->hash_full != 0 ? NIGH_E_SESSION : status;
 }
 
 NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session) {
@@ -332,6 +338,9 @@ NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *sess
     uint64_t start = 0;
     plan->row_count = 0;
     plan->row_links_used = 0;
+    session->frontier_limit =
+        nighi_min_u32(nighi_plan_frontier(&index->config), session->frontier_max);
+    session->hash_full = 0;
     nighi_fill(plan->chosen_count, 0, sizeof plan->chosen_count);
     plan->empty = entry >= walk.slot_count;
     if (plan->empty != 0 || (placed && walk.slot_count == 1)) {

@@ -23,6 +23,7 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
                                     uint32_t *entry) {
     const uint32_t ef = options->ef;
     session->cursor.active = 0;
+    session->frontier_limit = session->frontier_max;
     session->stats = (nigh_session_stats){.struct_size = sizeof(nigh_session_stats)};
     if (ef > session->ef_max || options->expansions > session->expansions_max) {
         return NIGH_E_SESSION;
@@ -66,13 +67,11 @@ static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
         return status;
     }
     const bool refuses = nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0;
-    if (!refuses && walk->ef <= NIGHI_LIST_EF_MAX) {
-        return nighi_beam(walk, 0, start);
-    }
-    status = nighi_beam_filtered(walk, start);
+    const bool list = !refuses && walk->ef <= NIGHI_LIST_EF_MAX;
+    status = list ? nighi_beam(walk, 0, start) : nighi_beam_filtered(walk, start);
     const uint32_t possible = nighi_min_u32(k, nighi_live_count(index));
     if (status == NIGH_OK && session->pool_count < possible && options->expansions_max == 0 &&
-        refuses) {
+        (refuses || session->stats.truncated != 0)) {
         return nighi_scan(walk, k);
     }
     return status;

@@ -35,6 +35,9 @@ NIGHI_FN void nighi_hits_take(const nigh_index *index, nigh_session *session, ni
 NIGHI_FN bool nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_t entry);
 NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, nighi_hits *hits,
                               uint64_t entry);
+/* Appends a live slot's key to an output array, beside writers too; false when it is not live. */
+NIGHI_FN bool nighi_key_put_live(const nigh_index *index, uint32_t slot, void *keys,
+                                 uint32_t *lengths, uint32_t at, uint64_t *offset);
 /* A consistent copy of an owned vector into session->row, and its key, while writers may change it:
  * false when it kept changing or is no longer live. */
 NIGHI_FN bool nighi_vector_copy(const nigh_index *index, nigh_session *session, uint32_t slot,

@@ -22,6 +22,10 @@ NIGHI_FN void nighi_session_defaults(const nigh_index *index, nigh_session_optio
         const uint32_t eight = options->ef_max > UINT32_MAX / 8 ? UINT32_MAX : options->ef_max * 8;
         options->frontier_max = nighi_max_u32(eight, NIGHI_FRONTIER_MIN);
     }
+    if (writes) {
+        options->frontier_max =
+            nighi_max_u32(options->frontier_max, nighi_plan_frontier(&index->config));
+    }
     options->frontier_max =
         nighi_max_u32(nighi_min_u32(options->frontier_max, index->slot_max), 16);
 }
@@ -71,7 +75,8 @@ static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
     session->ef_max = options->ef_max;
     session->frontier_max = options->frontier_max;
     session->flags = options->flags;
-    session->expansions_max = small ? 2 : NIGHI_EXPANSIONS_MAX;
+    const uint32_t fewest = (options->flags & NIGH_SESSION_READ) != 0 ? 1 : config->expansions;
+    session->expansions_max = small ? nighi_max_u32(2, fewest) : NIGHI_EXPANSIONS_MAX;
     session->batch_max = config->m0 * session->expansions_max;
     session->fetch_max = small ? NIGHI_FETCH_SMALL : config->m0;
     session->pool = nighi_arena_take(arena, (uint64_t)options->ef_max + 1, 8);

@@ -73,6 +73,11 @@ typedef struct nighi_writer {
     uint32_t *dirty[NIGHI_REGION_COUNT]; /* a bit a block: the pager was told */
 } nighi_writer;
 
+/* The stripe that guards a slot's rows, vector and claim. */
+NIGHI_INLINE uint32_t nighi_stripe(const nighi_writer *writer, uint32_t slot) {
+    return slot & writer->stripe_mask;
+}
+
 typedef struct nighi_counts {
     uint32_t slot_count;
     uint32_t deleted_count;
@@ -80,7 +85,8 @@ typedef struct nighi_counts {
     uint32_t entry;       /* NIGHI_NONE while empty */
     uint32_t root;        /* lowest slot that holds a node */
     uint32_t upper_count; /* records of NIGHI_UPPER in use */
-    uint32_t key_bytes;   /* of NIGHI_KEYBYTES in use */
+    uint32_t key_bytes;   /* of NIGHI_KEYBYTES in use, gaps included */
+    uint32_t key_lengths; /* lengths of all byte-string keys ever stored, added up */
 } nighi_counts;
 
 struct nigh_index {
@@ -164,6 +170,8 @@ struct nigh_session {
     const nigh_index *index;
     uint32_t ef_max;
     uint32_t frontier_max;
+    uint32_t
+        frontier_limit; /* of the walk at hand: a plan's follows from the configuration alone */
     uint32_t flags;
     uint32_t expansions_max;
     uint32_t batch_max; /* vectors gathered at once */
@@ -174,6 +182,7 @@ struct nigh_session {
     uint32_t *hash; /* ... NIGH_SESSION_SMALL: open addressing, power of two */
     uint32_t hash_mask;
     uint32_t hash_count;
+    uint32_t hash_full; /* 1: it was full, slots were left out */
     uint32_t mark_count;
     uint32_t epoch;
     uint64_t *pool;     /* best candidates, ascending, or results as a heap; ef_max + 1 */

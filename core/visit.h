@@ -13,6 +13,7 @@ NIGHI_INLINE void nighi_visit_begin(nigh_session *session) {
     if (session->marks == NULL) {
         nighi_fill(session->hash, 0xff, ((uint64_t)session->hash_mask + 1) * 4);
         session->hash_count = 0;
+        session->hash_full = 0;
         return;
     }
     if (++session->epoch > 255) {
@@ -31,6 +32,7 @@ static inline bool nighi_visit_hash(nigh_session *session, uint32_t slot) {
     }
     if (session->hash_count >= session->hash_mask - session->hash_mask / 4) {
         session->stats.truncated = 1;
+        session->hash_full = 1;
         return false;
     }
     session->hash[at] = slot;

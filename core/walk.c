@@ -226,7 +226,7 @@ NIGHI_FN bool nighi_accepts(const nigh_index *index, nigh_session *session, uint
 
 NIGHI_FN void nighi_frontier_push(nigh_session *session, uint64_t entry) {
     uint64_t *heap = session->frontier;
-    if (session->frontier_count == session->frontier_max) {
+    if (session->frontier_count >= session->frontier_limit) {
         const uint32_t count = session->frontier_count;
         nighi_heap_sort_descending(heap, count);
         for (uint32_t i = 0; i < count / 2; i++) { /* ascending is a heap too */

@@ -316,6 +316,59 @@ TEST(filtered_recall) {
     world_close(&w);
 }
 
+/* Nobody knows how many a callback allows. However few, and however small ef: all of the k that
+ * there are come out ("fewer than k means that there are no more"). */
+TEST(sparse_callback) {
+    uint32_t n = t_small() ? 1000 : 4000, words = (n + 31) / 32;
+    world w;
+    rng r = {t_seed()};
+    world_open(&w, fx_config(8, NIGH_METRIC_L2, NIGH_DTYPE_F32), DATA_CLUSTERED, n);
+    uint32_t *bits = fx_exact(words * sizeof *bits);
+    nigh_search_options so = fx_search_options(10, 0);
+    for (uint32_t allowed = 0; allowed < 40; allowed = allowed * 2 + 1) {
+        memset(bits, 0, words * sizeof *bits);
+        for (uint32_t i = 0; i < allowed; i++) {
+            uint32_t id = rng_below(&r, n);
+            bits[id / 32] |= 1u << id % 32;
+        }
+        t_ok(nigh_session_filter(w.f.session, NULL, 0, key_filter, bits));
+        for (uint32_t q = 0; q < QUERIES; q++) {
+            t_ok(fx_search(&w.f, w.f.session, query_of(&w, q), &so, 10, &w.h));
+            t_eq(w.h.found, oracle_count(&w.o, 10, bit_filter, bits));
+            (void)oracle_recall(&w.o, &w.h, query_of(&w, q), 10, bit_filter, bits);
+        }
+    }
+    t_ok(nigh_session_filter(w.f.session, NULL, 0, NULL, NULL));
+    for (uint32_t i = 0; i < n - 7; i++) { /* nearly everything is removed */
+        t_ok(fx_remove(&w.f, w.f.session, i));
+        oracle_mark(&w.o, i, ORACLE_DELETED);
+    }
+    t_ok(fx_search(&w.f, w.f.session, query_of(&w, 0), &so, 10, &w.h));
+    oracle_expect(&w.o, &w.h, query_of(&w, 0), 10, NULL, NULL);
+    free(bits);
+    world_close(&w);
+}
+
+/* A large bitmap that ends in the middle of the index, its last word in the middle of memory. */
+TEST(short_bitmap) {
+    uint32_t n = 3000, slots = 2000;
+    world w;
+    world_open(&w, fx_config(8, NIGH_METRIC_L2, NIGH_DTYPE_F32), DATA_CLUSTERED, n);
+    uint32_t *bits = fx_exact((slots + 31) / 32 * 4 + 400);
+    memset(bits, 0xff, (slots + 31) / 32 * 4 + 400);
+    t_ok(nigh_session_filter(w.f.session, bits, slots, NULL, NULL));
+    for (uint32_t q = 0; q < QUERIES; q++) {
+        nigh_search_options so = fx_search_options(64, 0);
+        t_ok(fx_search(&w.f, w.f.session, query_of(&w, q), &so, 64, &w.h));
+        t_eq(w.h.found, 64);
+        for (uint32_t i = 0; i < w.h.found; i++) {
+            t_assert(w.h.slots[i] < slots);
+        }
+    }
+    free(bits);
+    world_close(&w);
+}
+
 /* ---- Radius, expansions, budgets, small sessions -------------------------------------------- */
 
 TEST(radius) {
@@ -601,6 +654,8 @@ SUITE {
     RUN(custom_metric);
     RUN(filters);
     RUN(filtered_recall);
+    RUN(sparse_callback);
+    RUN(short_bitmap);
     RUN(radius);
     RUN(budget_and_stats);
     RUN(small_session);

@@ -32,6 +32,7 @@ static struct {
     atomic_uint stop;
     atomic_uint full; /* inserts that found no room */
     uint32_t ops;
+    uint32_t ids; /* in use, the anchors among them */
 } g;
 
 static uint32_t ops_a_writer(void) {
@@ -113,10 +114,7 @@ static void *writer(void *argument) {
     uint32_t me = *(const uint32_t *)argument;
     rng r = {t_seed() * 100 + me};
     for (uint32_t op = 0; op < g.ops; op++) {
-        uint64_t id = ANCHORS + rng_below(&r, (IDS - ANCHORS) / WRITERS) * WRITERS + me;
-        if (id >= IDS) {
-            continue;
-        }
+        uint64_t id = ANCHORS + rng_below(&r, (g.ids - ANCHORS) / WRITERS) * WRITERS + me;
         if (rng_below(&r, 100) < 60) {
             write_vector(g.sessions[me], id, &r);
         } else {
@@ -225,7 +223,7 @@ static void *reader(void *argument) {
     fx_hits_init(&h, &g.f.config, K);
     for (uint32_t round = 0; !g.stop || round < 20; round++) {
         int even = round % 4 == 1 && !bytes;
-        uint64_t id = rng_below(&r, IDS);
+        uint64_t id = rng_below(&r, g.ids);
         row_of(id, g.fates[id].committed, query);
         nigh_search_options so = fx_search_options(round % 3 == 0 ? SLOT_MAX : 32, 0);
         so.expansions = 1 + round % 2;
@@ -240,9 +238,49 @@ static void *reader(void *argument) {
             t_ok(nigh_session_filter(session, NULL, 0, NULL, NULL));
             read_pages(session, query, &h, before);
         }
-        read_row(session, rng_below(&r, IDS));
+        read_row(session, rng_below(&r, g.ids));
         if (round % 16 == 7) {
             read_keys(&h);
+        }
+    }
+    fx_hits_drop(&h);
+    return NULL;
+}
+
+/* Keys that never change are in every exact result, whatever goes on around them. */
+static void *count_bystanders(void *argument) {
+    nigh_session *session = g.sessions[*(const uint32_t *)argument];
+    nigh_search_options so = fx_search_options(SLOT_MAX, NIGH_SEARCH_EXACT);
+    float query[DIM] = {0};
+    fx_hits h;
+    fx_hits_init(&h, &g.f.config, SLOT_MAX);
+    for (uint32_t round = 0; !g.stop || round < 20; round++) {
+        uint32_t seen = 0;
+        t_ok(fx_search(&g.f, session, query, &so, SLOT_MAX, &h));
+        for (uint32_t i = 0; i < h.found; i++) {
+            seen += h.ids[i] < ANCHORS;
+        }
+        t_eq(seen, ANCHORS);
+    }
+    fx_hits_drop(&h);
+    return NULL;
+}
+
+/* Even keys pass the filter; few slots change from odd to even keys and back all the time. */
+static void *read_even(void *argument) {
+    nigh_session *session = g.sessions[*(const uint32_t *)argument];
+    nigh_search_options so = fx_search_options(32, 0);
+    float query[DIM] = {0};
+    fx_hits h;
+    fx_hits_init(&h, &g.f.config, K);
+    t_ok(nigh_session_filter(session, NULL, 0, even_key, NULL));
+    for (uint32_t round = 0; !g.stop || round < 20; round++) {
+        uint64_t id = ANCHORS + round % (g.ids - ANCHORS);
+        row_of(id, g.fates[id].committed, query);
+        so.flags = round % 2 == 0 ? 0 : NIGH_SEARCH_EXACT;
+        t_ok(fx_search(&g.f, session, query, &so, K, &h));
+        for (uint32_t i = 0; i < h.found; i++) {
+            t_eq(h.ids[i] % 2, 0);
         }
     }
     fx_hits_drop(&h);
@@ -278,7 +316,8 @@ static void everything_is_found(void) {
     fx_hits_drop(&h);
 }
 
-static void together(uint32_t keys, uint32_t block_bytes, uint32_t m) {
+static void together(uint32_t keys, uint32_t block_bytes, uint32_t m, uint32_t ids,
+                     void *(*read)(void *)) {
     pthread_t threads[WRITERS + READERS];
     uint32_t numbers[WRITERS + READERS], room = ANCHORS;
     nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
@@ -291,6 +330,7 @@ static void together(uint32_t keys, uint32_t block_bytes, uint32_t m) {
     uint64_t key_bytes = keys == NIGH_KEYS_BYTES ? 1 << 20 : 0;
     fx_init(&g.f, &config, keys == NIGH_KEYS_BYTES ? 1 << 17 : SLOT_MAX, room, key_bytes, SLOT_MAX);
     g.ops = ops_a_writer();
+    g.ids = ids;
     for (uint64_t id = 0; id < ANCHORS; id++) {
         float row[DIM];
         row_of(id, 0, row);
@@ -305,7 +345,7 @@ static void together(uint32_t keys, uint32_t block_bytes, uint32_t m) {
     }
     for (uint32_t i = 0; i < WRITERS + READERS; i++) {
         numbers[i] = i;
-        t_eq(pthread_create(&threads[i], NULL, i < WRITERS ? writer : reader, &numbers[i]), 0);
+        t_eq(pthread_create(&threads[i], NULL, i < WRITERS ? writer : read, &numbers[i]), 0);
     }
     while (room < SLOT_MAX) { /* grow while they work, whenever they ran out of room */
         const struct timespec a_moment = {0, 1000000};
@@ -327,15 +367,21 @@ static void together(uint32_t keys, uint32_t block_bytes, uint32_t m) {
     fx_drop(&g.f);
 }
 
-TEST(u64_keys) { together(NIGH_KEYS_U64, 0, 8); }
+TEST(u64_keys) { together(NIGH_KEYS_U64, 0, 8, IDS, reader); }
 
-TEST(byte_keys) { together(NIGH_KEYS_BYTES, 4096, 8); }
+TEST(byte_keys) { together(NIGH_KEYS_BYTES, 4096, 8, IDS, reader); }
 
-TEST(scattered_blocks) { together(NIGH_KEYS_U64, 512, 4); }
+TEST(scattered_blocks) { together(NIGH_KEYS_U64, 512, 4, IDS, reader); }
 
-TEST(few_links) { together(NIGH_KEYS_U64, 4096, 2); }
+TEST(few_links) { together(NIGH_KEYS_U64, 4096, 2, IDS, reader); }
+
+TEST(nothing_is_lost) { together(NIGH_KEYS_U64, 0, 8, IDS, count_bystanders); }
+
+TEST(filters_hold) { together(NIGH_KEYS_U64, 0, 8, ANCHORS + 4 * WRITERS, read_even); }
 
 SUITE {
+    RUN(nothing_is_lost);
+    RUN(filters_hold);
     RUN(u64_keys);
     RUN(byte_keys);
     RUN(scattered_blocks);

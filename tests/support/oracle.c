@@ -187,6 +187,14 @@ uint32_t oracle_recall(const oracle *o, const fx_hits *h, const void *query, uin
     return hits;
 }
 
+uint32_t oracle_count(const oracle *o, uint32_t k, oracle_filter *filter, void *user) {
+    uint32_t count = 0;
+    for (uint32_t id = 0; id < o->room; id++) {
+        count += o->state[id] == ORACLE_LIVE && (filter == NULL || filter(user, id));
+    }
+    return count < k ? count : k;
+}
+
 static void same_row(const oracle *o, fx *f, uint64_t id, uint32_t slot, uint8_t *row) {
     uint32_t again = 0xffffffffu;
     t_assert(id < o->room && o->state[id] == ORACLE_LIVE);

@@ -11,89 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../support/image_fix.h"
 #include "nigh.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { HEADER = 512, REGIONS = 8, DIRECTORY = 120, EF = 48, IMAGE_MAX = 1 << 16 };
+enum { EF = 48, IMAGE_MAX = 1 << 16 };
 enum { FIX = 8, CHANGE = 16, FETCH = 32 };
 
 static void require(int condition) {
     if (!condition) {
         abort();
     }
-}
-
-/* ---- Checksums ------------------------------------------------------------------------------ */
-
-static uint32_t get32(const uint8_t *at) {
-    uint32_t word = 0;
-    memcpy(&word, at, 4);
-    return word;
-}
-
-static uint64_t get64(const uint8_t *at) {
-    uint64_t word = 0;
-    memcpy(&word, at, 8);
-    return word;
-}
-
-static uint32_t turn(uint32_t x, int by) { return x << by | x >> (32 - by); }
-
-/* XXH32 with seed 0. */
-static uint32_t xxh32(const uint8_t *at, uint64_t count) {
-    const uint32_t p1 = 2654435761u, p2 = 2246822519u, p3 = 3266489917u, p4 = 668265263u;
-    const uint32_t p5 = 374761393u;
-    uint64_t left = count;
-    uint32_t hash = p5;
-    if (left >= 16) {
-        uint32_t lanes[4] = {p1 + p2, p2, 0, 0u - p1};
-        for (; left >= 16; left -= 16, at += 16) {
-            for (int i = 0; i < 4; i++) {
-                lanes[i] = turn(lanes[i] + get32(at + 4 * (size_t)i) * p2, 13) * p1;
-            }
-        }
-        hash = turn(lanes[0], 1) + turn(lanes[1], 7) + turn(lanes[2], 12) + turn(lanes[3], 18);
-    }
-    hash += (uint32_t)count;
-    for (; left >= 4; left -= 4, at += 4) {
-        hash = turn(hash + get32(at) * p3, 17) * p4;
-    }
-    for (; left > 0; left--, at++) {
-        hash = turn(hash + *at * p5, 11) * p1;
-    }
-    hash = (hash ^ hash >> 15) * p2;
-    hash = (hash ^ hash >> 13) * p3;
-    return hash ^ hash >> 16;
-}
-
-/* Right checksums wherever the directory makes sense; the header's in any case. */
-static void fix(uint8_t *image, size_t size) {
-    uint32_t fold = 0;
-    for (uint32_t i = 0; i < REGIONS; i++) {
-        const uint8_t *region = image + DIRECTORY + 32 * (size_t)i;
-        const uint64_t offset = get64(region), records = get64(region + 8);
-        const uint64_t stride = get32(region + 16), shift = get32(region + 20) & 31;
-        const uint32_t count = get32(region + 24), first = get32(region + 28);
-        for (uint64_t block = 0; block < count && block < size; block++) {
-            const uint64_t from = block << shift, whole = (uint64_t)1 << shift;
-            const uint64_t part = records - from < whole ? records - from : whole;
-            const uint64_t entry = HEADER + (first + block) * 4;
-            if (from >= records || offset > size || from * stride > size - offset ||
-                part * stride > size - offset - from * stride || entry + 4 > size) {
-                break;
-            }
-            const uint32_t sum = xxh32(image + offset + from * stride, part * stride);
-            memcpy(image + entry, &sum, 4);
-        }
-    }
-    const uint32_t blocks = get32(image + 76);
-    for (uint64_t i = 0; i < blocks && HEADER + i * 4 + 4 <= size; i++) {
-        fold = turn((fold ^ get32(image + HEADER + i * 4)) * 2654435761u, 15) * 2246822519u;
-    }
-    memcpy(image + 20, &fold, 4);
-    fold = xxh32(image, HEADER - 4);
-    memcpy(image + HEADER - 4, &fold, 4);
 }
 
 /* ---- Use ------------------------------------------------------------------------------------ */
@@ -239,12 +168,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     const uint32_t flags = bytes[0];
     uint8_t *image = take(&u, --size);
     memcpy(image, bytes + 1, size);
-    if ((flags & FIX) != 0 && size >= HEADER) {
-        fix(image, size);
+    if ((flags & FIX) != 0 && size >= IMAGE_HEADER) {
+        image_fix(image, size);
     }
     nigh_options options = {sizeof options, 0, 0, flags & 7};
-    if ((flags & CHANGE) != 0 && size >= HEADER) {
-        options.slot_max = get32(image + 88) + 3; /* room for a few more */
+    if ((flags & CHANGE) != 0 && size >= IMAGE_HEADER) {
+        options.slot_max = image_get32(image + 88) + 3; /* room for a few more */
     }
     if (nigh_attach_bytes(image, size, &options, &handle) == NIGH_OK && handle < 1 << 26) {
         void *memory = take(&u, handle);
