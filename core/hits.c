@@ -8,19 +8,18 @@
 #include "racy.h"
 #include "search.h"
 
-#define NIGHI_COPY_TRIES 8u
+#define NIGHI_COPY_TRIES 64u
 
 NIGHI_FN bool nighi_version_holds(const nigh_index *index, uint32_t slot, uint32_t version) {
-    nighi_writer *writer = index->writer;
-    return nighi_version_again(&writer->slots[nighi_stripe(writer, slot)]) == version;
+    return nighi_slot_held(index->writer, slot, version);
 }
 
 NIGHI_FN bool nighi_vector_copy(const nigh_index *index, nigh_session *session, uint32_t slot,
                                 uint32_t *version) {
     const nighi_writer *writer = index->writer;
     for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
-        const uint32_t before = nighi_load_acquire(&writer->slots[nighi_stripe(writer, slot)]);
-        if ((before & 1) != 0) {
+        uint32_t before = 0;
+        if (!nighi_slot_begin(writer, slot, &before)) {
             nighi_pause();
             continue;
         }
@@ -64,19 +63,22 @@ NIGHI_FN bool nighi_key_put_live(const nigh_index *index, uint32_t slot, void *k
                                  uint32_t *lengths, uint32_t at, uint64_t *offset) {
     const nighi_writer *writer = index->writer;
     const uint64_t begin = *offset;
-    for (;;) {
-        uint32_t *stripe = writer == NULL ? NULL : &writer->slots[nighi_stripe(writer, slot)];
-        const uint32_t version = stripe == NULL ? 0 : nighi_load_acquire(stripe);
+    for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
+        uint32_t version = 0;
+        if (writer != NULL && !nighi_slot_begin(writer, slot, &version)) {
+            nighi_pause();
+            continue;
+        }
         const bool live = nighi_node_live(nighi_node_word(index, slot));
         if (live) {
             nighi_key_put(index, slot, keys, lengths, at, offset);
         }
-        if (stripe == NULL || ((version & 1) == 0 && nighi_version_again(stripe) == version)) {
+        if (writer == NULL || nighi_slot_held(writer, slot, version)) {
             return live;
         }
         *offset = begin;
-        nighi_pause();
     }
+    return false; /* it is being exchanged: neither the old key nor the new one yet */
 }
 
 NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, nighi_hits *hits,

@@ -157,11 +157,9 @@ NIGHI_FN bool nighi_keymap_first(const nigh_index *index, uint32_t slot) {
 
 /* Does the slot hold this key, read between two equal versions of the slot? */
 static bool nighi_key_still(const nigh_index *index, uint32_t slot, const nighi_key *key) {
-    nighi_writer *writer = index->writer;
-    uint32_t *stripe = &writer->slots[nighi_stripe(writer, slot)];
-    const uint32_t version = nighi_load_acquire(stripe);
-    return (version & 1) == 0 && nighi_key_equal(index, slot, key) &&
-           nighi_version_again(stripe) == version;
+    uint32_t version = 0;
+    return nighi_slot_begin(index->writer, slot, &version) && nighi_key_equal(index, slot, key) &&
+           nighi_slot_held(index->writer, slot, version);
 }
 
 NIGHI_FN nigh_status nighi_keymap_find_shared(const nigh_index *index, const nighi_key *key,

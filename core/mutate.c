@@ -350,6 +350,7 @@ static nigh_status nighi_exchange(nigh_index *index, nigh_session *session, nigh
     const uint32_t alloc = nighi_lock(&writer->alloc);
     nighi_image_open(index);
     nighi_add(&writer->updates, 1u);
+    nighi_store_release(&writer->moving, call->slot); /* one at a time: the alloc lock is held */
     const uint32_t version = nighi_lock(stripe);
     nighi_store_fence();
     const nigh_status status = nighi_takeover(index, call);

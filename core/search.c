@@ -57,6 +57,29 @@ static bool nighi_filtered(const nigh_session *session) {
     return session->filter.bits != NULL || session->filter.fn != NULL;
 }
 
+static uint32_t nighi_pool_live(const nigh_index *index, const nigh_session *session) {
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < session->pool_count; i++) {
+        live += nighi_node_live(nighi_node_word(index, nighi_entry_slot(session->pool[i])));
+    }
+    return live;
+}
+
+/* Did the graph yield less than there is? Then the rest is found by scanning. */
+static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
+    const nigh_index *index = walk->index;
+    const nigh_session *session = walk->session;
+    const uint32_t live = nighi_live_count(index);
+    if (refuses || session->stats.truncated != 0) {
+        if (session->pool_count < nighi_min_u32(k, live)) {
+            return true;
+        }
+    }
+    /* Beside writers a link may move from where the search has not been to where it has been. */
+    return index->writer != NULL && !nighi_filtered(session) && walk->ef >= live &&
+           nighi_pool_live(index, session) < live;
+}
+
 static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
                                       const nigh_search_options *options, uint32_t k) {
     nigh_session *session = walk->session;
@@ -69,9 +92,7 @@ static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
     const bool refuses = nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0;
     const bool list = !refuses && walk->ef <= NIGHI_LIST_EF_MAX;
     status = list ? nighi_beam(walk, 0, start) : nighi_beam_filtered(walk, start);
-    const uint32_t possible = nighi_min_u32(k, nighi_live_count(index));
-    if (status == NIGH_OK && session->pool_count < possible && options->expansions_max == 0 &&
-        (refuses || session->stats.truncated != 0)) {
+    if (status == NIGH_OK && options->expansions_max == 0 && nighi_fell_short(walk, k, refuses)) {
         return nighi_scan(walk, k);
     }
     return status;

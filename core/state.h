@@ -66,6 +66,7 @@ typedef struct nighi_writer {
     uint32_t map_version;  /* odd while keymap chains change */
     uint32_t updates;      /* in-place updates under way (low byte), finished ones above */
     uint32_t deleted_hint; /* no tombstone lies below this slot */
+    uint32_t moving;       /* the slot whose vector and key are being exchanged */
     uint32_t stripe_mask;
     uint32_t *rows;  /* stripes: lock and version of link rows */
     uint32_t *slots; /* stripes: version of vector, key and flags of a slot */
@@ -76,6 +77,18 @@ typedef struct nighi_writer {
 /* The stripe that guards a slot's rows, vector and claim. */
 NIGHI_INLINE uint32_t nighi_stripe(const nighi_writer *writer, uint32_t slot) {
     return slot & writer->stripe_mask;
+}
+
+/* Begins to read a slot's vector or key beside writers: false while that very slot is being
+ * exchanged. What was read holds if nighi_slot_held says so afterwards. A writer that stands still
+ * in the middle of another slot of the stripe keeps nobody waiting. */
+NIGHI_INLINE bool nighi_slot_begin(const nighi_writer *writer, uint32_t slot, uint32_t *version) {
+    *version = nighi_load_acquire(&writer->slots[nighi_stripe(writer, slot)]);
+    return (*version & 1) == 0 || nighi_load_acquire(&writer->moving) != slot;
+}
+
+NIGHI_INLINE bool nighi_slot_held(const nighi_writer *writer, uint32_t slot, uint32_t version) {
+    return nighi_version_again(&writer->slots[nighi_stripe(writer, slot)]) == version;
 }
 
 typedef struct nighi_counts {

@@ -256,6 +256,60 @@ TEST(replace_from_everywhere) {
     fx_drop(&g.f);
 }
 
+/* Vectors by callback, keys that are the slots: whoever gets a slot has to plan with its vector. */
+static nigh_status fetch_row(void *user, const uint32_t *slots, const uint64_t *keys,
+                             uint32_t count, void *scratch, const void **vectors) {
+    (void)user;
+    for (uint32_t i = 0; i < count; i++) {
+        float *row = (float *)scratch + i * DIM;
+        t_assert(keys[i] == slots[i]);
+        row_of(slots[i], slots[i] % THREADS, slots[i] / 7, row);
+        vectors[i] = row;
+    }
+    return NIGH_OK;
+}
+
+static void *insert_next(void *argument) {
+    uint32_t me = *(const uint32_t *)argument, done = 0;
+    pthread_barrier_wait(&g.barrier);
+    for (uint32_t i = 0; i < g.count / THREADS; i++) {
+        t_ok(nigh_insert(g.f.index, g.sessions[me], 0, NULL, NULL, NULL, 1, &done));
+        t_eq(done, 1);
+    }
+    return NULL;
+}
+
+TEST(external_slots) {
+    fx_hits h;
+    float row[DIM];
+    nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+    nigh_session_options so = fx_session_options(KEYS, 0, 0);
+    memset(&g, 0, sizeof g);
+    g.count = scaled(KEYS, 100);
+    config.keys = NIGH_KEYS_IDENTITY;
+    config.vectors = NIGH_VECTORS_EXTERNAL;
+    config.m = 6;
+    fx_init(&g.f, &config, KEYS, KEYS, 0, KEYS);
+    t_ok(nigh_index_fetch(g.f.index, fetch_row, NULL, NULL));
+    for (int i = 0; i < THREADS; i++) {
+        g.sessions[i] = fx_session(&g.f, &so);
+    }
+    t_eq(pthread_barrier_init(&g.barrier, NULL, THREADS), 0);
+    run(insert_next);
+    fx_check(g.f.index, g.f.session);
+    fx_hits_init(&h, &g.f.config, 1);
+    uint32_t found = 0;
+    for (uint32_t slot = 0; slot < g.count; slot++) { /* a plan with another's vector would show */
+        nigh_search_options narrow = fx_search_options(12, 0);
+        row_of(slot, slot % THREADS, slot / 7, row);
+        t_ok(fx_search(&g.f, g.f.session, row, &narrow, 1, &h));
+        found += h.found == 1 && h.distances[0] == 0.0f;
+    }
+    t_assert(found * 100 >= g.count * 95);
+    fx_hits_drop(&h);
+    fx_drop(&g.f);
+}
+
 /* Save and check want no writer beside them: from inside of an insert they answer at once. */
 static nigh_status busy[3];
 
@@ -301,5 +355,6 @@ SUITE {
     RUN(set_the_same);
     RUN(mark_the_same);
     RUN(replace_from_everywhere);
+    RUN(external_slots);
     RUN(busy_beside_a_writer);
 }

@@ -243,10 +243,47 @@ TEST(words_churned) {
     fx_drop(&fresh);
 }
 
+/* Ten times every key gets another word's vector, in place: no worse than a fresh build. */
+TEST(words_moved) {
+    uint32_t count = 0, dim = 0;
+    uint16_t *words = data_words(&count, &dim);
+    uint32_t n = (t_small() ? 1000 : count) - QUERIES;
+    uint32_t *order = fx_malloc((uint64_t)n * 4);
+    const uint16_t *queries = words + (size_t)n * dim;
+    rng r = {t_seed()};
+    fx fresh, f;
+    nigh_config config = fx_config(dim, NIGH_METRIC_COSINE, NIGH_DTYPE_F16);
+    config.m = 8;
+    config.ef_build = 100;
+    fx_init(&fresh, &config, n, n, 0, 256);
+    fx_insert_many(&fresh, 0, n, (const uint8_t *)words);
+    fx_init(&f, &config, n, n, 0, 256);
+    fx_insert_many(&f, 0, n, (const uint8_t *)words);
+    for (uint32_t i = 0; i < n; i++) {
+        order[i] = i;
+    }
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        shuffle(&r, order, n);
+        for (uint32_t i = 0; i < n; i++) {
+            t_ok(fx_set(&f, f.session, 0, i, words + (size_t)order[i] * dim));
+        }
+        fx_check(f.index, f.session);
+    }
+    double before = recall(&fresh, queries, dim), after = recall(&f, queries, dim);
+    printf("  recall@10: fresh %.4f, all moved %d times %.4f\n", before, ROUNDS, after);
+    t_assert(after >= before - 0.01);
+    reachable(&f, n);
+    free(order);
+    free(words);
+    fx_drop(&f);
+    fx_drop(&fresh);
+}
+
 SUITE {
     RUN(tenth_are_duplicates);
     RUN(all_equal);
     RUN(uniform_few_links);
     RUN(clustered_few_links);
     RUN(words_churned);
+    RUN(words_moved);
 }
