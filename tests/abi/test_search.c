@@ -325,6 +325,8 @@ TEST(sparse_callback) {
     world_open(&w, fx_config(8, NIGH_METRIC_L2, NIGH_DTYPE_F32), DATA_CLUSTERED, n);
     uint32_t *bits = fx_exact(words * sizeof *bits);
     nigh_search_options so = fx_search_options(10, 0);
+    nigh_session_options few = fx_session_options(16, 16, NIGH_SESSION_READ);
+    nigh_session *narrow = fx_session(&w.f, &few);
     for (uint32_t allowed = 0; allowed < 40; allowed = allowed * 2 + 1) {
         memset(bits, 0, words * sizeof *bits);
         for (uint32_t i = 0; i < allowed; i++) {
@@ -336,6 +338,9 @@ TEST(sparse_callback) {
             t_ok(fx_search(&w.f, w.f.session, query_of(&w, q), &so, 10, &w.h));
             t_eq(w.h.found, oracle_count(&w.o, 10, bit_filter, bits));
             (void)oracle_recall(&w.o, &w.h, query_of(&w, q), 10, bit_filter, bits);
+            t_ok(nigh_session_filter(narrow, NULL, 0, key_filter, bits)); /* remembers too little */
+            t_ok(fx_search(&w.f, narrow, query_of(&w, q), &so, 10, &w.again));
+            t_eq(w.again.found, w.h.found);
         }
     }
     t_ok(nigh_session_filter(w.f.session, NULL, 0, NULL, NULL));
