@@ -412,9 +412,14 @@ def check(root, paths):
 
 
 def tracked(root):
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=root, check=True,
-                            capture_output=True, text=True).stdout.split("\n")
-    return [path for path in listed if path and os.path.isfile(os.path.join(root, path))]
+    """The project's files; in a copy without git, all but what is built."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=root,
+                            capture_output=True, text=True)
+    paths = listed.stdout.split("\n") if listed.returncode == 0 else [
+        os.path.relpath(os.path.join(top, name), root)
+        for top, _, names in os.walk(root) for name in names
+        if not re.search(r"/(build|\.cache|\.git|__pycache__|node_modules)(/|$)", top + "/")]
+    return [path for path in paths if path and os.path.isfile(os.path.join(root, path))]
 
 
 def main(arguments):
