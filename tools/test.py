@@ -6,6 +6,7 @@
 A job is one build with its test runs, or one script. Jobs run side by side, one for each
 processor; each writes build/ci/<job>.log. Naming jobs runs only those whose name starts so."""
 import concurrent.futures
+import fcntl
 import json
 import os
 import re
@@ -243,6 +244,12 @@ def main(arguments):
         print(__doc__)
         return 2
     os.makedirs(OUT, exist_ok=True)
+    lock = open(os.path.join(OUT, "lock"), "w", encoding="utf-8")  # until this process ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        print("another run of tools/test.py uses build/ci")
+        return 1
     start = time.monotonic()
     printing = threading.Lock()
     print(f"{len(names)} jobs; kernel levels here: {' '.join(levels())}; logs in build/ci",
