@@ -651,6 +651,26 @@ TEST(repeatable) {
     world_close(&w);
 }
 
+/* Visited marks are a byte a slot, cleared now and then: the search after any number of narrow ones
+ * still sees every slot. */
+TEST(marks_wrap) {
+    world w;
+    world_open(&w, fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32), DATA_CLUSTERED, N);
+    nigh_session_options options = fx_session_options(N, 0, NIGH_SESSION_READ);
+    nigh_search_options narrow = fx_search_options(1, 0), wide = fx_search_options(N, 0);
+    nigh_search_options exact = fx_search_options(N, NIGH_SEARCH_EXACT);
+    t_ok(fx_search(&w.f, w.f.session, query_of(&w, 1), &exact, N, &w.again));
+    for (uint32_t before = 120; before < 520; before += before % 128 < 120 ? 8 : 1) {
+        nigh_session *session = fx_session(&w.f, &options);
+        for (uint32_t i = 0; i < before; i++) {
+            t_ok(fx_search(&w.f, session, query_of(&w, 0), &narrow, 1, &w.h));
+        }
+        t_ok(fx_search(&w.f, session, query_of(&w, 1), &wide, N, &w.h));
+        fx_same_hits(&w.h, &w.again);
+    }
+    world_close(&w);
+}
+
 SUITE {
     RUN(empty);
     RUN(one_element);
@@ -669,5 +689,6 @@ SUITE {
     RUN(cursor_on_equal_vectors);
     RUN(cursor_with_filter_and_radius);
     RUN(cursor_ends);
+    RUN(marks_wrap);
     RUN(repeatable);
 }
