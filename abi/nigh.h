@@ -96,17 +96,31 @@ enum {
     NIGH_VECTORS_EXTERNAL = 1 /* borrowed or fetched: nigh_index_borrow, nigh_index_fetch */
 };
 
+/* nigh_config.codes: small copies of the vectors to search on; what is found is scored again
+ * ("reranked") on the true vectors, which may stay in slow memory. */
+enum {
+    NIGH_CODES_NONE = 0,
+    NIGH_CODES_U7 = 1, /* a byte an element, one scale for the index: not B1, HAMMING, CUSTOM */
+    NIGH_CODES_B1 = 2  /* a bit an element: for high dimensions, and with a deep rerank */
+};
+
+/* nigh_config.build_flags. */
+enum {
+    NIGH_BUILD_KEEP_PRUNED = 1, /* rows are filled up with neighbours that selection refused */
+    NIGH_BUILD_EXACT = 2        /* links are chosen on the true vectors although there are codes */
+};
+
 /* Bits of nigh_options.features and of nigh_features(). */
 enum {
-    NIGH_CPU_SCALAR = 1,      /* always; alone it forces the scalar kernels */
+    NIGH_CPU_SCALAR = 1, /* always; alone it forces the scalar kernels */
     NIGH_CPU_SSE41 = 2,
-    NIGH_CPU_AVX2 = 4,        /* with F16C */
-    NIGH_CPU_AVX512 = 8,      /* F, BW, VL, DQ */
-    NIGH_CPU_VNNI = 16,       /* AVX512-VNNI */
-    NIGH_CPU_VPOPCNT = 32,    /* AVX512-VPOPCNTDQ */
+    NIGH_CPU_AVX2 = 4,     /* with F16C */
+    NIGH_CPU_AVX512 = 8,   /* F, BW, VL, DQ */
+    NIGH_CPU_VNNI = 16,    /* AVX512-VNNI */
+    NIGH_CPU_VPOPCNT = 32, /* AVX512-VPOPCNTDQ */
     NIGH_CPU_NEON = 64,
-    NIGH_CPU_DOTPROD = 128,   /* AArch64 dot product */
-    NIGH_CPU_SIMD128 = 256    /* WebAssembly */
+    NIGH_CPU_DOTPROD = 128, /* AArch64 dot product */
+    NIGH_CPU_SIMD128 = 256  /* WebAssembly */
 };
 
 /* nigh_options.flags. */
@@ -116,11 +130,22 @@ enum {
     NIGH_OPEN_VERIFY = 4    /* nigh_attach: verify every block's checksum, O(bytes) */
 };
 
-enum { NIGH_REPLACE_DELETED = 1, NIGH_SET_EXCLUSIVE = 2 };      /* flags of insert and set */
-enum { NIGH_SEARCH_EXACT = 1, NIGH_SEARCH_RADIUS = 2 };         /* nigh_search_options.flags */
-enum { NIGH_SESSION_READ = 1, NIGH_SESSION_SMALL = 2 };         /* nigh_session_options.flags */
-enum { NIGH_SAVE_GRAPH_ONLY = 1 };                              /* flags of save */
-enum { NIGH_NODE_DELETED = 1, NIGH_NODE_FREE = 2 };             /* flags of nigh_node */
+enum { NIGH_REPLACE_DELETED = 1, NIGH_SET_EXCLUSIVE = 2 }; /* flags of insert and set */
+enum { NIGH_SEARCH_EXACT = 1, NIGH_SEARCH_RADIUS = 2, NIGH_SEARCH_NO_CODES = 4 }; /* of search */
+enum { NIGH_SESSION_READ = 1, NIGH_SESSION_SMALL = 2 }; /* nigh_session_options.flags */
+/* nigh_job_options.kind. */
+enum {
+    NIGH_JOB_BUILD = 1, /* inserts many vectors: the same bytes however many threads run it */
+    NIGH_JOB_CODES = 2  /* makes the codes of an index that has none, or drops them */
+};
+/* nigh_progress.state. */
+enum {
+    NIGH_JOB_MORE = 1, /* call nigh_job_run again */
+    NIGH_JOB_WAIT = 2, /* others are at work and nothing is free: again after a moment */
+    NIGH_JOB_DONE = 3
+};
+enum { NIGH_SAVE_GRAPH_ONLY = 1 };                  /* flags of save */
+enum { NIGH_NODE_DELETED = 1, NIGH_NODE_FREE = 2 }; /* flags of nigh_node */
 
 /* What an index is. Every field is stored in the image and changes its bytes. */
 typedef struct nigh_config {
@@ -133,10 +158,17 @@ typedef struct nigh_config {
     uint32_t m;             /* links per node above layer 0, 2..1024; 0 = 16 */
     uint32_t m0;            /* links per node in layer 0, m..2048, at least 4; 0 = 2 m */
     uint32_t ef_build;      /* candidates kept while inserting, 1..65535; 0 = 200 */
-    uint32_t expansions;    /* nodes expanded a round while inserting, 1..8; 0 = 1 */
+    uint32_t expansions;    /* as nigh_search_options.expansions, while inserting; 0 = 1 */
     uint32_t block_bytes;   /* target bytes of a block, a power of two 256..2^26; 0 = 65536 */
     uint32_t key_bytes_max; /* longest byte-string key, 1..511; 0 = 511 */
     uint64_t seed;          /* draws the layers; the same seed and insertions give the same bytes */
+    uint32_t codes;         /* NIGH_CODES_*; they are searched once NIGH_JOB_CODES has made them */
+    uint32_t build_flags;   /* NIGH_BUILD_* */
+    float alpha;            /* a candidate is refused when a chosen neighbour is alpha times nearer
+                               to it than the node is, 1..2; 0 = 1 (hnswlib); ignored for IP */
+    float code_min;         /* U7: span of elements (cosine: of unit vectors), beyond it they are */
+    float code_max;         /* clamped. Both 0: taken from a sample when codes are made */
+    uint32_t reserved;      /* 0 */
 } nigh_config;
 
 /* How this process uses an image. Nothing here changes bytes or results. */
@@ -162,10 +194,17 @@ typedef struct nigh_session_options {
 typedef struct nigh_search_options {
     uint32_t struct_size;
     uint32_t ef;             /* candidates kept; raised to k; 0 = 64 */
-    uint32_t expansions;     /* nodes expanded a round, 1..8; 0 = 2; 1 is hnswlib's order */
-    uint32_t flags;          /* NIGH_SEARCH_EXACT: score every live vector; NIGH_SEARCH_RADIUS */
+    uint32_t expansions;     /* nodes under way at once, 1..8; 0 = 2. 1 is hnswlib's order; else
+                                half as many are expanded a round, and fetched while the round
+                                before them is scored */
+    uint32_t flags;          /* NIGH_SEARCH_EXACT: score every live vector; NIGH_SEARCH_RADIUS;
+                                NIGH_SEARCH_NO_CODES: true vectors only */
     float radius;            /* with NIGH_SEARCH_RADIUS: only hits at this distance or nearer */
     uint32_t expansions_max; /* stop with what is found after so many expansions; 0 = no limit */
+    uint32_t rerank;         /* with codes: how many are scored again on true vectors, at least k;
+                                0 = by k and ef */
+    float gamma;             /* also stop when the next candidate is (1 + gamma) times as far as the
+                                k-th best (Al-Jazzazi et al. 2025); 0 = off */
 } nigh_search_options;
 
 /* What the last call on a session cost. */
@@ -176,25 +215,28 @@ typedef struct nigh_session_stats {
     uint32_t fetches;    /* calls of the fetch callback */
     uint32_t truncated;  /* 1: frontier_max was reached and far candidates were dropped */
     uint32_t scanned;    /* 1: answered by scanning, the graph gave too few matches */
+    uint32_t reranked;   /* of `distances`, those of true vectors after a search on codes */
 } nigh_session_stats;
 
 /* What an index holds now. */
 typedef struct nigh_stats {
     uint32_t struct_size;
-    uint32_t slot_count;     /* slots in use, tombstones and free ones included */
-    uint32_t live_count;     /* keys that a search can return */
-    uint32_t deleted_count;  /* tombstones */
-    uint32_t free_count;     /* slots that hold no node */
-    uint32_t slot_capacity;  /* slots that the donated memory has room for */
-    uint32_t slot_max;       /* of the handle */
-    uint32_t level_max;      /* layer of the entry point */
-    uint32_t entry_slot;     /* 0xffffffff: none */
-    uint32_t upper_count;    /* records above layer 0 */
-    uint32_t features;       /* kernels chosen, NIGH_CPU_* */
-    uint32_t writable;       /* 1: has writer state */
-    uint64_t key_bytes;      /* lengths of all byte-string keys ever stored, added up */
-    uint64_t key_capacity;   /* room for them and the gaps between them */
-    uint64_t image_bytes;    /* of nigh_save with flags 0 */
+    uint32_t slot_count;    /* slots in use, tombstones and free ones included */
+    uint32_t live_count;    /* keys that a search can return */
+    uint32_t deleted_count; /* tombstones */
+    uint32_t free_count;    /* slots that hold no node */
+    uint32_t slot_capacity; /* slots that the donated memory has room for */
+    uint32_t slot_max;      /* of the handle */
+    uint32_t level_max;     /* layer of the entry point */
+    uint32_t entry_slot;    /* 0xffffffff: none */
+    uint32_t upper_count;   /* records above layer 0 */
+    uint32_t features;      /* kernels chosen, NIGH_CPU_* */
+    uint32_t writable;      /* 1: has writer state */
+    uint64_t key_bytes;     /* lengths of all byte-string keys ever stored, added up */
+    uint64_t key_capacity;  /* room for them and the gaps between them */
+    uint64_t image_bytes;   /* of nigh_save with flags 0 */
+    uint32_t codes;         /* NIGH_CODES_* that searches use */
+    uint32_t code_clamped;  /* elements that did not fit the span of the codes, at most 2^32 - 1 */
 } nigh_stats;
 
 /* What nigh_check found; `status` tells whether the index is sound. */
@@ -209,6 +251,25 @@ typedef struct nigh_report {
     uint64_t blocks_checked; /* blocks whose checksum was verified (attached, unchanged images) */
 } nigh_report;
 
+/* What a job is to do. */
+typedef struct nigh_job_options {
+    uint32_t struct_size;
+    uint32_t kind;  /* NIGH_JOB_* */
+    uint32_t codes; /* CODES: NIGH_CODES_*, NONE drops what is there */
+    float code_min; /* CODES: as in nigh_config */
+    float code_max;
+    uint32_t vector_stride; /* BUILD: bytes from a row to the next; 0 = nigh_row_bytes */
+} nigh_job_options;
+
+/* How far a job is. */
+typedef struct nigh_progress {
+    uint32_t struct_size;
+    uint32_t state; /* NIGH_JOB_MORE, WAIT, DONE */
+    uint64_t done;  /* never falls; BUILD: vectors inserted */
+    uint64_t total;
+} nigh_progress;
+
+typedef struct nigh_job nigh_job;         /* opaque, in the caller's job memory */
 typedef struct nigh_index nigh_index;     /* opaque, in the caller's handle memory */
 typedef struct nigh_session nigh_session; /* opaque, in the caller's session memory */
 
@@ -303,9 +364,8 @@ NIGH_API nigh_status nigh_session_bytes(const nigh_index *index,
                                         const nigh_session_options *options, uint64_t *bytes);
 /* A session for one thread at a time; it serves only this index and lives at most as long.
  * @in options 1 or NULL  @inout memory memory_bytes  @out session 1  @errors NIGH_E_MEMORY */
-NIGH_API nigh_status nigh_session_init(const nigh_index *index,
-                                       const nigh_session_options *options, void *memory,
-                                       uint64_t memory_bytes, nigh_session **session);
+NIGH_API nigh_status nigh_session_init(const nigh_index *index, const nigh_session_options *options,
+                                       void *memory, uint64_t memory_bytes, nigh_session **session);
 /* Vectors in the caller's array: slot s at base + s * stride, never copied. `count` rows are
  * there; searching needs at least slot_count of them. Call before searching, or when no call runs.
  * trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
@@ -334,8 +394,8 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
  *   NIGH_E_FETCH NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_SESSION NIGH_E_NO_VECTORS NIGH_E_MISMATCH (a
  *   borrowed array is too short) NIGH_E_INVALID (external vectors change without SET_EXCLUSIVE) */
 NIGH_API nigh_status nigh_insert(nigh_index *index, nigh_session *session, uint32_t flags,
-                                 const void *keys, const uint32_t *key_lengths,
-                                 const void *vectors, uint32_t count, uint32_t *done);
+                                 const void *keys, const uint32_t *key_lengths, const void *vectors,
+                                 uint32_t count, uint32_t *done);
 /* Inserts, or gives a known key (removed ones too: they come back) a new vector and new links. For
  * external vectors of a known key: change the vector first, while no other call runs, and pass
  * NIGH_SET_EXCLUSIVE. Arguments and errors as nigh_insert. */
@@ -382,8 +442,35 @@ NIGH_API nigh_status nigh_cursor_next(const nigh_index *index, nigh_session *ses
                                       void *keys, uint32_t *key_lengths, float *distances,
                                       uint32_t *slots, uint32_t *found);
 /* What the session's last call cost.  @out stats 1 */
-NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session,
-                                            nigh_session_stats *stats);
+NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session, nigh_session_stats *stats);
+
+/* ---- Jobs ----------------------------------------------------------------------------------- */
+
+/* Bytes of a job's memory. Arguments as nigh_job_begin.  @out bytes 1 */
+NIGH_API nigh_status nigh_job_bytes(nigh_index *index, const nigh_job_options *options,
+                                    uint32_t count, uint64_t *bytes);
+/* Begins long work, which any number of threads then do with nigh_job_run. Searches go on; writers
+ * get NIGH_E_BUSY until nigh_job_end. `memory` stays with the job, that of a CODES job with the
+ * index for good. BUILD: inserts keys and vectors as nigh_insert does, but in batches that search a
+ * frozen graph, so the links differ from those of single inserts; keys and vectors must stay until
+ * the end. It ends at the first vector or key that nigh_insert would refuse, after all before it.
+ * Others: count 0. CODES: a handle without writer state will do.
+ * @in options 1  @in keys count or NULL  @in key_lengths count or NULL
+ * @in vectors count*row_bytes or NULL  @inout memory memory_bytes  @out job 1
+ * @errors NIGH_E_BUSY NIGH_E_MEMORY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED NIGH_E_NO_VECTORS */
+NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *options,
+                                    const void *keys, const uint32_t *key_lengths,
+                                    const void *vectors, uint32_t count, void *memory,
+                                    uint64_t memory_bytes, nigh_job **job);
+/* Runs one task, at most some milliseconds. Each thread brings its own session, one that can insert
+ * (CODES: any). A failed call may be repeated; between calls the index is whole, so a job may also
+ * be ended before it is done: what is in stays in.
+ * @out progress 1  @errors NIGH_E_FETCH NIGH_E_SESSION NIGH_E_USER and below; BUILD: nigh_insert's,
+ * with NIGH_JOB_DONE */
+NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress);
+/* Lets writers in again. The job's memory may be reused, but for CODES.
+ * @errors NIGH_E_BUSY (a task is running) */
+NIGH_API nigh_status nigh_job_end(nigh_job *job);
 
 /* ---- Read ----------------------------------------------------------------------------------- */
 

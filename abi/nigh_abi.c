@@ -1,5 +1,5 @@
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L13; uses: check, convert, cpu, fp, image, index, mutate, search
+ * layer L15; uses: check, convert, cpu, fp, image, index, job, mutate, search
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
@@ -10,6 +10,7 @@
 #include "graph.h"
 #include "image.h"
 #include "index.h"
+#include "job.h"
 #include "mutate.h"
 #include "search.h"
 #include "source.h"
@@ -26,12 +27,12 @@ enum {
     NIGHI_REPORT_V1 = 40
 };
 
-_Static_assert(sizeof(nigh_config) == NIGHI_CONFIG_V1, "config grows at its end");
+_Static_assert(sizeof(nigh_config) == 80, "config grows at its end");
 _Static_assert(sizeof(nigh_options) == NIGHI_OPTIONS_V1, "options grow at their end");
 _Static_assert(sizeof(nigh_session_options) == NIGHI_SESSION_V1, "options grow at their end");
-_Static_assert(sizeof(nigh_search_options) == NIGHI_SEARCH_V1, "options grow at their end");
-_Static_assert(sizeof(nigh_stats) == NIGHI_STATS_V1, "stats grow at their end");
-_Static_assert(sizeof(nigh_session_stats) == NIGHI_SESSION_STATS_V1, "stats grow at their end");
+_Static_assert(sizeof(nigh_search_options) == 32, "options grow at their end");
+_Static_assert(sizeof(nigh_stats) == 80, "stats grow at their end");
+_Static_assert(sizeof(nigh_session_stats) == 28, "stats grow at their end");
 _Static_assert(sizeof(nigh_report) == NIGHI_REPORT_V1, "report grows at its end");
 
 /* ---- Structures ----------------------------------------------------------------------------- */
@@ -83,6 +84,7 @@ static nigh_status nighi_config_take(const nigh_config *from, nigh_config *confi
     config->expansions = config->expansions == 0 ? 1 : config->expansions;
     config->block_bytes = config->block_bytes == 0 ? 65536 : config->block_bytes;
     config->key_bytes_max = config->key_bytes_max == 0 ? 511 : config->key_bytes_max;
+    config->alpha = config->alpha == 0.0f ? 1.0f : config->alpha;
     return status == NIGH_OK && !nighi_config_valid(config) ? NIGH_E_INVALID : status;
 }
 
@@ -111,12 +113,15 @@ static nigh_status nighi_session_take(const nigh_index *index, const nigh_sessio
 
 static nigh_status nighi_search_take(const nigh_search_options *from, uint32_t k,
                                      nigh_search_options *options) {
-    const uint32_t known = NIGH_SEARCH_EXACT | NIGH_SEARCH_RADIUS;
+    const uint32_t known = NIGH_SEARCH_EXACT | NIGH_SEARCH_RADIUS | NIGH_SEARCH_NO_CODES;
     const nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_SEARCH_V1, from);
     options->ef = nighi_max_u32(options->ef == 0 ? 64 : options->ef, k);
     options->expansions = options->expansions == 0 ? 2 : options->expansions;
     if (status != NIGH_OK || (options->flags & ~known) != 0 ||
         options->expansions > NIGHI_EXPANSIONS_MAX) {
+        return NIGH_E_INVALID;
+    }
+    if (!(options->gamma >= 0.0f && options->gamma <= 16.0f)) {
         return NIGH_E_INVALID;
     }
     if ((options->flags & NIGH_SEARCH_RADIUS) != 0 && !(options->radius == options->radius)) {
@@ -535,6 +540,91 @@ NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session,
     return nighi_struct_give(stats, &session->stats, sizeof session->stats, NIGHI_SESSION_STATS_V1);
 }
 
+/* ---- Jobs ----------------------------------------------------------------------------------- */
+
+static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_job_options *from,
+                                          uint32_t count, nigh_job_options *options) {
+    nigh_config config = index->config;
+    const nigh_status status =
+        nighi_struct_take(options, sizeof *options, (uint32_t)sizeof *options, from);
+    if (status != NIGH_OK || options->kind == 0) {
+        return NIGH_E_INVALID;
+    }
+    if (options->kind != NIGH_JOB_BUILD && count != 0) {
+        return NIGH_E_INVALID;
+    }
+    options->vector_stride =
+        options->vector_stride == 0 ? index->metric.row_bytes : options->vector_stride;
+    if (options->vector_stride < index->metric.row_bytes ||
+        count > NIGHI_SLOT_MAX - 1 - nighi_load(&index->counts.slot_count)) {
+        return NIGH_E_INVALID;
+    }
+    config.codes = options->codes;
+    config.code_min = options->code_min;
+    config.code_max = options->code_max;
+    if (!nighi_config_valid(&config)) {
+        return NIGH_E_INVALID;
+    }
+    const bool paged = index->map != NULL || index->dirty != NULL;
+    const bool fresh = options->codes != NIGH_CODES_NONE && options->codes != index->config.codes;
+    return options->kind == NIGH_JOB_CODES && paged && fresh ? NIGH_E_UNSUPPORTED : NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_job_bytes(nigh_index *index, const nigh_job_options *options,
+                                    uint32_t count, uint64_t *bytes) {
+    nigh_job_options o;
+    const nighi_job_input input = {.count = count};
+    if (index == NULL || options == NULL || bytes == NULL) {
+        return NIGH_E_INVALID;
+    }
+    const nigh_status status = nighi_job_take_options(index, options, count, &o);
+    return status == NIGH_OK ? nighi_job_bytes(index, &o, &input, bytes) : status;
+}
+
+NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *options,
+                                    const void *keys, const uint32_t *key_lengths,
+                                    const void *vectors, uint32_t count, void *memory,
+                                    uint64_t memory_bytes, nigh_job **job) {
+    nigh_job_options o;
+    const nighi_job_input input = {keys, key_lengths, vectors, count};
+    if (index == NULL || options == NULL || memory == NULL || job == NULL) {
+        return NIGH_E_INVALID;
+    }
+    const nigh_status status = nighi_job_take_options(index, options, count, &o);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    if (o.kind == NIGH_JOB_BUILD) {
+        const bool next_key = keys == NULL && index->config.keys == NIGH_KEYS_IDENTITY;
+        if (index->writer == NULL) {
+            return NIGH_E_READ_ONLY;
+        }
+        if ((!next_key && !nighi_keys_given(index, keys, key_lengths)) ||
+            (vectors == NULL && index->config.vectors == NIGH_VECTORS_OWNED)) {
+            return NIGH_E_INVALID;
+        }
+    }
+    return nighi_job_begin(index, &o, &input, memory, memory_bytes, job);
+}
+
+NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress) {
+    nigh_progress now = {.struct_size = sizeof now};
+    if (job == NULL || session == NULL || progress == NULL || session->index != job->index ||
+        !nighi_struct_room(progress, (uint32_t)sizeof now)) {
+        return NIGH_E_INVALID;
+    }
+    if (job->options.kind != NIGH_JOB_CODES && (session->flags & NIGH_SESSION_READ) != 0) {
+        return NIGH_E_SESSION;
+    }
+    const nigh_status status = nighi_job_run(job, session, &now);
+    (void)nighi_struct_give(progress, &now, sizeof now, (uint32_t)sizeof now);
+    return status;
+}
+
+NIGH_API nigh_status nigh_job_end(nigh_job *job) {
+    return job == NULL ? NIGH_E_INVALID : nighi_job_end(job);
+}
+
 /* ---- Read ----------------------------------------------------------------------------------- */
 
 NIGH_API nigh_status nigh_config_get(const nigh_index *index, nigh_config *config) {
@@ -567,7 +657,9 @@ NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats) 
                             .writable = index->writer != NULL,
                             .key_bytes = nighi_load(&counts->key_lengths),
                             .key_capacity = nighi_load(&index->regions[NIGHI_KEYBYTES].capacity),
-                            .image_bytes = nighi_save_bytes(index, 0)};
+                            .image_bytes = nighi_save_bytes(index, 0),
+                            .codes = nighi_coded(index) ? index->config.codes : NIGH_CODES_NONE,
+                            .code_clamped = nighi_load(&index->coding.clamped)};
     return nighi_struct_give(stats, &now, sizeof now, NIGHI_STATS_V1);
 }
 

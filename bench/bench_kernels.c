@@ -5,7 +5,8 @@
  * usage: bench_kernels [part of a kernel's name [part of a level's name [dim...]]]
  * Columns: nanoseconds of CPU time a call and GB/s of stored vectors, medians of nine rounds; hot:
  * sixteen vectors in the first cache; cold: random vectors of 256 MB, as a search meets them but
- * without prefetch, so that independent calls overlap as far as the machine lets them. */
+ * without prefetch, so that independent calls overlap as far as the machine lets them. Kernels over
+ * codes: nanoseconds a code, in batches of 24 scattered ones; dim is bytes, rounded up to 16. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #define ROUNDS 9
 #define COLD_BYTES (256u << 20)
 #define COLD_CALLS 40000u
+#define BATCH 24u
 
 static const struct {
     const char *name;
@@ -30,7 +32,7 @@ static const struct {
               {"simd128", 1 + NIGH_CPU_SIMD128}};
 
 enum { L2_F32, L2_F16, L2_BF16, DOT_F32, DOT_F16, DOT_BF16, L1_F32, SQUARE_F32, SQUARE_F16, L2_U8,
-       DOT_U8, L1_U8, I8, HAMMING, KERNELS };
+       DOT_U8, L1_U8, I8, HAMMING, CODE_L2, CODE_DOT, CODE_L1, CODE_BITS, KERNELS };
 static const struct {
     const char *name;
     uint32_t bits; /* an element */
@@ -38,7 +40,8 @@ static const struct {
                       {"dot_f32", 32}, {"dot_f16", 16},        {"dot_bf16", 16},
                       {"l1_f32", 32},  {"dot_square_f32", 32}, {"dot_square_f16", 16},
                       {"l2_u8", 8},    {"dot_u8", 8},          {"l1_u8", 8},
-                      {"i8", 8},       {"hamming", 1}};
+                      {"i8", 8},       {"hamming", 1},         {"code_l2", 7},
+                      {"code_dot", 7}, {"code_l1", 7},         {"code_bits", 7}};
 
 static uint8_t *memory;
 static uint32_t *order;
@@ -109,6 +112,36 @@ static double measure(const nighi_kernels *table, int kernel, uint32_t dim, uint
     return rounds[ROUNDS / 2];
 }
 
+/* As measure, for nanoseconds a code. */
+static double measure_codes(const nighi_kernels *table, int kernel, uint32_t bytes, uint32_t count,
+                            size_t stride) {
+    static _Alignas(64) uint8_t query[4096];
+    static const uint8_t *codes[COLD_CALLS];
+    const uint32_t batches = count > BATCH ? COLD_CALLS / BATCH : 40;
+    double rounds[ROUNDS];
+    memset(query, 0, sizeof query);
+    for (uint32_t i = 0; i < bytes; i++) {
+        query[i] = (uint8_t)(kernel == CODE_DOT ? i * 5 % 127 - 63 : i * 5 % 128);
+    }
+    for (uint32_t i = 0; i < COLD_CALLS; i++) {
+        codes[i] = memory + (size_t)(order[i] % count) * stride;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t orders[BATCH];
+        float sum = 0;
+        double start = seconds();
+        for (uint32_t i = 0; i < COLD_CALLS / BATCH; i++) {
+            table->codes[kernel - CODE_L2](query, i, codes + i % batches * BATCH, BATCH, bytes,
+                                           orders);
+            sum += (float)orders[i % BATCH];
+        }
+        rounds[round] = (seconds() - start) * 1e9 / (COLD_CALLS / BATCH * BATCH);
+        sink = sum;
+    }
+    qsort(rounds, ROUNDS, sizeof rounds[0], ascending);
+    return rounds[ROUNDS / 2];
+}
+
 static void fill_memory(int kernel) {
     uint64_t seed = 1;
     for (size_t i = 0; i < COLD_BYTES; i += 8) {
@@ -117,6 +150,8 @@ static void fill_memory(int kernel) {
             word = (word & 0x807fffff807fffffu) | 0x3f8000003f800000u;
         } else if (kernels[kernel].bits == 16) {
             word = (word & 0x83ff83ff83ff83ffu) | 0x3c003c003c003c00u;
+        } else if (kernels[kernel].bits == 7) {
+            word &= 0x7f7f7f7f7f7f7f7fu;
         }
         memcpy(memory + i, &word, 8);
     }
@@ -124,12 +159,15 @@ static void fill_memory(int kernel) {
 
 static void bench(int level, int kernel, uint32_t dim) {
     nighi_kernels table;
-    size_t bytes = (size_t)dim * kernels[kernel].bits / 8;
+    bool codes = kernel >= CODE_L2;
+    size_t bytes = codes ? (dim + 15) / 16 * 16 : (size_t)dim * kernels[kernel].bits / 8;
     size_t stride = (bytes + 63) / 64 * 64;
+    uint32_t all = (uint32_t)(COLD_BYTES / stride);
     nighi_kernels_pick(&table, levels[level].features);
-    double hot = measure(&table, kernel, dim, 16, stride, 100000);
-    double cold = measure(&table, kernel, dim, (uint32_t)(COLD_BYTES / stride), stride,
-                          COLD_CALLS);
+    double hot = codes ? measure_codes(&table, kernel, (uint32_t)bytes, BATCH, stride)
+                       : measure(&table, kernel, dim, 16, stride, 100000);
+    double cold = codes ? measure_codes(&table, kernel, (uint32_t)bytes, all, stride)
+                        : measure(&table, kernel, dim, all, stride, COLD_CALLS);
     printf("%-15s %-9s %5u %9.1f %8.2f %9.1f %8.2f\n", kernels[kernel].name, levels[level].name,
            dim, hot, (double)bytes / hot, cold, (double)bytes / cold);
     fflush(stdout);

@@ -1,11 +1,12 @@
 /* cli_build.c - nigh build: an index from a file of vectors
- * layer C; uses: cli_verbs.h, cli_insert.h, cli_open.h, cli_json.h
+ * layer C; uses: cli_verbs.h, cli_insert.h, cli_job.h, cli_open.h, cli_json.h
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli_insert.h"
+#include "cli_job.h"
 #include "cli_json.h"
 #include "cli_open.h"
 #include "cli_verbs.h"
@@ -23,6 +24,10 @@ typedef struct build_settings {
     uint32_t ef_build;
     uint32_t expansions;
     uint32_t threads;
+    uint32_t codes;
+    uint32_t keep_pruned;
+    uint32_t exact_build;
+    float alpha;
     uint32_t graph_only;
     uint32_t skip_invalid;
     uint32_t packed;
@@ -34,7 +39,6 @@ typedef struct build_state {
     build_settings set;
     cli_vectors vectors;
     cli_keys keys;
-    uint64_t *numbers;
     nigh_config config;
     nigh_options options;
     cli_index open; /* only the fields that lending vectors needs */
@@ -42,6 +46,7 @@ typedef struct build_state {
     uint64_t index_bytes; /* handle */
     uint64_t block_bytes;
     uint64_t writer_bytes;
+    uint64_t job_bytes;
     uint64_t file_bytes;
     double save_seconds;
 } build_state;
@@ -109,6 +114,10 @@ static int make_config(build_state *state) {
     config->ef_build = set->ef_build;
     config->expansions = set->expansions;
     config->seed = set->seed;
+    config->codes = set->codes != 0 ? set->codes - 1 : NIGH_CODES_NONE;
+    config->alpha = set->alpha;
+    config->build_flags = (set->keep_pruned != 0 ? NIGH_BUILD_KEEP_PRUNED : 0) |
+                          (set->exact_build != 0 ? NIGH_BUILD_EXACT : 0);
     if (!cli_kernel(set->kernel, &features)) {
         return CLI_ERROR;
     }
@@ -159,28 +168,156 @@ static void measure_blocks(build_state *state) {
     nigh_close(memory);
 }
 
-static int number_rows(build_state *state) {
-    state->numbers = cli_memory(state->vectors.count * sizeof(uint64_t));
-    for (uint64_t i = 0; state->numbers != NULL && i < state->vectors.count; i++) {
-        state->numbers[i] = i;
-    }
-    return state->numbers != NULL ? CLI_OK : CLI_ERROR;
+/* ---- Rows and keys in one piece, as a job wants them ---------------------------------------- */
+
+typedef struct build_input {
+    const void *rows;
+    uint64_t stride;
+    void *memory;     /* of rows, if they were converted */
+    const void *keys; /* as nigh_insert takes them */
+    const uint32_t *lengths;
+    uint64_t *numbers; /* keys of rows without any */
+    char *key_bytes;   /* keys without those of rows left out */
+    uint32_t *key_lengths;
+    uint64_t *row_of; /* the file's row of each item, when rows were left out */
+    uint64_t count;
+} build_input;
+
+static void input_free(build_input *input) {
+    nigh_close(input->memory);
+    nigh_close(input->numbers);
+    nigh_close(input->key_bytes);
+    nigh_close(input->key_lengths);
+    nigh_close(input->row_of);
 }
 
-static int fill(build_state *state) {
-    if (state->config.keys == NIGH_KEYS_U64 && number_rows(state) != CLI_OK) {
+/* Copies the rows that an index takes; row_of says which they are. */
+static int input_valid(build_state *state, build_input *input) {
+    const cli_vectors *vectors = &state->vectors;
+    cli_scratch scratch = {0};
+    input->memory = cli_memory(vectors->count * vectors->row_bytes);
+    input->row_of = cli_memory(vectors->count * sizeof *input->row_of);
+    bool ready =
+        input->memory != NULL && input->row_of != NULL && cli_scratch_new(&scratch, vectors);
+    for (uint64_t row = 0; ready && row < vectors->count;) {
+        uint64_t bad = cli_vectors_first_fault(vectors, row);
+        for (; row < bad; row++) {
+            const void *one = NULL;
+            if (cli_vectors_read(vectors, &scratch, row, 1, &one) != 1) {
+                state->feed.skipped++;
+                continue;
+            }
+            memcpy((uint8_t *)input->memory + input->count * vectors->row_bytes, one,
+                   (size_t)vectors->row_bytes);
+            input->row_of[input->count++] = row;
+        }
+        state->feed.skipped += row < vectors->count;
+        row++;
+    }
+    cli_scratch_free(&scratch);
+    input->rows = input->memory;
+    input->stride = vectors->row_bytes;
+    return ready ? CLI_OK : CLI_ERROR;
+}
+
+static int input_rows(build_state *state, build_input *input) {
+    cli_vectors *vectors = &state->vectors;
+    input->count = vectors->count;
+    if (state->set.graph_only != 0) {
+        return CLI_OK; /* they lie under the index */
+    }
+    if (state->set.skip_invalid != 0) {
+        input->count = 0;
+        return input_valid(state, input);
+    }
+    if (cli_vectors_fit(vectors) && vectors->dtype != NIGH_DTYPE_I8) {
+        input->rows = vectors->base;
+        input->stride = vectors->stride;
+        return CLI_OK;
+    }
+    input->stride = vectors->row_bytes;
+    return cli_vectors_all(vectors, &input->rows, &input->memory);
+}
+
+static uint64_t input_row(const build_input *input, uint64_t item) {
+    return input->row_of == NULL || item >= input->count ? item : input->row_of[item];
+}
+
+/* The keys of the rows that are left. */
+static int input_keys(build_state *state, build_input *input) {
+    const cli_keys *keys = &state->keys;
+    if (state->config.keys == NIGH_KEYS_IDENTITY || input->count == 0) {
+        return CLI_OK;
+    }
+    if (state->set.keys == NULL) {
+        input->numbers = cli_memory(input->count * sizeof *input->numbers);
+        for (uint64_t i = 0; input->numbers != NULL && i < input->count; i++) {
+            input->numbers[i] = input_row(input, i);
+        }
+        input->keys = input->numbers;
+        return input->numbers != NULL ? CLI_OK : CLI_ERROR;
+    }
+    input->keys = keys->bytes;
+    input->lengths = keys->lengths;
+    if (input->row_of == NULL) {
+        return CLI_OK;
+    }
+    input->key_bytes = cli_memory(keys->offsets[keys->count]);
+    input->key_lengths = cli_memory(input->count * sizeof *input->key_lengths);
+    if (input->key_bytes == NULL || input->key_lengths == NULL) {
         return CLI_ERROR;
     }
+    size_t at = 0;
+    for (uint64_t i = 0; i < input->count; i++) {
+        uint64_t row = input->row_of[i];
+        input->key_lengths[i] = keys->lengths[row];
+        memcpy(input->key_bytes + at, keys->bytes + keys->offsets[row], keys->lengths[row]);
+        at += keys->lengths[row];
+    }
+    input->keys = input->key_bytes;
+    input->lengths = input->key_lengths;
+    return CLI_OK;
+}
+
+static int run_job(build_state *state, const build_input *input) {
+    uint32_t threads = cli_threads(state->set.threads);
+    cli_job job = {.index = state->open.index,
+                   .options = {.struct_size = sizeof job.options,
+                               .kind = NIGH_JOB_BUILD,
+                               .vector_stride = (uint32_t)input->stride},
+                   .keys = input->keys,
+                   .key_lengths = input->lengths,
+                   .vectors = input->rows,
+                   .count = (uint32_t)input->count,
+                   .threads = threads,
+                   .label = "build",
+                   .unit = "rows"};
     state->feed.index = state->open.index;
     state->feed.vectors = &state->vectors;
     state->feed.count = state->vectors.count;
     state->feed.keys = state->set.keys != NULL ? &state->keys : NULL;
-    state->feed.numbers = state->numbers;
+    state->feed.numbers = input->numbers;
     state->feed.external = state->set.graph_only != 0;
-    state->feed.skip = state->set.skip_invalid != 0;
-    state->feed.threads = cli_threads(state->set.threads);
-    state->feed.label = "build";
-    return cli_feed_run(&state->feed);
+    nigh_status status = cli_job_run(&job);
+    state->feed.threads = threads;
+    state->feed.seconds = job.seconds;
+    state->feed.cpu_seconds = job.cpu_seconds;
+    state->feed.session_bytes = job.session_bytes;
+    state->job_bytes = job.job_bytes;
+    return status == NIGH_OK ? CLI_OK
+                             : cli_feed_failed(&state->feed, status, input_row(input, job.done));
+}
+
+static int fill(build_state *state) {
+    build_input input = {0};
+    int code = input_rows(state, &input);
+    code = code == CLI_OK ? input_keys(state, &input) : code;
+    code = code == CLI_OK ? run_job(state, &input) : code;
+    state->vectors.memory_bytes += input.memory != NULL && state->set.skip_invalid != 0
+                                       ? state->vectors.count * state->vectors.row_bytes
+                                       : 0;
+    input_free(&input);
+    return code;
 }
 
 static void report_config(cli_json *json, const build_state *state) {
@@ -196,6 +333,8 @@ static void report_config(cli_json *json, const build_state *state) {
     cli_json_u64(json, "ef_build", config->ef_build);
     cli_json_u64(json, "expansions", config->expansions);
     cli_json_u64(json, "seed", config->seed);
+    cli_json_text(json, "codes", cli_name_at(CLI_CODES, config->codes + 1, text, sizeof text));
+    cli_json_real(json, "alpha", (double)config->alpha, 4);
     cli_json_u64(json, "threads", state->feed.threads);
     cli_json_text(json, "kernel", cli_kernel_text(state->open.stats.features, text, sizeof text));
 }
@@ -218,6 +357,7 @@ static void report_json(const build_state *state, uint64_t count, double rate) {
     cli_json_u64(&json, "blocks", state->block_bytes);
     cli_json_u64(&json, "writer", state->writer_bytes);
     cli_json_u64(&json, "sessions", state->feed.session_bytes);
+    cli_json_u64(&json, "job", state->job_bytes);
     cli_json_u64(&json, "converted", state->vectors.memory_bytes);
     cli_json_close(&json);
     cli_json_close(&json);
@@ -266,10 +406,6 @@ static int check_settings(const build_settings *set) {
         return cli_usage("build", "--skip-invalid does not go with --graph-only: there the row of "
                                   "the file is the slot");
     }
-    if (set->graph_only != 0 && set->keys != NULL && cli_threads(set->threads) > 1) {
-        return cli_usage("build", "--graph-only with --keys needs --threads 1: rows must get their "
-                                  "slots in order");
-    }
     return CLI_OK;
 }
 
@@ -302,7 +438,6 @@ static int run_build(const cli_verb *verb, int argc, char **argv) {
     cli_close(&state.open);
     cli_keys_close(&state.keys);
     cli_vectors_close(&state.vectors);
-    nigh_close(state.numbers);
     return code;
 }
 
@@ -319,11 +454,19 @@ static const cli_option options[] = {
     {"ef-build", 0, CLI_U32, AT(ef_build), "N", 1, 65535,
      "candidates kept while inserting; default 200"},
     {"expansions", 0, CLI_U32, AT(expansions), "N", 1, 8,
-     "nodes expanded a round while inserting; default 1"},
+     "nodes under way at once while searching for neighbours;\ndefault 1"},
+    {"codes", 0, CLI_NAME, AT(codes), CLI_CODES, 0, 0,
+     "default none. Small copies of the vectors to search on, a\nbyte (u7) or a bit (b1) an "
+     "element; what is found is scored\nagain on the vectors themselves"},
+    {"alpha", 0, CLI_REAL, AT(alpha), "X", 1000, 2000,
+     "1..2: keeps longer links; default 1, as hnswlib"},
+    {"keep-pruned", 0, CLI_FLAG, AT(keep_pruned), NULL, 0, 0,
+     "fill rows up with neighbours that selection refused"},
+    {"exact-build", 0, CLI_FLAG, AT(exact_build), NULL, 0, 0,
+     "choose links on the vectors although there are codes"},
     {"seed", 0, CLI_U64, AT(seed), "N", 0, UINT64_MAX, "draws the layers; default 42"},
     {"threads", 0, CLI_U32, AT(threads), "N", 0, 1024,
-     "default 1: the same bytes every time, on every machine.\nMore insert concurrently: a valid "
-     "index, but its bytes\ndiffer from run to run. 0: one for each processor"},
+     "default 1; 0: one for each processor. The bytes are the\nsame with any number"},
     {"kernel", 0, CLI_NAME, AT(kernel), CLI_KERNELS, 0, 0, "default auto; all give the same bytes"},
     {"keys", 0, CLI_TEXT, AT(keys), "FILE", 0, 0,
      "keys as byte strings, one a line for each row, each once,\n1..511 bytes; - is stdin; default "

@@ -80,8 +80,7 @@ static nigh_status feed_task(void *user, uint64_t task, uint32_t number) {
     return status;
 }
 
-/* Which row and key the status is about. */
-static int feed_failed(const cli_feed *feed, nigh_status status, uint64_t row) {
+int cli_feed_failed(const cli_feed *feed, nigh_status status, uint64_t row) {
     uint64_t at = row - feed->first;
     const char *path = feed->vectors->path;
     if (row == UINT64_MAX) {
@@ -149,7 +148,7 @@ int cli_feed_run(cli_feed *feed) {
         for (uint32_t i = 0; i < feed->threads; i++) {
             row = run.workers[i].failed_row < row ? run.workers[i].failed_row : row;
         }
-        code = status == NIGH_OK ? CLI_OK : feed_failed(feed, status, row);
+        code = status == NIGH_OK ? CLI_OK : cli_feed_failed(feed, status, row);
     }
     for (uint32_t i = 0; run.workers != NULL && i < feed->threads; i++) {
         feed->skipped += run.workers[i].skipped;

@@ -26,6 +26,8 @@ typedef struct cli_feed {
     double cpu_seconds;
 } cli_feed;
 
+/* Says which row and key a status is about; an exit code. */
+int cli_feed_failed(const cli_feed *feed, nigh_status status, uint64_t row);
 /* CLI_OK, or an exit code after a message; the index then holds a part of the rows. */
 int cli_feed_run(cli_feed *feed);
 

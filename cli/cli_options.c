@@ -179,6 +179,21 @@ static bool store_list(const cli_option *option, const char *text, cli_list *lis
     return false;
 }
 
+static bool store_real(const cli_verb *verb, const cli_option *option, const char *text, void *to) {
+    char *end = NULL;
+    double low = (double)option->low / 1000;
+    double high = (double)option->high / 1000;
+    double value = strtod(text, &end);
+    float stored = (float)value;
+    if (end == text || *end != 0 || !(value >= low && value <= high)) {
+        cli_usage(verb->name, "--%s: '%s' is not a number of %g..%g", option->name, text, low,
+                  high);
+        return false;
+    }
+    memcpy(to, &stored, sizeof stored);
+    return true;
+}
+
 /* Stores one option's value; false after a message. */
 static bool store(const cli_verb *verb, const cli_option *option, const char *text,
                   void *settings) {
@@ -199,6 +214,8 @@ static bool store(const cli_verb *verb, const cli_option *option, const char *te
             cli_usage(verb->name, "--%s: '%s' is not one of %s", option->name, text, option->value);
         }
         return small != 0;
+    case CLI_REAL:
+        return store_real(verb, option, text, to);
     case CLI_LIST:
         if (store_list(option, text, (cli_list *)(void *)to)) {
             return true;

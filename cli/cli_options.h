@@ -12,7 +12,8 @@ enum {
     CLI_U64,  /* uint64_t within low..high */
     CLI_TEXT, /* const char * into argv */
     CLI_NAME, /* uint32_t: place (from 1) in `value`, names separated by | */
-    CLI_LIST  /* cli_list of numbers within low..high, separated by commas */
+    CLI_LIST, /* cli_list of numbers within low..high, separated by commas */
+    CLI_REAL  /* float within low..high, in thousandths */
 };
 
 enum { CLI_LIST_MAX = 64 };
@@ -54,6 +55,7 @@ struct cli_verb {
 #define CLI_DTYPES "f32|f16|bf16|i8|u8|b1"
 #define CLI_KERNELS "auto|scalar|sse4|avx2|avx512|neon"
 #define CLI_FORMATS "auto|fvecs|bvecs|ivecs|npy|raw"
+#define CLI_CODES "none|u7|b1" /* its place less 1 */
 #define CLI_KEY_KINDS "u64|bytes|identity"
 
 /* CLI_GO with *args and *arg_count the operands; else the exit code, help or error printed. */

@@ -23,6 +23,9 @@ typedef struct search_settings {
     uint32_t kernel;
     uint32_t exact;
     uint32_t expansions;
+    uint32_t rerank;
+    uint32_t no_codes;
+    float gamma;
     uint32_t json;
     uint32_t warm;
     uint32_t rounds;
@@ -145,7 +148,10 @@ static int measure(search_state *state) {
     queries->threads = cli_threads(set->threads);
     queries->options.struct_size = sizeof queries->options;
     queries->options.expansions = set->expansions;
-    queries->options.flags = set->exact != 0 ? NIGH_SEARCH_EXACT : 0;
+    queries->options.rerank = set->rerank;
+    queries->options.gamma = set->gamma;
+    queries->options.flags =
+        (set->exact != 0 ? NIGH_SEARCH_EXACT : 0) | (set->no_codes != 0 ? NIGH_SEARCH_NO_CODES : 0);
     queries->progress = true;
     bool shown = set->truth == NULL && set->output == NULL && set->ef.count == 1 &&
                  set->json == 0 && set->rounds == 1 && set->warm == 0;
@@ -381,7 +387,13 @@ static const cli_option options[] = {
     {"vectors", 0, CLI_TEXT, AT(vectors), "FILE", 0, 0, "the vectors of a --graph-only index"},
     {"exact", 0, CLI_FLAG, AT(exact), NULL, 0, 0, "score every vector, without the graph"},
     {"expansions", 0, CLI_U32, AT(expansions), "N", 1, 8,
-     "nodes expanded a round; default 2; 1 is hnswlib's order"},
+     "nodes under way at once; default 2; 1 is hnswlib's order"},
+    {"rerank", 0, CLI_U32, AT(rerank), "N", 1, 65535,
+     "of an index with codes: candidates scored again on true\nvectors, raised to k; default by k "
+     "and ef"},
+    {"gamma", 0, CLI_REAL, AT(gamma), "X", 0, 16000,
+     "also stop at candidates 1 + X times as far as the k-th\nbest; default 0: off"},
+    {"no-codes", 0, CLI_FLAG, AT(no_codes), NULL, 0, 0, "search on the true vectors"},
     {"out", 'o', CLI_TEXT, AT(output), "FILE", 0, 0,
      "write ids as .ivecs, -1 where there are fewer than k"},
     {"distances", 0, CLI_TEXT, AT(distances), "FILE", 0, 0,

@@ -23,6 +23,15 @@ NIGHI_FN uint64_t nighi_vector_stride(const nigh_config *config) {
     return nighi_round_up(row, alignment);
 }
 
+/* Whole lines where that costs little: a record then touches as few as it can. */
+NIGHI_FN uint32_t nighi_code_stride(const nigh_config *config) {
+    const uint32_t bytes = config->codes == NIGH_CODES_U7   ? config->dim
+                           : config->codes == NIGH_CODES_B1 ? (config->dim + 7) / 8
+                                                            : 0;
+    const uint32_t lines = (uint32_t)nighi_round_up(bytes, NIGHI_CACHE_LINE);
+    return lines <= bytes + bytes / 3 ? lines : (uint32_t)nighi_round_up(bytes, 16);
+}
+
 NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config) {
     const bool keyed = config->keys != NIGH_KEYS_IDENTITY;
     const bool bytes = config->keys == NIGH_KEYS_BYTES;
@@ -34,7 +43,7 @@ NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *conf
     regions[NIGHI_KEYBYTES].stride = bytes ? 1 : 0;
     regions[NIGHI_KEYMAP].stride = keyed ? 4 : 0;
     regions[NIGHI_VECTOR].stride = owned ? (uint32_t)nighi_vector_stride(config) : 0;
-    regions[NIGHI_CODE].stride = 0;
+    regions[NIGHI_CODE].stride = nighi_code_stride(config);
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const uint32_t stride = regions[i].stride;
         const uint32_t fit = stride == 0 ? 1 : config->block_bytes / stride;

@@ -25,6 +25,8 @@ NIGHI_INLINE uint32_t *nighi_word(const nighi_region *region, uint32_t at) {
 NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config);
 /* Bytes of a stored vector. */
 NIGHI_FN uint64_t nighi_vector_stride(const nigh_config *config);
+/* Bytes of a code; 0 without codes. */
+NIGHI_FN uint32_t nighi_code_stride(const nigh_config *config);
 /* Records above layer 0 that slots [from, to) draw. */
 NIGHI_FN uint64_t nighi_upper_draw(const nigh_config *config, uint32_t from, uint32_t to);
 /* Top layer that a slot draws. */

@@ -1,5 +1,5 @@
 /* check.c - proves that an index is sound, in one pass, and never prints
- * layer L12; uses: check, fp, graph, image, keymap, source
+ * layer L13; uses: check, fp, graph, image, keymap, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Reachability needs no traversal: a node with a valid parent edge hangs below an older node that

@@ -1,5 +1,5 @@
 /* check.h - proves that an index is sound, in one pass, and never prints
- * layer L11; uses: base, state
+ * layer L12; uses: base, state
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #ifndef NIGHI_CHECK_H
 #define NIGHI_CHECK_H

@@ -82,3 +82,14 @@ float nighi_cosine_odd(const float *q, uint32_t dtype, const void *x, uint32_t d
     float inverse_b = 1.0f / nighi_sqrt(cosine_sum(&b, &b, dim));
     return nighi_cosine_finish(cosine_sum(&a, &b, dim), inverse_a, inverse_b);
 }
+
+float nighi_unit_odd(float *x, uint32_t dim) {
+    cosine_side side = {x, NIGH_DTYPE_F32, {1.0f, 1.0f}};
+    if (!cosine_scale(&side, dim)) {
+        return 0.0f;
+    }
+    for (uint32_t i = 0; i < dim; i++) {
+        x[i] = cosine_element(&side, i);
+    }
+    return nighi_inverse_norm(nighi_square_sum(NIGH_DTYPE_F32, x, dim));
+}

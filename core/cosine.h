@@ -27,5 +27,8 @@ NIGHI_FN float nighi_square_sum(uint32_t dtype, const void *x, uint32_t dim);
 /* The distance when either side is odd: each is scaled by a power of two first. +inf when one is
  * zero or not finite. */
 NIGHI_FN float nighi_cosine_odd(const float *q, uint32_t dtype, const void *x, uint32_t dim);
+/* Scales x by a power of two and returns the inverse norm of what it then is; 0 when x is zero or
+ * not finite. */
+NIGHI_FN float nighi_unit_odd(float *x, uint32_t dim);
 
 #endif

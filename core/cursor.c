@@ -1,5 +1,5 @@
 /* cursor.c - neighbours nearest first, until the caller stops
- * layer L10; uses: search, fp
+ * layer L11; uses: search, fp
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Three orders over what has been seen: the window holds the ef nearest matches not handed out
@@ -18,7 +18,7 @@ static void nighi_overflow_push(nigh_session *session, uint64_t entry) {
 }
 
 static void nighi_window_add(nigh_session *session, uint64_t entry) {
-    const uint32_t ef = session->cursor.ef;
+    const uint32_t ef = session->cursor.options.ef;
     if (session->pool_count < ef) {
         (void)nighi_list_insert(session->pool, &session->pool_count, ef, entry);
         return;
@@ -35,7 +35,7 @@ static void nighi_window_add(nigh_session *session, uint64_t entry) {
 /* Another node would change the window's order? */
 static bool nighi_window_open(const nigh_session *session) {
     return session->frontier_count > 0 &&
-           (session->pool_count < session->cursor.ef ||
+           (session->pool_count < session->cursor.options.ef ||
             session->frontier[0] < session->pool[session->pool_count - 1]);
 }
 
@@ -54,7 +54,7 @@ static nigh_status nighi_window_fill(const nighi_walk *walk) {
         }
         (void)nighi_heap_pop(session->frontier, &session->frontier_count);
         for (uint32_t i = 0; i < count; i++) {
-            const uint64_t entry = nighi_entry(session->distances[i], session->slots[i]);
+            const uint64_t entry = nighi_entry(session->orders[i], session->slots[i]);
             nighi_frontier_push(session, entry);
             if (nighi_accepts(walk->index, session, session->slots[i])) {
                 nighi_window_add(session, entry);
@@ -70,38 +70,82 @@ static uint64_t nighi_window_take(nigh_session *session) {
     nighi_move(session->pool, session->pool + 1, (uint64_t)session->pool_count * 8);
     if (session->overflow_count > 0) {
         const uint64_t refill = nighi_heap_pop(session->overflow, &session->overflow_count);
-        (void)nighi_list_insert(session->pool, &session->pool_count, session->cursor.ef, refill);
+        (void)nighi_list_insert(session->pool, &session->pool_count, session->cursor.options.ef,
+                                refill);
     }
     return entry;
+}
+
+/* On codes: keeps `depth` of the window's nearest scored again, so that the order among those is
+ * that of true vectors. */
+static nigh_status nighi_exact_fill(const nighi_walk *walk) {
+    nigh_session *session = walk->session;
+    const uint32_t depth = nighi_min_u32(session->cursor.depth, session->ef_max);
+    while (session->exact_count < depth) {
+        uint32_t count = 0;
+        while (session->exact_count + count < depth && count < session->batch_max) {
+            const nigh_status status = nighi_window_fill(walk);
+            if (status != NIGH_OK) {
+                return status;
+            }
+            if (session->pool_count == 0) {
+                break;
+            }
+            session->taken[count++] = nighi_entry_slot(nighi_window_take(session));
+        }
+        if (count == 0) {
+            break;
+        }
+        nighi_copy(session->slots, session->taken, (uint64_t)count * 4);
+        const nigh_status status = nighi_score_true(walk, count);
+        if (status != NIGH_OK) {
+            return status;
+        }
+        session->stats.reranked += count;
+        for (uint32_t i = 0; i < count; i++) {
+            nighi_heap_push(session->exact, &session->exact_count,
+                            nighi_entry(session->orders[i], session->slots[i]));
+        }
+    }
+    return NIGH_OK;
+}
+
+/* The nearest not handed out, or none: UINT64_MAX. */
+static nigh_status nighi_cursor_peek(const nighi_walk *walk, uint64_t *entry) {
+    nigh_session *session = walk->session;
+    const nigh_status status = walk->coded ? nighi_exact_fill(walk) : nighi_window_fill(walk);
+    const uint32_t count = walk->coded ? session->exact_count : session->pool_count;
+    *entry = count == 0 ? UINT64_MAX : walk->coded ? session->exact[0] : session->pool[0];
+    return status;
 }
 
 static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *session,
                                     nighi_hits *hits) {
     nighi_cursor *cursor = &session->cursor;
-    const nighi_walk walk = {.index = index,
-                             .session = session,
-                             .query = &session->query,
-                             .slot_count = cursor->slot_count,
-                             .ef = cursor->ef,
-                             .expansions = cursor->expansions,
-                             .expansions_max = cursor->expansions_left,
-                             .skip = NIGHI_NONE};
+    const nigh_search_options *options = &cursor->options;
+    nighi_walk walk;
+    nighi_walk_set(index, session, cursor->slot_count, options, &walk);
+    walk.coded = cursor->coded;
     const bool shared = index->writer != NULL && index->source.kind == NIGHI_SOURCE_OWNED;
     while (hits->found < hits->limit) {
-        const nigh_status status = nighi_window_fill(&walk);
+        uint64_t entry = 0;
+        const nigh_status status = nighi_cursor_peek(&walk, &entry);
         if (status != NIGH_OK) {
             cursor->active = 0;
             return status;
         }
-        if (session->pool_count == 0) {
+        if (entry == UINT64_MAX) {
             break;
         }
-        const uint64_t entry = session->pool[0];
-        if ((cursor->flags & NIGH_SEARCH_RADIUS) != 0 &&
-            nighi_entry_distance(entry) > cursor->radius) {
+        if ((options->flags & NIGH_SEARCH_RADIUS) != 0 &&
+            nighi_entry_distance(entry) > options->radius) {
             return NIGH_OK;
         }
-        (void)nighi_window_take(session);
+        if (walk.coded) {
+            (void)nighi_heap_pop(session->exact, &session->exact_count);
+        } else {
+            (void)nighi_window_take(session);
+        }
         (void)(shared ? nighi_hit_again(index, session, hits, entry)
                       : nighi_hit_plain(index, hits, entry));
     }

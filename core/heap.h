@@ -2,19 +2,21 @@
  * layer L3; uses: base, num
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * An entry is ordered distance << 32 | slot << 1 | expanded: comparing words compares
+ * An entry is order of distance << 32 | slot << 1 | expanded: comparing words compares
  * (distance, slot), the order that decides everything. A min-heap of ~entry is a max-heap. */
 #ifndef NIGHI_HEAP_H
 #define NIGHI_HEAP_H
 #include "base.h"
 #include "num.h"
 
-NIGHI_INLINE uint64_t nighi_entry(float distance, uint32_t slot) {
-    return ((uint64_t)nighi_order_f32(distance) << 32) | ((uint64_t)slot << 1);
+/* `order` is nighi_order_f32 of a distance, or an integer distance of codes. */
+NIGHI_INLINE uint64_t nighi_entry(uint32_t order, uint32_t slot) {
+    return ((uint64_t)order << 32) | ((uint64_t)slot << 1);
 }
+NIGHI_INLINE uint32_t nighi_entry_order(uint64_t entry) { return (uint32_t)(entry >> 32); }
 NIGHI_INLINE uint32_t nighi_entry_slot(uint64_t entry) { return (uint32_t)entry >> 1; }
 NIGHI_INLINE float nighi_entry_distance(uint64_t entry) {
-    return nighi_f32_from_order((uint32_t)(entry >> 32));
+    return nighi_f32_from_order(nighi_entry_order(entry));
 }
 
 NIGHI_INLINE void nighi_heap_down(uint64_t *heap, uint32_t count, uint32_t at) {
@@ -64,13 +66,13 @@ NIGHI_INLINE void nighi_heap_sort_descending(uint64_t *heap, uint32_t count) {
     }
 }
 
-/* First index whose entry is >= `entry`; the comparison compiles to a conditional move. */
+/* First index whose entry is >= `entry`. */
 NIGHI_INLINE uint32_t nighi_lower_bound(const uint64_t *list, uint32_t count, uint64_t entry) {
     const uint64_t *first = list;
     uint32_t left = count;
     while (left > 1) {
         const uint32_t half = left / 2;
-        first = first[half - 1] < entry ? first + half : first;
+        first += (0u - (size_t)(first[half - 1] < entry)) & half; /* never a jump: it would miss */
         left -= half;
     }
     return (uint32_t)(first - list) + (left == 1 && *first < entry);

@@ -1,5 +1,5 @@
 /* hits.c - handing out hits while vectors may change under the search
- * layer L10; uses: search, racy
+ * layer L11; uses: search, racy
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A traversal may read a torn vector: that only misorders candidates. What is reported must be
@@ -43,7 +43,7 @@ static bool nighi_entry_again(const nigh_index *index, nigh_session *session, ui
     float distance = 0;
     index->metric.batch(&index->metric, &session->query, &vector, 1, &distance);
     session->stats.distances++;
-    *entry = nighi_entry(distance, slot);
+    *entry = nighi_entry(nighi_order_f32(distance), slot);
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* image.c - save, seal, and what is verified before an image is trusted
- * layer L10; uses: image, checksum
+ * layer L11; uses: image, checksum, code
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "image.h"
 #include "checksum.h"
@@ -15,7 +15,11 @@ NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
            c->m <= 1024 && c->m0 >= c->m && c->m0 >= 4 && c->m0 <= 2048 && c->ef_build >= 1 &&
            c->ef_build <= 65535 && c->expansions >= 1 && c->expansions <= NIGHI_EXPANSIONS_MAX &&
            block >= 256 && block <= 1u << 26 && (block & (block - 1)) == 0 &&
-           c->key_bytes_max >= 1 && c->key_bytes_max <= 511;
+           c->key_bytes_max >= 1 && c->key_bytes_max <= 511 && nighi_code_valid(c, c->codes) &&
+           (c->build_flags & ~(uint32_t)(NIGH_BUILD_KEEP_PRUNED | NIGH_BUILD_EXACT)) == 0 &&
+           c->alpha >= 1.0f && c->alpha <= 2.0f && nighi_f32_finite(c->code_min) &&
+           nighi_f32_finite(c->code_max) && c->reserved == 0 &&
+           (c->code_min < c->code_max || (c->code_min == 0.0f && c->code_max == 0.0f));
 }
 
 static uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region) {
@@ -26,7 +30,7 @@ static uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region) 
 
 /* The one layout that configuration and counts allow; checksums are left 0. */
 static void nighi_image_layout(const nigh_config *config, const nighi_counts *counts,
-                               nighi_image_header *header) {
+                               const nighi_coding *coding, nighi_image_header *header) {
     nighi_region shape[NIGHI_REGION_COUNT];
     nighi_fill(shape, 0, sizeof shape);
     nighi_fill(header, 0, sizeof *header);
@@ -47,13 +51,25 @@ static void nighi_image_layout(const nigh_config *config, const nighi_counts *co
     header->block_bytes = config->block_bytes;
     header->key_bytes_max = config->key_bytes_max;
     header->seed = config->seed;
+    header->codes = config->codes;
+    header->build_flags = config->build_flags;
+    header->alpha = config->alpha == 1.0f ? 0.0f : config->alpha;
+    header->code_min = config->code_min;
+    header->code_max = config->code_max;
+    if (coding->active != 0) {
+        header->code_active = 1;
+        header->code_center = coding->center;
+        header->code_steps = coding->steps;
+        header->code_clamped = coding->clamped;
+    }
     header->counts = *counts;
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         nighi_image_region *region = &header->regions[i];
         const uint64_t whole = (uint64_t)1 << shape[i].shift;
         region->stride = shape[i].stride;
         region->shift = shape[i].shift;
-        region->records = region->stride == 0 ? 0 : nighi_records_live(counts, i);
+        const bool absent = region->stride == 0 || (i == NIGHI_CODE && coding->active == 0);
+        region->records = absent ? 0 : nighi_records_live(counts, i);
         region->block_count = (uint32_t)((region->records + whole - 1) >> region->shift);
         region->first_block = header->block_count;
         header->block_count += region->block_count;
@@ -81,7 +97,27 @@ static void nighi_header_config(const nighi_image_header *header, nigh_config *c
                             .expansions = header->expansions,
                             .block_bytes = header->block_bytes,
                             .key_bytes_max = header->key_bytes_max,
-                            .seed = header->seed};
+                            .seed = header->seed,
+                            .codes = header->codes,
+                            .build_flags = header->build_flags,
+                            .alpha = header->alpha == 0.0f ? 1.0f : header->alpha,
+                            .code_min = header->code_min,
+                            .code_max = header->code_max};
+}
+
+NIGHI_FN void nighi_header_coding(const nighi_image_header *header, const nigh_config *config,
+                                  nighi_coding *coding) {
+    nighi_code_span(config, 0.0f, 1.0f, coding); /* which kernel */
+    coding->active = header->code_active;
+    coding->center = header->code_center;
+    coding->steps = header->code_steps;
+    coding->clamped = header->code_clamped;
+}
+
+static bool nighi_coding_valid(const nigh_config *config, const nighi_coding *coding) {
+    return coding->active == 0 || (coding->active == 1 && config->codes != NIGH_CODES_NONE &&
+                                   nighi_f32_finite(coding->center) &&
+                                   nighi_f32_finite(coding->steps) && coding->steps > 0.0f);
 }
 
 static bool nighi_counts_valid(const nighi_counts *counts) {
@@ -100,6 +136,7 @@ static uint32_t nighi_header_checksum(const nighi_image_header *header) {
 NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
                                       nighi_image_header *header, nigh_config *config) {
     nighi_image_header expected;
+    nighi_coding coding;
     if (image_bytes < sizeof *header ||
         nighi_compare(image, nighi_magic, sizeof nighi_magic) != 0) {
         return NIGH_E_FORMAT;
@@ -115,7 +152,11 @@ NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, u
     if (!nighi_config_valid(config) || !nighi_counts_valid(&header->counts)) {
         return NIGH_E_CORRUPT;
     }
-    nighi_image_layout(config, &header->counts, &expected);
+    nighi_header_coding(header, config, &coding);
+    if (!nighi_coding_valid(config, &coding)) {
+        return NIGH_E_CORRUPT;
+    }
+    nighi_image_layout(config, &header->counts, &coding, &expected);
     expected.state = header->state;
     expected.table_checksum = header->table_checksum;
     expected.checksum = header->checksum;
@@ -184,7 +225,7 @@ static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_ima
                               nighi_load(&counts->free_count), nighi_load(&counts->entry),
                               nighi_load(&counts->root),       nighi_load(&counts->upper_count),
                               nighi_load(&counts->key_bytes),  nighi_load(&counts->key_lengths)};
-    nighi_image_layout(&config, &now, header);
+    nighi_image_layout(&config, &now, &index->coding, header);
 }
 
 NIGHI_FN uint64_t nighi_save_bytes(const nigh_index *index, uint32_t flags) {

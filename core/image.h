@@ -1,5 +1,5 @@
 /* image.h - the bytes of an image: header, directory, checksums, regions
- * layer L10; uses: base, state, blocks
+ * layer L11; uses: base, state, blocks, code
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * docs/FORMAT.md describes every byte. An image is canonical: the live prefixes of the regions in
@@ -8,6 +8,7 @@
 #define NIGHI_IMAGE_H
 #include "base.h"
 #include "blocks.h"
+#include "code.h"
 #include "state.h"
 
 #define NIGHI_IMAGE_VERSION 1u
@@ -45,7 +46,16 @@ typedef struct nighi_image_header {
     uint64_t seed;
     nighi_counts counts;
     nighi_image_region regions[NIGHI_REGION_COUNT];
-    uint8_t reserved1[132];
+    uint32_t codes;
+    uint32_t build_flags;
+    float alpha; /* 0: 1 */
+    float code_min;
+    float code_max;
+    uint32_t code_active; /* the rest is 0 unless 1 */
+    float code_center;
+    float code_steps;
+    uint32_t code_clamped;
+    uint8_t reserved1[96];
     uint32_t checksum; /* of the header before it */
 } nighi_image_header;
 
@@ -55,6 +65,9 @@ _Static_assert(sizeof(nighi_image_header) == 512, "the header is 512 bytes");
 
 /* Valid values, complete with defaults? */
 NIGHI_FN bool nighi_config_valid(const nigh_config *config);
+/* How a header says that vectors are encoded. */
+NIGHI_FN void nighi_header_coding(const nighi_image_header *header, const nigh_config *config,
+                                  nighi_coding *coding);
 /* NIGH_OK when header, sizes and directory hold; then *config and *header are what they say. */
 NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
                                       nighi_image_header *header, nigh_config *config);

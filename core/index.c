@@ -1,9 +1,10 @@
 /* index.c - lifecycle of handle and writer state, attach
- * layer L12; uses: index, arena, blocks, cpu, fp, graph, image, racy
+ * layer L13; uses: index, arena, blocks, code, cpu, fp, graph, image, racy
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "index.h"
 #include "arena.h"
 #include "blocks.h"
+#include "code.h"
 #include "cpu.h"
 #include "fp.h"
 #include "graph.h"
@@ -54,6 +55,7 @@ static void nighi_shape(nigh_index *shape, const nigh_config *config, const nigh
     nighi_fill(shape, 0, sizeof *shape);
     shape->config = *config;
     shape->counts = *counts;
+    nighi_code_span(config, config->code_min, config->code_max, &shape->coding);
     nighi_regions_shape(shape->regions, config);
 }
 
@@ -119,6 +121,8 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
                                       void *memory, uint64_t memory_bytes, nigh_index **index) {
     nigh_index shape;
     nighi_shape(&shape, config, &nighi_counts_empty);
+    /* With a span given codes begin at once; U7 without one, and B1's threshold, need a sample. */
+    shape.coding.active = config->codes == NIGH_CODES_U7 && config->code_min < config->code_max;
     return nighi_handle_make(&shape, options, memory, memory_bytes, index);
 }
 
@@ -139,6 +143,7 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
     if (options->slot_max < header.counts.slot_count) {
         return NIGH_E_INVALID;
     }
+    nighi_header_coding(&header, &config, &shape->coding);
     shape->image_bytes = header.image_bytes;
     shape->opened = header.state == NIGHI_IMAGE_OPEN;
     return NIGH_OK;

@@ -1,5 +1,5 @@
 /* index.h - lifecycle: sizes and layout of handle, writer state and session; attach; sources
- * layer L11; uses: base, state
+ * layer L12; uses: base, state
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Each memory is laid out by one function that runs twice: with base NULL it only counts, so a size

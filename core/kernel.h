@@ -30,12 +30,32 @@ typedef void (*nighi_i8_kernel)(const int8_t *q, const int8_t *x, uint32_t dim, 
 /* Bits that differ in `bytes` bytes. */
 typedef uint32_t (*nighi_bits_kernel)(const uint8_t *q, const uint8_t *x, uint32_t bytes);
 
+/* Index of a code operation in nighi_kernels.codes. */
+enum {
+    NIGHI_CODE_L2 = 0,
+    NIGHI_CODE_DOT = 1,
+    NIGHI_CODE_L1 = 2,
+    NIGHI_CODE_BITS = 3,
+    NIGHI_CODE_COUNT = 4
+};
+/* orders[i], smaller is nearer, of `count` codes against one query: exact integers modulo 2^32.
+ *   L2:   bias + sum (q-x)^2        q is u7 (0..127), as x
+ *   DOT:  bias - sum q*x            q is int8 in -63..63, so 16 bits hold two products; x is u7
+ *   L1:   bias + sum |q-x|          q and x are u7
+ *   BITS: bias + popcount(q ^ x)
+ * A code is `bytes` bytes, a multiple of 16, aligned to 16, padding included: zeros on both sides
+ * add nothing. Of a code no byte beyond is read; of the query up to the next multiple of 64, zeros
+ * there, and it is aligned to 64. */
+typedef void (*nighi_code_kernel)(const uint8_t *query, uint32_t bias, const uint8_t *const *codes,
+                                  uint32_t count, uint32_t bytes, uint32_t *orders);
+
 typedef struct nighi_kernels {
     nighi_float_kernel floats[NIGHI_OP_COUNT][NIGHI_ELEM_COUNT];
     nighi_dot_square_kernel dot_square[NIGHI_ELEM_COUNT];
     nighi_u8_kernel u8[NIGHI_OP_COUNT];
     nighi_i8_kernel i8;
     nighi_bits_kernel hamming;
+    nighi_code_kernel codes[NIGHI_CODE_COUNT];
 } nighi_kernels;
 
 /* Fills `table` with the widest kernels that `features` (NIGH_CPU_* bits) allows. kernel_pick.c. */

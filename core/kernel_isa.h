@@ -27,11 +27,17 @@ NIGHI_INLINE void nighi_tail_load(const void *from, uint32_t bytes, uint64_t wor
     }
 }
 
+/* What kernel_codes.h folds the sums of four codes to. */
+typedef uint32_t nighi_u32x4 __attribute__((vector_size(16)));
+
 NIGHI_FN void nighi_kernels_scalar(nighi_kernels *table);
 #if defined(__x86_64__) || defined(__i386__)
 NIGHI_FN void nighi_kernels_sse41(nighi_kernels *table);
 NIGHI_FN void nighi_kernels_avx2(nighi_kernels *table);
 NIGHI_FN void nighi_kernels_avx512(nighi_kernels *table, uint32_t features);
+NIGHI_FN void nighi_codes_sse41(nighi_kernels *table);
+NIGHI_FN void nighi_codes_avx2(nighi_kernels *table);
+NIGHI_FN void nighi_codes_avx512(nighi_kernels *table, uint32_t features);
 #elif defined(__aarch64__)
 NIGHI_FN void nighi_kernels_neon(nighi_kernels *table, uint32_t features);
 #elif defined(__wasm_simd128__)

@@ -1,5 +1,5 @@
 /* kernel_neon.c - AArch64 kernels; with the dot-product instructions where the caller has them
- * layer L4; uses: base, fp, num, kernel, kernel_isa, kernel_loop, kernel_bytes
+ * layer L4; uses: base, fp, num, kernel, kernel_isa, kernel_loop, kernel_bytes, kernel_codes
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * AArch32 has no file of its own: its NEON flushes subnormals, so it would give other bits. */
@@ -169,8 +169,81 @@ NEON_DOTPROD NEON_INLINE uint8x16_t neon_sdot(uint8x16_t sum, uint8x16_t a, uint
 #undef NEON_BYTES
 #undef NEON_STORE_I8
 
+/* ---- Codes ---------------------------------------------------------------------------------- */
+
+NEON_INLINE nighi_u32x4 neon_fold(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
+    return (nighi_u32x4)vpaddq_u32(vpaddq_u32(a, b), vpaddq_u32(c, d));
+}
+
+/* Two products of u7 fit sixteen bits, so one pairwise addition serves both halves. */
+NEON_INLINE uint32x4_t neon_code_squares(uint32x4_t sum, uint8x16_t q, uint8x16_t x) {
+    uint8x16_t d = vabdq_u8(q, x);
+    uint16x8_t low = vmull_u8(vget_low_u8(d), vget_low_u8(d));
+    return vpadalq_u16(sum, vmlal_high_u8(low, d, d));
+}
+
+NEON_INLINE int32x4_t neon_code_products(int32x4_t sum, int8x16_t q, int8x16_t x) {
+    int16x8_t low = vmull_s8(vget_low_s8(q), vget_low_s8(x));
+    return vpadalq_s16(sum, vmlal_high_s8(low, q, x));
+}
+
+#define NEON_SIGNED(v) vreinterpretq_s8_u8(v)
+#define NEON_SUM_S(v) vreinterpretq_s32_u32(v)
+#define NEON_SUM_U(v) vreinterpretq_u32_s32(v)
+
+#define C_NAME(op) neon_##op
+#define C_TARGET
+#define C_WIDTH 16
+#define C_BYTES uint8x16_t
+#define C_SUMS uint32x4_t
+#define C_ZERO() vdupq_n_u32(0)
+#define C_LOAD(p) vld1q_u8(p)
+#define C_FOLD(a, b, c, d) neon_fold(a, b, c, d)
+#define C_L2(s, q, x) neon_code_squares(s, q, x)
+#define C_DOT(s, q, x) NEON_SUM_U(neon_code_products(NEON_SUM_S(s), NEON_SIGNED(q), NEON_SIGNED(x)))
+#define C_L1(s, q, x) vpadalq_u16(s, vpaddlq_u8(vabdq_u8(q, x)))
+#define C_BITS(s, q, x) vpadalq_u16(s, vpaddlq_u8(vcntq_u8(veorq_u8(q, x))))
+#include "kernel_codes.h"
+
+NEON_DOTPROD NEON_INLINE uint32x4_t neon_code_udot(uint32x4_t sum, uint8x16_t q, uint8x16_t x) {
+    uint8x16_t d = vabdq_u8(q, x);
+    return vdotq_u32(sum, d, d);
+}
+
+/* Against ones, a dot product is a sum. */
+#define C_NAME(op) dotprod_##op
+#define C_TARGET NEON_DOTPROD
+#define C_WIDTH 16
+#define C_BYTES uint8x16_t
+#define C_SUMS uint32x4_t
+#define C_ZERO() vdupq_n_u32(0)
+#define C_LOAD(p) vld1q_u8(p)
+#define C_FOLD(a, b, c, d) neon_fold(a, b, c, d)
+#define C_L2(s, q, x) neon_code_udot(s, q, x)
+#define C_DOT(s, q, x) NEON_SUM_U(vdotq_s32(NEON_SUM_S(s), NEON_SIGNED(q), NEON_SIGNED(x)))
+#define C_L1(s, q, x) vdotq_u32(s, vabdq_u8(q, x), vdupq_n_u8(1))
+#define C_BITS(s, q, x) vdotq_u32(s, vcntq_u8(veorq_u8(q, x)), vdupq_n_u8(1))
+#include "kernel_codes.h"
+#undef NEON_SIGNED
+#undef NEON_SUM_S
+#undef NEON_SUM_U
+
+static void neon_fill_codes(nighi_kernels *table, uint32_t features) {
+    table->codes[NIGHI_CODE_L2] = neon_code_l2;
+    table->codes[NIGHI_CODE_DOT] = neon_code_dot;
+    table->codes[NIGHI_CODE_L1] = neon_code_l1;
+    table->codes[NIGHI_CODE_BITS] = neon_code_bits;
+    if ((features & NIGH_CPU_DOTPROD) != 0) {
+        table->codes[NIGHI_CODE_L2] = dotprod_code_l2;
+        table->codes[NIGHI_CODE_DOT] = dotprod_code_dot;
+        table->codes[NIGHI_CODE_L1] = dotprod_code_l1;
+        table->codes[NIGHI_CODE_BITS] = dotprod_code_bits;
+    }
+}
+
 void nighi_kernels_neon(nighi_kernels *table, uint32_t features) {
     neon_fill_floats(table);
+    neon_fill_codes(table, features);
     table->u8[NIGHI_OP_L2] = neon_l2_u8;
     table->u8[NIGHI_OP_DOT] = neon_dot_u8;
     table->u8[NIGHI_OP_L1] = neon_l1_u8;

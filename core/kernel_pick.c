@@ -11,12 +11,15 @@ void nighi_kernels_pick(nighi_kernels *table, uint32_t features) {
 #if defined(__x86_64__) || defined(__i386__)
     if ((features & NIGH_CPU_SSE41) != 0) {
         nighi_kernels_sse41(table);
+        nighi_codes_sse41(table);
     }
     if ((features & NIGH_CPU_AVX2) != 0) {
         nighi_kernels_avx2(table);
+        nighi_codes_avx2(table);
     }
     if ((features & NIGH_CPU_AVX512) != 0) {
         nighi_kernels_avx512(table, features);
+        nighi_codes_avx512(table, features);
     }
 #elif defined(__aarch64__)
     if ((features & NIGH_CPU_NEON) != 0) {

@@ -180,6 +180,29 @@ static uint32_t scalar_hamming(const uint8_t *q, const uint8_t *x, uint32_t byte
     return sum;
 }
 
+/* Signed bytes of the query by unsigned ones of the code. */
+static uint32_t scalar_dot_u7(const uint8_t *q, const uint8_t *x, uint32_t bytes) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < bytes; i++) {
+        sum += (int32_t)nighi_elem_i8(q, i) * (int32_t)nighi_elem_u8(x, i);
+    }
+    return (uint32_t)sum;
+}
+
+/* u7 are u8 too: three of the four are the kernels above. */
+#define SCALAR_CODES(name, END, kernel)                                                            \
+    static void name(const uint8_t *query, uint32_t bias, const uint8_t *const *codes,             \
+                     uint32_t count, uint32_t bytes, uint32_t *orders) {                           \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            orders[i] = bias END kernel(query, codes[i], bytes);                                   \
+        }                                                                                          \
+    }
+SCALAR_CODES(scalar_code_l2, +, scalar_l2_u8)
+SCALAR_CODES(scalar_code_dot, -, scalar_dot_u7)
+SCALAR_CODES(scalar_code_l1, +, scalar_l1_u8)
+SCALAR_CODES(scalar_code_bits, +, scalar_hamming)
+#undef SCALAR_CODES
+
 void nighi_kernels_scalar(nighi_kernels *table) {
     table->floats[NIGHI_OP_L2][NIGHI_ELEM_F32] = scalar_l2_f32;
     table->floats[NIGHI_OP_L2][NIGHI_ELEM_F16] = scalar_l2_f16;
@@ -198,5 +221,9 @@ void nighi_kernels_scalar(nighi_kernels *table) {
     table->u8[NIGHI_OP_L1] = scalar_l1_u8;
     table->i8 = scalar_i8;
     table->hamming = scalar_hamming;
+    table->codes[NIGHI_CODE_L2] = scalar_code_l2;
+    table->codes[NIGHI_CODE_DOT] = scalar_code_dot;
+    table->codes[NIGHI_CODE_L1] = scalar_code_l1;
+    table->codes[NIGHI_CODE_BITS] = scalar_code_bits;
 }
 #undef SCALAR_NARROW

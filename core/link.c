@@ -1,5 +1,5 @@
 /* link.c - storing planned rows, and keeping the tree of parents
- * layer L10; uses: link
+ * layer L11; uses: link
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A row is stored under the lock of its stripe. Changes to the tree touch two or three rows at once
@@ -593,4 +593,72 @@ NIGHI_FN void nighi_rows_commit(nigh_index *index, nigh_session *session) {
         }
         row->kind = NIGHI_ROW_NONE;
     }
+}
+
+/* ---- For jobs ------------------------------------------------------------------------------- */
+
+NIGHI_FN uint32_t nighi_child_adopt(nigh_index *index, nighi_plan *plan, uint32_t parent,
+                                    uint32_t child) {
+    uint32_t *links = plan->links;
+    uint32_t *before = plan->links + index->config.m0;
+    uint32_t lost = NIGHI_NONE;
+    uint32_t count = nighi_row_now(index, parent, 0, links);
+    nighi_copy(before, links, (uint64_t)count * 4);
+    const uint32_t size = nighi_row_force(index, parent, links, count, child | NIGHI_LINK_MARK);
+    for (uint32_t i = 0; size == count && i < count; i++) {
+        if (nighi_link_slot(before[i]) != nighi_link_slot(links[i])) {
+            lost = nighi_link_slot(before[i]);
+        }
+    }
+    nighi_row_store(index, nighi_row0(index, parent), 0, links, size);
+    count = nighi_row_now(index, child, 0, links);
+    count = nighi_parent_first(index, links, count, parent);
+    nighi_row_store(index, nighi_row0(index, child), 0, links, count);
+    return lost;
+}
+
+NIGHI_FN nigh_status nighi_row_absorb(nigh_index *index, nigh_session *session, uint32_t slot,
+                                      uint32_t level, const uint32_t *sources, uint32_t count) {
+    nighi_plan *plan = &session->plan;
+    const uint32_t m0 = index->config.m0;
+    const uint32_t degree_max = nighi_degree_max(index, level);
+    uint32_t *row = nighi_row(index, slot, level);
+    uint32_t *now = plan->links;
+    uint32_t *all = plan->links + m0;
+    const uint32_t size = nighi_row_now(index, slot, level, now);
+    uint32_t total = 0;
+    for (; total < size; total++) {
+        now[total] = level == 0 ? now[total] : nighi_link_slot(now[total]);
+        all[total] = nighi_link_slot(now[total]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (sources[i] != slot && nighi_links_find(all, total, sources[i]) == NIGHI_NONE) {
+            all[total++] = sources[i];
+        }
+    }
+    if (row == NULL || total == size) {
+        return NIGH_OK;
+    }
+    if (total <= degree_max) {
+        nighi_copy(now + size, all + size, (uint64_t)(total - size) * 4);
+        nighi_row_store(index, row, level, now, total);
+        return NIGH_OK;
+    }
+    nighi_space space;
+    uint32_t sorted = 0;
+    nighi_row_plan chosen = {
+        .slot = slot, .level = level, .kind = NIGHI_ROW_SELECT, .links = plan->row_links};
+    plan->self = NIGHI_SELF_NEW;
+    plan->coded = nighi_coded_build(index);
+    nighi_space_get(index, plan->coded, &space);
+    nigh_status status = nighi_links_sort(&space, session, slot, all, total, false, &sorted);
+    if (status == NIGH_OK) {
+        status = nighi_select(&space, session, sorted, degree_max, chosen.links, &chosen.count);
+    }
+    if (status == NIGH_OK) {
+        uint32_t *out = plan->links + 3 * (size_t)m0;
+        const uint32_t kept = nighi_row_merge(index, &chosen, now, size, NIGHI_NONE, out);
+        nighi_row_store(index, row, level, out, kept);
+    }
+    return status;
 }

@@ -1,5 +1,5 @@
 /* link.h - storing planned rows, and keeping the tree of parents
- * layer L10; uses: base, state, graph, plan
+ * layer L11; uses: base, state, graph, plan
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #ifndef NIGHI_LINK_H
 #define NIGHI_LINK_H
@@ -20,6 +20,14 @@ NIGHI_FN void nighi_parent_attach(nigh_index *index, nigh_session *session);
 NIGHI_FN void nighi_children_move(nigh_index *index, nigh_session *session);
 /* Gives a slot that has moved its new rows, and a parent near its new place if there is one. */
 NIGHI_FN void nighi_node_move(nigh_index *index, nigh_session *session);
+/* Adds links from `slot` to sources[count] (at most m0): appended, or if there is no room the row
+ * is chosen anew. For jobs: no other writer stores to this row. */
+NIGHI_FN nigh_status nighi_row_absorb(nigh_index *index, nigh_session *session, uint32_t slot,
+                                      uint32_t level, const uint32_t *sources, uint32_t count);
+/* A new node gets its parent, without locks; the link that the parent gave up for it, or
+ * NIGHI_NONE. For jobs. */
+NIGHI_FN uint32_t nighi_child_adopt(nigh_index *index, nighi_plan *plan, uint32_t parent,
+                                    uint32_t child);
 /* Stores every remaining planned row, planning anew what has changed meanwhile. */
 NIGHI_FN void nighi_rows_commit(nigh_index *index, nigh_session *session);
 

@@ -1,5 +1,5 @@
 /* mutate.c - insert, set, remove, unremove: plan, claim, fill, link
- * layer L12; uses: mutate, fp, image, link, plan, racy, source
+ * layer L13; uses: mutate, fp, image, link, place, plan, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A vector is planned without storing anything. Then, under the alloc lock, the world is compared
@@ -9,8 +9,8 @@
 #include "fp.h"
 #include "image.h"
 #include "link.h"
+#include "place.h"
 #include "plan.h"
-#include "racy.h"
 #include "source.h"
 
 enum { NIGHI_AGAIN = 1 }; /* the claim found another world than the plan: plan anew */
@@ -157,68 +157,14 @@ static bool nighi_room(const nigh_index *index, const nighi_put_call *call, uint
            nighi_load(&index->counts.upper_count) + level < NIGHI_UPPER_NONE;
 }
 
-/* The vector of a slot that is not in the index yet, through the fetch callback. */
-static nigh_status nighi_fetch_new(const nigh_index *index, nigh_session *session,
-                                   const nighi_put_call *call, const void **vector) {
-    const nighi_source *source = &index->source;
-    const bool strings = index->config.keys == NIGH_KEYS_BYTES;
-    *vector = NULL;
-    session->stats.fetches++;
-    const nigh_status status = source->fetch(
-        source->user, &call->slot, strings ? NULL : &call->key.value, 1, session->fetched, vector);
-    if (status != NIGH_OK) {
-        return status <= NIGH_E_USER ? status : NIGH_E_FETCH;
-    }
-    return *vector == NULL ? NIGH_E_FETCH : NIGH_OK;
-}
-
-/* plan->vector in the form in which the source holds vectors, checked. */
-static nigh_status nighi_put_vector(nigh_index *index, nigh_session *session,
-                                    const nighi_put_call *call) {
-    nighi_plan *plan = &session->plan;
-    const nighi_metric *metric = &index->metric;
-    const uint32_t row_bytes = metric->row_bytes;
-    const uint32_t kind = index->source.kind;
-    const void *row = call->row;
-    nigh_status status = NIGH_OK;
-    if (kind == NIGHI_SOURCE_BORROWED) {
-        if (call->slot >= index->source.count) {
-            return NIGH_E_MISMATCH;
-        }
-        plan->vector = nighi_vector_address(index, call->slot);
-        nighi_row_from_stored(index, plan->vector, plan->record);
-        return nighi_row_check(metric, plan->record);
-    }
-    if (row == NULL) {
-        status = kind == NIGHI_SOURCE_OWNED ? NIGH_E_INVALID
-                                            : nighi_fetch_new(index, session, call, &row);
-    }
-    if (status == NIGH_OK) {
-        status = nighi_row_check(metric, row);
-    }
-    if (status != NIGH_OK) {
-        return status;
-    }
-    nighi_copy(plan->record, row, row_bytes);
-    plan->vector = plan->record;
-    if (kind == NIGHI_SOURCE_OWNED) {
-        const uint32_t stride = index->regions[NIGHI_VECTOR].stride;
-        nighi_fill(plan->record + row_bytes, 0, stride - row_bytes);
-        if (nighi_trailer_bytes(metric->metric, metric->dtype) != 0) {
-            nighi_trailer_make(metric, row, plan->record + metric->trailer_offset);
-        }
-    }
-    return NIGH_OK;
-}
-
 static nigh_status nighi_put_touch(nigh_index *index, nigh_session *session,
                                    const nighi_put_call *call) {
     const uint32_t slot = call->slot;
     if (index->dirty == NULL) {
         return NIGH_OK;
     }
-    static const uint8_t regions[] = {NIGHI_LINKS0, NIGHI_NODE, NIGHI_KEY, NIGHI_VECTOR,
-                                      NIGHI_KEYMAP};
+    static const uint8_t regions[] = {NIGHI_LINKS0, NIGHI_NODE,   NIGHI_KEY,
+                                      NIGHI_VECTOR, NIGHI_KEYMAP, NIGHI_CODE};
     nigh_status status = nighi_plan_touch(index, session);
     for (uint32_t i = 0; i < sizeof regions && status == NIGH_OK; i++) {
         status = nighi_touch(index, regions[i], slot);
@@ -256,28 +202,6 @@ static nigh_status nighi_claim_check(nigh_index *index, nigh_session *session,
     return nighi_room(index, call, session->plan.level) ? NIGH_OK : NIGH_E_FULL;
 }
 
-static void nighi_claim(nigh_index *index, nigh_session *session, const nighi_put_call *call) {
-    nighi_counts *counts = &index->counts;
-    const uint32_t slot = call->slot;
-    const uint32_t level = session->plan.level;
-    const uint32_t first = level == 0 ? NIGHI_UPPER_NONE : counts->upper_count;
-    nighi_store_release(nighi_word(&index->regions[NIGHI_NODE], slot), first | NIGHI_NODE_PENDING);
-    nighi_store_release(&counts->upper_count, counts->upper_count + level);
-    nighi_map_change(index);
-    nighi_keymap_split(index, slot);
-    nighi_store_release(&counts->slot_count, slot + 1);
-    nighi_keymap_enter(index, slot, &call->key, slot + 1);
-    nighi_map_change(index);
-    nighi_store(&index->changed, 1u);
-}
-
-static void nighi_vector_store(nigh_index *index, const nighi_plan *plan) {
-    if (index->source.kind == NIGHI_SOURCE_OWNED) {
-        nighi_racy_store(nighi_record(&index->regions[NIGHI_VECTOR], plan->self), plan->record,
-                         index->regions[NIGHI_VECTOR].stride);
-    }
-}
-
 /* A node above all layers becomes the entry point once it is linked. */
 static void nighi_entry_raise(nigh_index *index, uint32_t slot, uint32_t level) {
     nighi_writer *writer = index->writer;
@@ -300,7 +224,8 @@ static nigh_status nighi_append(nigh_index *index, nigh_session *session, nighi_
     const nigh_status status = nighi_claim_check(index, session, call);
     if (status == NIGH_OK) {
         nighi_image_open(index);
-        nighi_claim(index, session, call);
+        nighi_place_claim(index, call->slot, session->plan.level, &call->key);
+        nighi_clamped_add(index, session->plan.code_clamped);
         if (call->slot == 0) {
             nighi_store(&index->counts.root, 0u);
         }
@@ -310,7 +235,7 @@ static nigh_status nighi_append(nigh_index *index, nigh_session *session, nighi_
         return status;
     }
     nighi_plan_settle(plan, call->slot);
-    nighi_vector_store(index, plan);
+    nighi_place_store(index, plan);
     nighi_node_fill(index, plan);
     nighi_and(nighi_word(&index->regions[NIGHI_NODE], call->slot), ~NIGHI_NODE_PENDING);
     nighi_parent_attach(index, session);
@@ -355,7 +280,8 @@ static nigh_status nighi_exchange(nigh_index *index, nigh_session *session, nigh
     nighi_store_fence();
     const nigh_status status = nighi_takeover(index, call);
     if (status == NIGH_OK) {
-        nighi_vector_store(index, &session->plan);
+        nighi_place_store(index, &session->plan);
+        nighi_clamped_add(index, session->plan.code_clamped);
         if ((nighi_load(node) & NIGHI_NODE_REMOVED) != 0) {
             nighi_and(node, ~NIGHI_NODE_REMOVED);
             nighi_add(&index->counts.deleted_count, UINT32_MAX);
@@ -411,11 +337,9 @@ static nigh_status nighi_put_once(nigh_index *index, nigh_session *session, nigh
     if (!nighi_room(index, call, plan->level)) {
         return NIGH_E_FULL;
     }
-    status = nighi_put_vector(index, session, call);
+    status = nighi_place_prepare(index, session, call->slot, &call->key, call->row);
     if (status == NIGH_OK) {
-        nighi_query_from_stored(&index->metric, plan->vector, session->query_scratch,
-                                &session->query);
-        status = nighi_plan_make(index, session);
+        status = nighi_plan_make(index, session, false);
     }
     if (status == NIGH_OK) {
         status = nighi_put_touch(index, session, call);

@@ -1,5 +1,5 @@
 /* mutate.h - insert, set, remove, unremove
- * layer L11; uses: base, state, keymap
+ * layer L12; uses: base, state, keymap
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #ifndef NIGHI_MUTATE_H
 #define NIGHI_MUTATE_H

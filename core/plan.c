@@ -1,31 +1,61 @@
 /* plan.c - neighbour selection and row plans
- * layer L10; uses: plan
+ * layer L11; uses: plan
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "plan.h"
 
 #define NIGHI_SELECT_GROUP 4u
 
-static const void *nighi_plan_vector(const nigh_index *index, const nighi_plan *plan,
+/* The row of a slot in the plan's space; that of the planned vector comes from the plan. */
+static const void *nighi_plan_row_at(const nighi_space *space, const nighi_plan *plan,
                                      uint32_t slot) {
-    return slot == plan->self ? plan->vector : nighi_vector_address(index, slot);
+    if (slot == plan->self) {
+        return space->coded ? (const void *)plan->code : plan->vector;
+    }
+    return nighi_space_row(space, slot);
 }
 
-/* True when a kept vector is nearer to the candidate than the vector asked about is. */
-static bool nighi_shadowed(const nigh_index *index, nigh_session *session, const void *candidate,
+/* `row` as one side of comparisons. */
+static void nighi_probe_make(const nighi_space *space, const void *row, float *scratch,
+                             uint8_t *code, nighi_query *query, nighi_probe *probe) {
+    *probe = (nighi_probe){query, code, 0};
+    if (space->coded) {
+        probe->bias = nighi_code_query(space->index, row, code);
+    } else {
+        nighi_query_from_stored(&space->index->metric, row, scratch, query);
+    }
+}
+
+/* Is `near` alpha times nearer than `order`? Alpha 1 is the paper's heuristic. */
+static bool nighi_nearer(const nighi_space *space, uint32_t near, uint32_t order) {
+    const nigh_config *config = &space->index->config;
+    if (config->alpha == 1.0f || config->metric == NIGH_METRIC_IP) {
+        return near < order;
+    }
+    if (space->coded) {
+        const uint32_t alpha = (uint32_t)nighi_fp_mul(config->alpha, 65536.0f);
+        return (uint64_t)near * alpha < (uint64_t)order << 16;
+    }
+    return nighi_fp_mul(nighi_f32_from_order(near), config->alpha) < nighi_f32_from_order(order);
+}
+
+/* True when a kept row is nearer to the candidate than the vector asked about is. */
+static bool nighi_shadowed(const nighi_space *space, nigh_session *session, const void *candidate,
                            uint32_t order, uint32_t kept_count) {
     nighi_plan *plan = &session->plan;
     nighi_query query;
-    float near[NIGHI_SELECT_GROUP];
+    nighi_probe probe;
+    float distances[NIGHI_SELECT_GROUP];
+    uint32_t near[NIGHI_SELECT_GROUP];
     if (kept_count == 0) {
         return false;
     }
-    nighi_query_from_stored(&index->metric, candidate, plan->scratch_near, &query);
+    nighi_probe_make(space, candidate, plan->scratch_near, plan->code_near, &query, &probe);
     for (uint32_t at = 0; at < kept_count; at += NIGHI_SELECT_GROUP) {
         const uint32_t part = nighi_min_u32(kept_count - at, NIGHI_SELECT_GROUP);
-        index->metric.batch(&index->metric, &query, plan->kept + at, part, near);
+        nighi_space_rows(space, &probe, plan->kept + at, part, distances, near);
         session->stats.distances += part;
         for (uint32_t i = 0; i < part; i++) {
-            if (nighi_order_f32(near[i]) < order) {
+            if (nighi_nearer(space, near[i], order)) {
                 return true;
             }
         }
@@ -59,23 +89,37 @@ static nigh_status nighi_candidates_fetch(const nigh_index *index, nigh_session 
     return status;
 }
 
-static void nighi_keep(const nigh_index *index, nigh_session *session, const void *vector,
+static void nighi_keep(const nighi_space *space, nigh_session *session, const void *row,
                        uint32_t at) {
     nighi_plan *plan = &session->plan;
-    plan->kept[at] = vector;
-    if (!nighi_source_addressed(index)) { /* the next fetch may take the address back */
+    plan->kept[at] = row;
+    if (!space->addressed) { /* the next fetch may take the address back */
         uint8_t *copy = plan->kept_rows + (size_t)at * plan->kept_stride;
-        nighi_copy(copy, vector, index->metric.row_bytes);
+        nighi_copy(copy, row, space->index->metric.row_bytes);
         plan->kept[at] = copy;
     }
 }
 
-/* SELECT-NEIGHBORS-HEURISTIC (Malkov and Yashunin 2016, algorithm 4): from plan->sorted, nearest
- * first, keep a candidate unless one kept before is nearer to it than the vector is. */
-static nigh_status nighi_select(const nigh_index *index, nigh_session *session, uint32_t count,
-                                uint32_t limit, uint32_t *out, uint32_t *out_count) {
+/* Fills out[kept..limit) with the nearest of plan->sorted that are not in it. */
+static uint32_t nighi_fill_up(const nighi_plan *plan, uint32_t count, uint32_t limit, uint32_t *out,
+                              uint32_t kept) {
+    for (uint32_t i = 0; i < count && kept < limit; i++) {
+        const uint32_t slot = nighi_entry_slot(plan->sorted[i]);
+        if (nighi_links_find(out, kept, slot) == NIGHI_NONE) {
+            out[kept++] = slot;
+        }
+    }
+    return kept;
+}
+
+/* SELECT-NEIGHBORS-HEURISTIC (Malkov and Yashunin 2016, algorithm 4; alpha: Subramanya et al.,
+ * DiskANN, 2019): from plan->sorted, nearest first, keep a candidate unless one kept before is
+ * nearer to it than the vector is. */
+NIGHI_FN nigh_status nighi_select(const nighi_space *space, nigh_session *session, uint32_t count,
+                                  uint32_t limit, uint32_t *out, uint32_t *out_count) {
     nighi_plan *plan = &session->plan;
-    const bool addressed = nighi_source_addressed(index);
+    const nigh_index *index = space->index;
+    const bool addressed = space->addressed;
     uint32_t kept = 0;
     for (uint32_t at = 0; at < count && kept < limit;) {
         const uint32_t part = addressed ? 1 : nighi_min_u32(count - at, session->fetch_max);
@@ -89,14 +133,17 @@ static nigh_status nighi_select(const nigh_index *index, nigh_session *session, 
         for (uint32_t i = 0; i < part && kept < limit; i++) {
             const uint64_t entry = plan->sorted[at + i];
             const uint32_t slot = nighi_entry_slot(entry);
-            const void *vector =
-                addressed ? nighi_plan_vector(index, plan, slot) : session->vectors[i];
-            if (!nighi_shadowed(index, session, vector, (uint32_t)(entry >> 32), kept)) {
-                nighi_keep(index, session, vector, kept);
+            const void *row =
+                addressed ? nighi_plan_row_at(space, plan, slot) : session->vectors[i];
+            if (!nighi_shadowed(space, session, row, nighi_entry_order(entry), kept)) {
+                nighi_keep(space, session, row, kept);
                 out[kept++] = slot;
             }
         }
         at += part;
+    }
+    if ((index->config.build_flags & NIGH_BUILD_KEEP_PRUNED) != 0) {
+        kept = nighi_fill_up(plan, count, limit, out, kept);
     }
     *out_count = kept;
     return NIGH_OK;
@@ -122,56 +169,52 @@ static uint32_t nighi_row_observe(const nigh_index *index, uint32_t slot, uint32
     }
 }
 
-/* Prepares the vector of `slot` as the one that distances are asked from. */
-static nigh_status nighi_owner_query(const nigh_index *index, nigh_session *session, uint32_t slot,
-                                     nighi_query *query) {
+/* Prepares the row of `slot` as the one that orders are asked from. */
+static nigh_status nighi_owner_probe(const nighi_space *space, nigh_session *session, uint32_t slot,
+                                     nighi_query *query, nighi_probe *probe) {
     nighi_plan *plan = &session->plan;
-    const void *vector = NULL;
-    const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);
-    if (status != NIGH_OK) {
-        return status;
+    const void *row = NULL;
+    if (space->addressed) {
+        row = nighi_space_row(space, slot);
+    } else {
+        const nigh_status status = nighi_vectors(space->index, session, &slot, 1, &row);
+        if (status != NIGH_OK) {
+            return status;
+        }
+        nighi_copy(plan->owner, row, space->index->metric.row_bytes);
+        row = plan->owner;
     }
-    if (!nighi_source_addressed(index)) {
-        nighi_copy(plan->owner, vector, index->metric.row_bytes);
-        vector = plan->owner;
-    }
-    nighi_query_from_stored(&index->metric, vector, plan->scratch, query);
+    nighi_probe_make(space, row, plan->scratch, plan->code_owner, query, probe);
     return NIGH_OK;
 }
 
-/* Sorts links[count] (slots) by distance from `owner` into plan->sorted; the planned vector too. */
-static nigh_status nighi_links_sort(const nigh_index *index, nigh_session *session, uint32_t owner,
-                                    const uint32_t *links, uint32_t count, bool with_self,
-                                    uint32_t *sorted_count) {
+NIGHI_FN nigh_status nighi_links_sort(const nighi_space *space, nigh_session *session,
+                                      uint32_t owner, const uint32_t *links, uint32_t count,
+                                      bool with_self, uint32_t *sorted_count) {
     nighi_plan *plan = &session->plan;
     nighi_query query;
-    nigh_status status = nighi_owner_query(index, session, owner, &query);
+    nighi_probe probe;
+    NIGHI_ASSERT(count <= session->batch_max);
     *sorted_count = 0;
-    if (status != NIGH_OK) {
-        return status;
+    nighi_space_take(space, session, links, session->vectors, count);
+    nigh_status status = nighi_owner_probe(space, session, owner, &query, &probe);
+    if (status == NIGH_OK) {
+        status = nighi_space_score(space, session, &probe, links, session->vectors, count);
     }
-    if (nighi_source_addressed(index)) {
-        for (uint32_t i = 0; i < count; i++) {
-            const uint8_t *vector = nighi_vector_address(index, links[i]);
-            for (uint32_t line = 0; line < index->metric.row_bytes; line += NIGHI_CACHE_LINE) {
-                __builtin_prefetch(vector + line, 0, 2);
-            }
-        }
-    }
-    status = nighi_distances(index, session, &query, links, count, session->distances);
     if (status != NIGH_OK) {
         return status;
     }
     const uint32_t limit = count + 1;
     for (uint32_t i = 0; i < count; i++) {
-        const uint64_t entry = nighi_entry(session->distances[i], links[i]);
-        (void)nighi_list_insert(plan->sorted, sorted_count, limit, entry);
+        (void)nighi_list_insert(plan->sorted, sorted_count, limit,
+                                nighi_entry(session->orders[i], links[i]));
     }
     if (with_self) {
+        const void *row = nighi_plan_row_at(space, plan, plan->self);
         float distance = 0;
-        index->metric.batch(&index->metric, &query, &plan->vector, 1, &distance);
-        (void)nighi_list_insert(plan->sorted, sorted_count, limit,
-                                nighi_entry(distance, plan->self));
+        uint32_t order = 0;
+        nighi_space_rows(space, &probe, &row, 1, &distance, &order);
+        (void)nighi_list_insert(plan->sorted, sorted_count, limit, nighi_entry(order, plan->self));
     }
     return NIGH_OK;
 }
@@ -225,14 +268,16 @@ NIGHI_FN nigh_status nighi_plan_row(const nigh_index *index, nigh_session *sessi
         links[i] = nighi_link_slot(links[i]);
     }
     uint32_t sorted = 0;
+    nighi_space space;
+    nighi_space_get(index, plan->coded, &space);
     const nigh_status status =
-        nighi_links_sort(index, session, row->slot, links, count, row->repair == 0, &sorted);
+        nighi_links_sort(&space, session, row->slot, links, count, row->repair == 0, &sorted);
     if (status != NIGH_OK) {
         return status;
     }
     row->kind = NIGHI_ROW_SELECT;
     const nigh_status selected =
-        nighi_select(index, session, sorted, degree_max, row->links, &row->count);
+        nighi_select(&space, session, sorted, degree_max, row->links, &row->count);
     /* A repair must not thin the row out: its own links stay as far as there is room. */
     for (uint32_t i = 0; i < own_count && row->count < degree_max; i++) {
         if (nighi_links_find(row->links, row->count, links[i]) == NIGHI_NONE) {
@@ -280,9 +325,12 @@ static nigh_status nighi_plan_layer(const nigh_index *index, nigh_session *sessi
     uint32_t *chosen = nighi_plan_chosen(index, plan, level);
     const uint32_t count = nighi_candidates(index, session);
     const uint32_t limit = nighi_degree_new(index, level);
+    nighi_space space;
+    nighi_space_get(index, plan->coded, &space);
     nigh_status status =
-        nighi_select(index, session, count, limit, chosen, &plan->chosen_count[level]);
-    for (uint32_t i = 0; status == NIGH_OK && i < plan->chosen_count[level]; i++) {
+        nighi_select(&space, session, count, limit, chosen, &plan->chosen_count[level]);
+    for (uint32_t i = 0;
+         plan->rowless == false && status == NIGH_OK && i < plan->chosen_count[level]; i++) {
         status = nighi_plan_add(index, session, chosen[i], level, false);
     }
     return status;
@@ -323,25 +371,40 @@ static nigh_status nighi_plan_search(const nighi_walk *walk, uint32_t level, uin
     return status == NIGH_OK && walk->session->hash_full != 0 ? NIGH_E_SESSION : status;
 }
 
-NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session) {
+/* A walk for the planned vector, whose query and code are prepared. */
+static void nighi_plan_walk(const nigh_index *index, nigh_session *session, uint32_t slot_count,
+                            nighi_walk *walk) {
     nighi_plan *plan = &session->plan;
-    const uint32_t entry = nighi_load_acquire(&index->counts.entry);
     const bool placed = plan->self != NIGHI_SELF_NEW;
-    const nighi_walk walk = {.index = index,
-                             .session = session,
-                             .query = &session->query,
-                             .slot_count = nighi_load_acquire(&index->counts.slot_count),
-                             .ef = index->config.ef_build,
-                             .expansions = index->config.expansions,
-                             .skip = placed ? plan->self : NIGHI_NONE,
-                             .unfiltered = true};
-    uint64_t start = 0;
-    plan->row_count = 0;
-    plan->row_links_used = 0;
+    plan->coded = nighi_coded_build(index);
+    *walk = (nighi_walk){.index = index,
+                         .session = session,
+                         .probe = {&session->query, session->code_query, 0},
+                         .slot_count = slot_count,
+                         .ef = index->config.ef_build,
+                         .expansions = index->config.expansions,
+                         .skip = placed ? plan->self : NIGHI_NONE,
+                         .coded = plan->coded,
+                         .unfiltered = true};
+    if (plan->coded) {
+        walk->probe.bias = nighi_code_query(index, plan->code, session->code_query);
+    }
     session->frontier_limit =
         nighi_min_u32(nighi_plan_frontier(&index->config), session->frontier_max);
     session->hash_full = 0;
+    plan->row_count = 0;
+    plan->row_links_used = 0;
     nighi_fill(plan->chosen_count, 0, sizeof plan->chosen_count);
+}
+
+NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session, bool rowless) {
+    nighi_plan *plan = &session->plan;
+    const uint32_t entry = nighi_load_acquire(&index->counts.entry);
+    const bool placed = plan->self != NIGHI_SELF_NEW;
+    uint64_t start = 0;
+    nighi_walk walk;
+    plan->rowless = rowless;
+    nighi_plan_walk(index, session, nighi_load_acquire(&index->counts.slot_count), &walk);
     plan->empty = entry >= walk.slot_count;
     if (plan->empty != 0 || (placed && walk.slot_count == 1)) {
         return NIGH_OK;

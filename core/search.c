@@ -1,5 +1,5 @@
 /* search.c - one search from query to hits
- * layer L10; uses: search, fp
+ * layer L11; uses: search, fp
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Plain searches keep one sorted list. Where something may be refused (a filter, removed nodes) or
@@ -15,6 +15,23 @@
 static uint32_t nighi_live_count(const nigh_index *index) {
     return nighi_load_acquire(&index->counts.slot_count) -
            nighi_load(&index->counts.deleted_count) - nighi_load(&index->counts.free_count);
+}
+
+NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uint32_t slot_count,
+                             const nigh_search_options *options, nighi_walk *walk) {
+    const uint32_t plain = NIGH_SEARCH_EXACT | NIGH_SEARCH_NO_CODES;
+    *walk = (nighi_walk){.index = index,
+                         .session = session,
+                         .probe = {&session->query, session->code_query, session->code_bias},
+                         .slot_count = slot_count,
+                         .ef = options->ef,
+                         .expansions = options->expansions,
+                         .expansions_max = options->expansions_max,
+                         .skip = NIGHI_NONE,
+                         .k = options->ef,
+                         .gamma = options->gamma,
+                         .coded = (options->flags & plain) == 0 && session->coded != 0 &&
+                                  nighi_coded(index)};
 }
 
 /* Checks and captures what every search needs. *empty: nothing to be found, and no error. */
@@ -41,15 +58,14 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
     if (status != NIGH_OK) {
         return status;
     }
+    nighi_walk_set(index, session, slot_count, options, walk);
+    if (walk->coded) { /* before the query: they share scratch */
+        const float *floats = nighi_code_floats(index, row, session->query_scratch);
+        (void)nighi_code_encode(index, floats, session->code_record);
+        session->code_bias = nighi_code_query(index, session->code_record, session->code_query);
+        walk->probe.bias = session->code_bias;
+    }
     nighi_query_from_row(&index->metric, row, session->query_scratch, &session->query);
-    *walk = (nighi_walk){.index = index,
-                         .session = session,
-                         .query = &session->query,
-                         .slot_count = slot_count,
-                         .ef = ef,
-                         .expansions = options->expansions,
-                         .expansions_max = options->expansions_max,
-                         .skip = NIGHI_NONE};
     return NIGH_OK;
 }
 
@@ -80,6 +96,44 @@ static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
            nighi_pool_live(index, session) < live;
 }
 
+NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_t k) {
+    const uint32_t least = nighi_max_u32(2 * nighi_min_u32(k, NIGHI_SLOT_MAX / 2), 20);
+    const uint32_t depth = options->rerank != 0 ? nighi_max_u32(options->rerank, k)
+                                                : nighi_max_u32(least, k + options->ef / 8);
+    return nighi_min_u32(depth, options->ef);
+}
+
+/* Scores the `depth` best live candidates again, on their true vectors. */
+static nigh_status nighi_rerank(const nighi_walk *walk, uint32_t depth) {
+    nigh_session *session = walk->session;
+    uint64_t *pool = session->pool;
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < session->pool_count && live < depth; i++) {
+        if (nighi_node_live(nighi_node_word(walk->index, nighi_entry_slot(pool[i])))) {
+            pool[live++] = pool[i];
+        }
+    }
+    uint32_t sorted = 0;
+    for (uint32_t at = 0; at < live;) {
+        const uint32_t part = nighi_min_u32(live - at, session->batch_max);
+        for (uint32_t i = 0; i < part; i++) {
+            session->slots[i] = nighi_entry_slot(pool[at + i]);
+        }
+        const nigh_status status = nighi_score_true(walk, part);
+        if (status != NIGH_OK) {
+            return status;
+        }
+        for (uint32_t i = 0; i < part; i++) { /* never beyond `at`: what is left stays as it is */
+            (void)nighi_list_insert(pool, &sorted, live,
+                                    nighi_entry(session->orders[i], session->slots[i]));
+        }
+        at += part;
+    }
+    session->pool_count = sorted;
+    session->stats.reranked += sorted;
+    return NIGH_OK;
+}
+
 static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
                                       const nigh_search_options *options, uint32_t k) {
     nigh_session *session = walk->session;
@@ -95,7 +149,8 @@ static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
     if (status == NIGH_OK && options->expansions_max == 0 && nighi_fell_short(walk, k, refuses)) {
         return nighi_scan(walk, k);
     }
-    return status;
+    return status == NIGH_OK && walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k))
+                                            : status;
 }
 
 static nigh_status nighi_search_run(const nigh_index *index, nigh_session *session, const void *row,
@@ -107,6 +162,7 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
     if (status != NIGH_OK || entry == NIGHI_NONE) {
         return status;
     }
+    walk.k = nighi_min_u32(hits->limit, walk.ef);
     const uint32_t updates = nighi_updates(index);
     const bool few = session->filter.bits != NULL && session->filter.allowed <= NIGHI_SCAN_ALLOWED;
     status = (options->flags & NIGH_SEARCH_EXACT) != 0 || few
@@ -137,14 +193,9 @@ static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *ses
     session->pool_count = 0;
     session->frontier_count = 0;
     session->overflow_count = 0;
-    session->cursor = (nighi_cursor){1,
-                                     options->ef,
-                                     options->expansions,
-                                     options->flags,
-                                     options->radius,
-                                     options->expansions_max,
-                                     0,
-                                     0};
+    session->exact_count = 0;
+    session->cursor =
+        (nighi_cursor){.active = 1, .depth = nighi_rerank_depth(options, 1), .options = *options};
     if (entry == NIGHI_NONE) {
         return NIGH_OK;
     }
@@ -155,6 +206,7 @@ static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *ses
         return status;
     }
     session->cursor.slot_count = walk.slot_count;
+    session->cursor.coded = walk.coded;
     nighi_visit_begin(session);
     (void)nighi_visit(session, nighi_entry_slot(start));
     nighi_frontier_push(session, start);

@@ -1,5 +1,5 @@
 /* search.h - k nearest, cursor, and the consistent hand-out of hits
- * layer L9; uses: base, state, walk
+ * layer L10; uses: base, state, walk
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #ifndef NIGHI_SEARCH_H
 #define NIGHI_SEARCH_H
@@ -25,6 +25,11 @@ NIGHI_FN nigh_status nighi_cursor_begin(const nigh_index *index, nigh_session *s
                                         const void *row, const nigh_search_options *options);
 NIGHI_FN nigh_status nighi_cursor_next(const nigh_index *index, nigh_session *session,
                                        nighi_hits *hits);
+/* Captures options for a walk of this session, whose query is prepared. */
+NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uint32_t slot_count,
+                             const nigh_search_options *options, nighi_walk *walk);
+/* How many candidates of a search on codes are scored again. */
+NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_t k);
 /* The word that tells whether in-place updates ran since it was read. */
 NIGHI_FN uint32_t nighi_updates(const nigh_index *index);
 NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before);

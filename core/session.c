@@ -1,8 +1,9 @@
 /* session.c - layout of one thread's scratch
- * layer L12; uses: index, arena, blocks, graph
+ * layer L13; uses: index, arena, blocks, code, graph
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "arena.h"
 #include "blocks.h"
+#include "code.h"
 #include "graph.h"
 #include "index.h"
 
@@ -54,6 +55,9 @@ static void nighi_plan_layout(nighi_arena *arena, const nigh_index *index,
     plan->scratch = nighi_arena_take(arena, config->dim, sizeof(float));
     plan->scratch_near = nighi_arena_take(arena, config->dim, sizeof(float));
     plan->record = nighi_arena_take(arena, 1, nighi_round_up(record, NIGHI_CACHE_LINE));
+    plan->code = nighi_arena_take(arena, 1, nighi_code_query_bytes(config));
+    plan->code_owner = nighi_arena_take(arena, 1, nighi_code_query_bytes(config));
+    plan->code_near = nighi_arena_take(arena, 1, nighi_code_query_bytes(config));
 }
 
 static uint32_t nighi_hash_size(uint32_t frontier_max) {
@@ -70,23 +74,33 @@ static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
     const nigh_config *config = &index->config;
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
+    const bool coded = config->codes != NIGH_CODES_NONE;
+    const uint64_t code_bytes = nighi_code_query_bytes(config);
     const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
     session->index = index;
     session->ef_max = options->ef_max;
     session->frontier_max = options->frontier_max;
     session->flags = options->flags;
+    session->coded = coded;
     const uint32_t fewest = (options->flags & NIGH_SESSION_READ) != 0 ? 1 : config->expansions;
     session->expansions_max = small ? nighi_max_u32(2, fewest) : NIGHI_EXPANSIONS_MAX;
-    session->batch_max = config->m0 * session->expansions_max;
+    session->group_max = config->m0 * nighi_max_u32(session->expansions_max / 2, 1);
+    session->batch_max = nighi_max_u32(session->group_max, 2 * config->m0);
     session->fetch_max = small ? NIGHI_FETCH_SMALL : config->m0;
     session->pool = nighi_arena_take(arena, (uint64_t)options->ef_max + 1, 8);
     session->frontier = nighi_arena_take(arena, options->frontier_max, 8);
     session->overflow = nighi_arena_take(arena, options->frontier_max, 8);
-    session->slots = nighi_arena_take(arena, (uint64_t)session->batch_max + 1, 4);
+    session->exact = nighi_arena_take(arena, coded ? (uint64_t)options->ef_max + 1 : 0, 8);
+    session->taken = nighi_arena_take(arena, coded ? session->batch_max : 0, 4);
+    const uint64_t rounds = (uint64_t)session->batch_max + session->group_max + 1;
+    session->slots = nighi_arena_take(arena, rounds, 4);
     session->keys = nighi_arena_take(arena, external ? session->batch_max : 0, 8);
-    session->vectors =
-        nighi_arena_take(arena, (uint64_t)session->batch_max + 1, sizeof *session->vectors);
+    session->vectors = nighi_arena_take(arena, rounds, sizeof *session->vectors);
     session->distances = nighi_arena_take(arena, session->batch_max, sizeof(float));
+    session->orders = nighi_arena_take(arena, session->batch_max, 4);
+    session->worth = nighi_arena_take(arena, session->batch_max, 8);
+    session->code_record = nighi_arena_take(arena, 1, code_bytes);
+    session->code_query = nighi_arena_take(arena, 1, code_bytes);
     session->fetched = nighi_arena_take(arena, external ? session->fetch_max : 0, row_bytes);
     session->row = nighi_arena_take(arena, 1, nighi_round_up(nighi_vector_stride(config), 64));
     session->query_scratch = nighi_arena_take(arena, config->dim, sizeof(float));

@@ -28,7 +28,7 @@ enum {
     NIGHI_KEYBYTES = 4, /* bytes of byte-string keys */
     NIGHI_KEYMAP = 5,   /* u32 first slot of a bucket */
     NIGHI_VECTOR = 6,   /* row, trailer, padding */
-    NIGHI_CODE = 7,     /* reserved for quantised codes */
+    NIGHI_CODE = 7,     /* quantised copy of the vector */
     NIGHI_REGION_COUNT = 8
 };
 
@@ -91,6 +91,15 @@ NIGHI_INLINE bool nighi_slot_held(const nighi_writer *writer, uint32_t slot, uin
     return nighi_version_again(&writer->slots[nighi_stripe(writer, slot)]) == version;
 }
 
+/* How vectors are encoded (code.h). All but `active` is fixed before that is set. */
+typedef struct nighi_coding {
+    uint32_t active; /* 1: every slot has its code */
+    uint32_t op;     /* NIGHI_CODE_L2 ... */
+    float center;
+    float steps;      /* codes per unit */
+    uint32_t clamped; /* elements beyond the span so far, saturating */
+} nighi_coding;
+
 typedef struct nighi_counts {
     uint32_t slot_count;
     uint32_t deleted_count;
@@ -105,6 +114,7 @@ typedef struct nighi_counts {
 struct nigh_index {
     nighi_region regions[NIGHI_REGION_COUNT];
     nighi_counts counts;
+    nighi_coding coding;
     nighi_source source;
     nighi_metric metric;
     nighi_writer *writer;
@@ -116,10 +126,12 @@ struct nigh_index {
     uint64_t image_bytes;
     uint32_t slot_max;
     uint32_t features;
-    uint32_t flags;    /* NIGH_OPEN_* */
-    uint32_t changed;  /* 1: stored to since attach, init or seal */
-    uint32_t opened;   /* 1: the attached image says that it is being changed */
-    uint32_t outgrown; /* 1: blocks beyond the attached image are in use */
+    uint32_t flags;     /* NIGH_OPEN_* */
+    uint32_t changed;   /* 1: stored to since attach, init or seal */
+    uint32_t opened;    /* 1: the attached image says that it is being changed */
+    uint32_t outgrown;  /* 1: blocks beyond the attached image are in use */
+    nigh_job *job;      /* under way, or NULL */
+    uint32_t near_hint; /* 1: prefetch into the first level, not the second (nigh_tune) */
 };
 
 enum { NIGHI_ROW_NONE = 0, NIGHI_ROW_APPEND = 1, NIGHI_ROW_SELECT = 2 };
@@ -151,13 +163,19 @@ typedef struct nighi_plan {
     uint32_t row_max;
     uint32_t *row_links; /* their links */
     uint32_t row_links_used;
-    const void **kept;  /* addresses of the vectors that a selection has kept, m0 */
+    const void **kept;  /* addresses of the rows that a selection has kept, m0 */
     uint8_t *kept_rows; /* fetched vectors: their copies, m0 rows */
     uint32_t kept_stride;
     float *scratch;      /* dim floats: the vector that a row belongs to */
     float *scratch_near; /* dim floats: the candidate at hand */
     uint8_t *record;     /* the new vector as the source will hold it */
     uint8_t *owner;      /* fetched: copy of the vector that a row belongs to */
+    uint8_t *code;       /* the new vector's code */
+    uint8_t *code_owner; /* code queries: of the node that a row belongs to, */
+    uint8_t *code_near;  /* and of the candidate at hand */
+    uint32_t code_clamped;
+    bool coded;   /* links are chosen on codes */
+    bool rowless; /* only neighbours are planned */
 } nighi_plan;
 
 typedef struct nighi_filter {
@@ -170,13 +188,10 @@ typedef struct nighi_filter {
 
 typedef struct nighi_cursor {
     uint32_t active;
-    uint32_t ef;
-    uint32_t expansions;
-    uint32_t flags;
-    float radius;
-    uint32_t expansions_left;
     uint32_t slot_count; /* captured when it began */
-    uint64_t last;       /* entry handed out last */
+    uint32_t depth;      /* on codes: how many are scored again before the first is handed out */
+    bool coded;
+    nigh_search_options options;
 } nighi_cursor;
 
 struct nigh_session {
@@ -186,8 +201,10 @@ struct nigh_session {
     uint32_t
         frontier_limit; /* of the walk at hand: a plan's follows from the configuration alone */
     uint32_t flags;
+    uint32_t coded; /* 1: has room for code queries */
     uint32_t expansions_max;
-    uint32_t batch_max; /* vectors gathered at once */
+    uint32_t batch_max; /* vectors scored at once */
+    uint32_t group_max; /* vectors of the nodes expanded in one round */
     uint32_t fetch_max; /* rows of fetch scratch */
     nigh_session_stats stats;
     nighi_filter filter;
@@ -201,17 +218,25 @@ struct nigh_session {
     uint64_t *pool;     /* best candidates, ascending, or results as a heap; ef_max + 1 */
     uint64_t *frontier; /* to be expanded: a heap of frontier_max */
     uint64_t *overflow; /* cursor: seen but not handed out: a heap of frontier_max */
+    uint64_t *exact;    /* cursor on codes: reranked, not handed out: a heap of ef_max + 1 */
     uint32_t pool_count;
     uint32_t frontier_count;
     uint32_t overflow_count;
-    uint32_t *slots;      /* batch_max */
+    uint32_t exact_count;
+    uint32_t *slots;      /* batch_max, then group_max for the round after it */
     uint64_t *keys;       /* batch_max, for callbacks */
-    const void **vectors; /* batch_max */
+    const void **vectors; /* as slots */
     float *distances;     /* batch_max */
+    uint32_t *orders;     /* batch_max */
+    uint32_t *taken;      /* batch_max: cursor on codes */
+    uint64_t *worth;      /* batch_max: entries of a round that may enter the pool */
     uint8_t *fetched;     /* fetch_max rows */
     uint8_t *row;         /* one row, aligned: a consistent copy of a stored vector */
     float *query_scratch; /* dim floats */
     nighi_query query;
+    uint8_t *code_record; /* of the query */
+    uint8_t *code_query;
+    uint32_t code_bias;
     nighi_cursor cursor;
     nighi_plan plan;
 };

@@ -1,11 +1,11 @@
 /* walk.h - greedy descent and beam search over one layer: the loop that everything runs in
- * layer L8; uses: base, state, graph, source, visit
+ * layer L9; uses: base, state, graph, space, visit
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #ifndef NIGHI_WALK_H
 #define NIGHI_WALK_H
 #include "base.h"
 #include "graph.h"
-#include "source.h"
+#include "space.h"
 #include "state.h"
 #include "visit.h"
 
@@ -13,12 +13,15 @@
 typedef struct nighi_walk {
     const nigh_index *index;
     nigh_session *session;
-    const nighi_query *query;
+    nighi_probe probe;
     uint32_t slot_count; /* captured at the start: ids beyond are skipped, also hostile ones */
     uint32_t ef;
-    uint32_t expansions;     /* nodes expanded a round */
+    uint32_t expansions;     /* nodes under way at once: 1, or a round of half as many ahead */
     uint32_t expansions_max; /* budget; 0 = none */
     uint32_t skip;           /* a slot that is never visited, or NIGHI_NONE */
+    uint32_t k;              /* with gamma: the candidate that the stop rule looks at */
+    float gamma;             /* 0 = off */
+    bool coded;              /* on codes */
     bool unfiltered;         /* nighi_beam_filtered: every live slot counts, whatever the filter */
 } nighi_walk;
 
@@ -34,11 +37,41 @@ NIGHI_FN nigh_status nighi_beam(const nighi_walk *walk, uint32_t level, uint64_t
 NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start);
 /* Scores every live slot that passes the filter: the `limit` nearest in session->pool. */
 NIGHI_FN nigh_status nighi_scan(const nighi_walk *walk, uint32_t limit);
-/* Expands one node of layer 0 into session->slots and session->distances. */
+/* Expands one node of layer 0 into session->slots and session->orders. */
 NIGHI_FN nigh_status nighi_expand(const nighi_walk *walk, uint32_t slot, uint32_t *count);
+/* Scores the true vectors of slots[count], in session->slots, into session->orders. */
+NIGHI_FN nigh_status nighi_score_true(const nighi_walk *walk, uint32_t count);
 /* Adds to the frontier; when it is full its farther half is dropped. */
 NIGHI_FN void nighi_frontier_push(nigh_session *session, uint64_t entry);
 /* Live, and allowed by the session's filter. */
 NIGHI_FN bool nighi_accepts(const nigh_index *index, nigh_session *session, uint32_t slot);
+/* Begins a walk's marks: nothing is seen but where it starts and what it skips. */
+NIGHI_FN void nighi_visit_start(const nighi_walk *walk, uint64_t start);
+
+/* Appends the links of a row that are seen for the first time to slots[count]. */
+NIGHI_INLINE uint32_t nighi_gather(const nighi_walk *walk, const uint32_t *row, uint32_t degree_max,
+                                   uint32_t *slots, uint32_t count) {
+    nigh_session *session = walk->session;
+    const uint32_t slot_count = walk->slot_count;
+    uint8_t *const marks = session->marks; /* locals: stores of bytes may alias anything */
+    const uint8_t epoch = (uint8_t)session->epoch;
+    for (uint32_t i = 0; i < degree_max; i++) {
+        const uint32_t slot = nighi_link_slot(nighi_load_acquire(&row[i]));
+        if (NIGHI_UNLIKELY(slot >= slot_count)) {
+            if (slot == NIGHI_LINK_END) {
+                break;
+            }
+            continue;
+        }
+        slots[count] = slot; /* branchless: kept only when it is new */
+        if (NIGHI_LIKELY(marks != NULL)) {
+            count += marks[slot] != epoch;
+            marks[slot] = epoch;
+        } else {
+            count += nighi_visit_hash(session, slot);
+        }
+    }
+    return count;
+}
 
 #endif

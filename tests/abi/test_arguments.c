@@ -123,7 +123,7 @@ TEST(null_for_changes) {
 TEST(null_for_searches) {
     open_index();
     nigh_search_options so = fx_search_options(16, 0);
-    nigh_session_stats stats = {sizeof stats, 0, 0, 0, 0, 0};
+    nigh_session_stats stats = {.struct_size = sizeof stats};
     uint64_t keys[4];
     uint32_t slots[4], found = 9;
     float distances[4];
@@ -453,7 +453,8 @@ TEST(pairs) {
 /* What was asked for, and what 0 meant, can be read back; from an image as well. */
 TEST(config_readback) {
     fx g, again;
-    nigh_config c = {sizeof c, 7, NIGH_METRIC_COSINE, NIGH_DTYPE_F16, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    nigh_config c = {
+        .struct_size = sizeof c, .dim = 7, .metric = NIGH_METRIC_COSINE, .dtype = NIGH_DTYPE_F16};
     fx_init(&g, &c, 16, 16, 0, 256);
     t_eq(g.config.struct_size, sizeof c);
     t_eq(g.config.dim, 7);
@@ -478,7 +479,13 @@ TEST(config_readback) {
                        2,
                        4096,
                        33,
-                       0x123456789abcdef0u};
+                       0x123456789abcdef0u,
+                       NIGH_CODES_U7,
+                       NIGH_BUILD_KEEP_PRUNED,
+                       1.25f,
+                       -2.0f,
+                       300.0f,
+                       0};
     fx_init(&g, &all, 16, 16, 200, 64);
     t_bytes(&g.config, &all, sizeof all);
     fx_bytes image = fx_save(g.index, 0);

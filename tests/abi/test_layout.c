@@ -22,7 +22,13 @@ AT(nigh_config, expansions, 36);
 AT(nigh_config, block_bytes, 40);
 AT(nigh_config, key_bytes_max, 44);
 AT(nigh_config, seed, 48);
-SIZE(nigh_config, 56);
+AT(nigh_config, codes, 56);
+AT(nigh_config, build_flags, 60);
+AT(nigh_config, alpha, 64);
+AT(nigh_config, code_min, 68);
+AT(nigh_config, code_max, 72);
+AT(nigh_config, reserved, 76);
+SIZE(nigh_config, 80);
 
 AT(nigh_options, struct_size, 0);
 AT(nigh_options, slot_max, 4);
@@ -42,7 +48,9 @@ AT(nigh_search_options, expansions, 8);
 AT(nigh_search_options, flags, 12);
 AT(nigh_search_options, radius, 16);
 AT(nigh_search_options, expansions_max, 20);
-SIZE(nigh_search_options, 24);
+AT(nigh_search_options, rerank, 24);
+AT(nigh_search_options, gamma, 28);
+SIZE(nigh_search_options, 32);
 
 AT(nigh_session_stats, struct_size, 0);
 AT(nigh_session_stats, distances, 4);
@@ -50,7 +58,8 @@ AT(nigh_session_stats, expansions, 8);
 AT(nigh_session_stats, fetches, 12);
 AT(nigh_session_stats, truncated, 16);
 AT(nigh_session_stats, scanned, 20);
-SIZE(nigh_session_stats, 24);
+AT(nigh_session_stats, reranked, 24);
+SIZE(nigh_session_stats, 28);
 
 AT(nigh_stats, struct_size, 0);
 AT(nigh_stats, slot_count, 4);
@@ -67,7 +76,9 @@ AT(nigh_stats, writable, 44);
 AT(nigh_stats, key_bytes, 48);
 AT(nigh_stats, key_capacity, 56);
 AT(nigh_stats, image_bytes, 64);
-SIZE(nigh_stats, 72);
+AT(nigh_stats, codes, 72);
+AT(nigh_stats, code_clamped, 76);
+SIZE(nigh_stats, 80);
 
 AT(nigh_report, struct_size, 0);
 AT(nigh_report, status, 4);

@@ -418,7 +418,7 @@ TEST(radius) {
 
 TEST(budget_and_stats) {
     world w;
-    nigh_session_stats stats = {sizeof stats, 0, 0, 0, 0, 0};
+    nigh_session_stats stats = {.struct_size = sizeof stats};
     world_open(&w, fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32), DATA_UNIFORM, N);
     nigh_search_options so = fx_search_options(100, 0);
     so.expansions = 1;

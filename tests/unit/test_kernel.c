@@ -11,13 +11,17 @@
 
 #define DIM_MAX 65535u
 
+#define CODES_MAX 9u
+#define CODE_BYTES_MAX 65552u
+
 static ref_guarded left_memory;
 static ref_guarded right_memory;
+static ref_guarded code_memory[CODES_MAX];
 static uint32_t skipped;
 
 static uint32_t dim_of(uint32_t step) {
-    static const uint32_t large[] = {383, 384, 511, 512, 513, 768, 1000, 1024, 1537,
-                                     4095, 4096, 65535};
+    static const uint32_t large[] = {383,  384,  511,  512,  513,  768,
+                                     1000, 1024, 1537, 4095, 4096, 65535};
     if (step < 300) {
         return step + 1;
     }
@@ -175,6 +179,81 @@ static void run_bytes(const nighi_kernels *table, const char *level, uint32_t di
     }
 }
 
+/* u7 codes: 0 random, 1 random and two of the extremes, 2 and 3 the largest sums, 4 zeros. */
+static void fill_code(uint8_t *p, uint32_t bytes, int pattern, uint64_t *state) {
+    for (uint32_t i = 0; i < bytes; i++) {
+        uint64_t word = ref_random(state);
+        p[i] = (uint8_t)(pattern == 0   ? word >> 8 & 127
+                         : pattern == 1 ? (word % 3 == 0 ? word >> 8 & 127 : word % 3 % 2 * 127)
+                         : pattern < 4  ? 127
+                                        : 0);
+    }
+}
+
+/* A query with zeros up to 64 bytes: for DOT int8 in -63..63, for BITS any bytes. */
+static void fill_query(uint8_t *q, uint32_t bytes, uint32_t op, int pattern, uint64_t *state) {
+    static const int8_t extremes[5] = {0, 63, 63, -63, -63};
+    memset(q, 0, (bytes + 63) / 64 * 64);
+    for (uint32_t i = 0; i < bytes; i++) {
+        uint64_t word = ref_random(state);
+        int32_t value = op == NIGHI_CODE_BITS  ? (int32_t)(word >> 8 & 255)
+                        : op != NIGHI_CODE_DOT ? (int32_t)(word >> 8 & 127)
+                                               : (int32_t)((word >> 8) % 127) - 63;
+        if (pattern == 1 && word % 3 != 0) {
+            value = op == NIGHI_CODE_DOT ? (word % 3 == 1 ? 63 : -63) : (int32_t)(word % 2 * 127);
+        } else if (pattern >= 2) {
+            value = op == NIGHI_CODE_DOT ? extremes[pattern] : pattern == 4 ? 127 : 0;
+        }
+        q[i] = (uint8_t)value;
+    }
+}
+
+static uint32_t code_order(uint32_t op, uint32_t bias, const uint8_t *q, const uint8_t *x,
+                           uint32_t bytes) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < bytes; i++) {
+        int32_t d = (int32_t)q[i] - (int32_t)x[i];
+        sum += op == NIGHI_CODE_L2    ? d * d
+               : op == NIGHI_CODE_DOT ? -(int32_t)(int8_t)q[i] * (int32_t)x[i]
+               : op == NIGHI_CODE_L1  ? (d < 0 ? -d : d)
+                                      : __builtin_popcount((unsigned)(q[i] ^ x[i]));
+    }
+    return (uint32_t)((uint64_t)bias + (uint64_t)sum);
+}
+
+/* Every count of codes, each code between pages of its own. */
+static void run_codes(const nighi_kernels *table, const char *level, uint32_t bytes, int pattern,
+                      int at_end, uint64_t *state) {
+    static const char *const ops[] = {"l2", "dot", "l1", "bits"};
+    const uint8_t *codes[CODES_MAX];
+    uint8_t *q = (uint8_t *)ref_place(&left_memory, (bytes + 63) / 64 * 64, at_end);
+    for (uint32_t i = 0; i < CODES_MAX; i++) {
+        uint8_t *code = (uint8_t *)ref_place(&code_memory[i], bytes, at_end);
+        fill_code(code, bytes, pattern, state);
+        codes[i] = code;
+    }
+    for (uint32_t op = 0; op < NIGHI_CODE_COUNT; op++) {
+        uint32_t want[CODES_MAX];
+        uint32_t bias = (uint32_t)ref_random(state);
+        fill_query(q, bytes, op, pattern, state);
+        for (uint32_t i = 0; i < CODES_MAX; i++) {
+            want[i] = code_order(op, bias, q, codes[i], bytes);
+        }
+        for (uint32_t count = 0; count <= CODES_MAX; count++) {
+            uint32_t orders[CODES_MAX + 1];
+            memset(orders, 0x5a, sizeof orders);
+            table->codes[op](q, bias, codes, count, bytes, orders);
+            for (uint32_t i = 0; i <= CODES_MAX; i++) {
+                uint32_t right = i < count ? want[i] : 0x5a5a5a5au;
+                if (orders[i] != right) {
+                    t_failf("%s code_%s %u of %u, %u bytes, pattern %d: %u, want %u", level,
+                            ops[op], i, count, bytes, pattern, orders[i], right);
+                }
+            }
+        }
+    }
+}
+
 TEST(floats_match_the_definition) {
     uint64_t state = t_seed() << 32;
     for (int level = 0; level < REF_LEVELS; level++) {
@@ -212,6 +291,24 @@ TEST(bytes_are_exact) {
                 run_bytes(&table, ref_levels[level].name, dim_of(step), run / 2, run % 2, &state);
             }
         }
+    }
+}
+
+TEST(codes_are_exact) {
+    uint64_t state = t_seed() << 32;
+    for (int level = 0; level < REF_LEVELS; level++) {
+        nighi_kernels table;
+        if (!ref_runs(level)) {
+            continue;
+        }
+        nighi_kernels_pick(&table, ref_levels[level].features);
+        for (uint32_t bytes = 16; bytes <= 1040; bytes += 16) {
+            for (int run = 0; run < 10; run++) {
+                run_codes(&table, ref_levels[level].name, bytes, run / 2, run % 2, &state);
+            }
+        }
+        run_codes(&table, ref_levels[level].name, CODE_BYTES_MAX, 2, 1, &state);
+        run_codes(&table, ref_levels[level].name, CODE_BYTES_MAX, 3, 0, &state);
     }
 }
 
@@ -264,7 +361,11 @@ SUITE {
     left_memory = ref_guard((size_t)DIM_MAX * 4);
     right_memory = ref_guard((size_t)DIM_MAX * 4);
     RUN(floats_match_the_definition);
+    for (uint32_t i = 0; i < CODES_MAX; i++) {
+        code_memory[i] = ref_guard(CODE_BYTES_MAX);
+    }
     RUN(bytes_are_exact);
+    RUN(codes_are_exact);
     RUN(any_alignment);
     RUN(padding_changes_nothing);
     printf("%d levels, %u skipped\n", REF_LEVELS, skipped);

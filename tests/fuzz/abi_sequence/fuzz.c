@@ -237,7 +237,8 @@ static void op_search(run *r) {
     uint32_t slots[EF], found = 0;
     float distances[EF];
     const uint32_t k = 1 + next(r) % EF;
-    nigh_search_options so = {sizeof so, 1 + next(r) % EF, 1 + next(r) % 2, 0, 0, 0};
+    nigh_search_options so = {
+        .struct_size = sizeof so, .ef = 1 + next(r) % EF, .expansions = 1 + next(r) % 2};
     so.flags = next(r) % 4 == 0 ? NIGH_SEARCH_EXACT : 0;
     so.expansions_max = next(r) % 5 == 0 ? 3 : 0;
     draw_row(r);
@@ -255,7 +256,7 @@ static void op_search(run *r) {
 }
 
 static void op_cursor(run *r) {
-    nigh_search_options so = {sizeof so, 1 + next(r) % EF, 1, 0, 0, 0};
+    nigh_search_options so = {.struct_size = sizeof so, .ef = 1 + next(r) % EF, .expansions = 1};
     uint32_t slots[16], found = 16, total = 0;
     uint8_t seen[IDS * 2] = {0};
     draw_row(r);

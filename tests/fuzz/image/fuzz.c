@@ -97,7 +97,7 @@ static void read_all(use *u) {
     uint32_t lengths[EF], slots[EF], found = 0, top = 0, count = 0, node = 0, done = 0;
     uint32_t *links = malloc(2048 * sizeof *links);
     float distances[EF];
-    nigh_search_options so = {sizeof so, EF, 1, 0, 0, 0};
+    nigh_search_options so = {.struct_size = sizeof so, .ef = EF, .expansions = 1};
     require(links != NULL);
     for (so.flags = 0; so.flags <= NIGH_SEARCH_EXACT; so.flags++) {
         nigh_status s = nigh_search(u->index, u->session, u->row, &so, EF, u->out, lengths,

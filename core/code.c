@@ -1,0 +1,121 @@
+/* code.c - encoding vectors into codes
+ * layer L6; uses: code, convert, cosine, fp, num
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "code.h"
+
+#include "convert.h"
+#include "cosine.h"
+#include "fp.h"
+#include "num.h"
+
+NIGHI_FN bool nighi_code_valid(const nigh_config *config, uint32_t kind) {
+    if (kind == NIGH_CODES_NONE) {
+        return true;
+    }
+    return (kind == NIGH_CODES_U7 || kind == NIGH_CODES_B1) && config->dtype != NIGH_DTYPE_B1 &&
+           config->metric != NIGH_METRIC_HAMMING && config->metric != NIGH_METRIC_CUSTOM;
+}
+
+NIGHI_FN nighi_code_kernel nighi_code_kernel_of(const nigh_index *index) {
+    return index->metric.kernels.codes[index->coding.op];
+}
+
+NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
+                              nighi_coding *coding) {
+    const bool directed = config->metric == NIGH_METRIC_COSINE || config->metric == NIGH_METRIC_IP;
+    /* In halves: the sum or difference of two floats may be beyond the largest. */
+    float center = nighi_fp_mul(low, 0.5f) + nighi_fp_mul(high, 0.5f);
+    float reach = nighi_fp_mul(high, 0.5f) - nighi_fp_mul(low, 0.5f);
+    if (directed) { /* products need a true zero */
+        const float far_low = low < 0.0f ? -low : low;
+        const float far_high = high < 0.0f ? -high : high;
+        center = 0.0f;
+        reach = far_low > far_high ? far_low : far_high;
+    }
+    reach = reach < 0x1p-100f ? 0x1p-100f : reach;
+    coding->center = center;
+    coding->steps = (float)NIGHI_CODE_LIMIT / reach;
+    coding->op = config->codes == NIGH_CODES_B1     ? NIGHI_CODE_BITS
+                 : config->metric == NIGH_METRIC_IP ? NIGHI_CODE_DOT
+                 : config->metric == NIGH_METRIC_L1 ? NIGHI_CODE_L1
+                                                    : NIGHI_CODE_L2;
+}
+
+NIGHI_FN const float *nighi_code_floats(const nigh_index *index, const void *row, float *scratch) {
+    const uint32_t dim = index->config.dim;
+    const float *floats = row;
+    if (index->config.dtype != NIGH_DTYPE_F32) {
+        (void)nighi_rows_to_f32(dim, index->config.dtype, 1, row, scratch);
+        floats = scratch;
+    }
+    if (index->config.metric != NIGH_METRIC_COSINE) {
+        return floats;
+    }
+    const float square =
+        index->metric.kernels.floats[NIGHI_OP_DOT][NIGHI_ELEM_F32](floats, floats, dim);
+    float inverse = nighi_inverse_norm(square);
+    if (inverse == 0.0f) { /* tiny or huge */
+        if (floats != scratch) {
+            nighi_copy(scratch, floats, (uint64_t)dim * 4);
+        }
+        inverse = nighi_unit_odd(scratch, dim);
+        floats = scratch;
+    }
+    for (uint32_t i = 0; i < dim; i++) {
+        scratch[i] = floats[i] * inverse;
+    }
+    return scratch;
+}
+
+/* Nearest integer, ties to even, without a branch: beyond 1.5 * 2^23 floats have no fraction. */
+NIGHI_INLINE int32_t nighi_code_round(float value) {
+    const float shifted = value + 12582912.0f;
+    return (int32_t)(nighi_f32_bits(shifted) - 0x4b400000u);
+}
+
+static uint32_t nighi_encode_u7(const nigh_index *index, const float *floats, uint8_t *record) {
+    const float center = index->coding.center;
+    const float steps = index->coding.steps;
+    const float limit = (float)NIGHI_CODE_LIMIT;
+    uint32_t clamped = 0;
+    for (uint32_t i = 0; i < index->config.dim; i++) {
+        float value = nighi_fp_mul(floats[i] - center, steps);
+        clamped += (value > limit + 0.5f) | (value < -limit - 0.5f);
+        value = value > limit ? limit : value;
+        value = value < -limit ? -limit : value;
+        record[i] = (uint8_t)(nighi_code_round(value) + (int32_t)NIGHI_CODE_ZERO);
+    }
+    return clamped;
+}
+
+NIGHI_FN uint32_t nighi_code_encode(const nigh_index *index, const float *floats, uint8_t *record) {
+    const uint32_t dim = index->config.dim;
+    const uint32_t stride = nighi_code_stride(&index->config);
+    if (index->config.codes == NIGH_CODES_U7) {
+        nighi_fill(record + dim, 0, stride - dim);
+        return nighi_encode_u7(index, floats, record);
+    }
+    nighi_fill(record, 0, stride);
+    for (uint32_t i = 0; i < dim; i++) {
+        record[i / 8] |= (uint8_t)((floats[i] > index->coding.center) << (i % 8));
+    }
+    return 0;
+}
+
+NIGHI_FN uint32_t nighi_code_query(const nigh_index *index, const uint8_t *record, uint8_t *code) {
+    const uint32_t stride = index->regions[NIGHI_CODE].stride;
+    const uint32_t dim = index->config.dim;
+    int32_t sum = 0;
+    nighi_fill(code + stride, 0, nighi_code_query_bytes(&index->config) - stride);
+    if (index->coding.op != NIGHI_CODE_DOT) {
+        nighi_copy(code, record, stride);
+        return 0;
+    }
+    nighi_fill(code + dim, 0, stride - dim);
+    for (uint32_t i = 0; i < dim; i++) {
+        const int32_t value = (int32_t)record[i] - (int32_t)NIGHI_CODE_ZERO;
+        code[i] = (uint8_t)value;
+        sum += value;
+    }
+    return 0x80000000u + (uint32_t)sum * NIGHI_CODE_ZERO;
+}

@@ -1,0 +1,53 @@
+/* code.h - quantised copies of vectors: what they look like, encoding, queries over them
+ * layer L6; uses: base, state, blocks
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * U7: element v becomes round((v - center) * steps) in -63..63, stored + 64; cosine encodes the
+ * unit vector, so that squared distance orders as the cosine does. B1: bit = v > center. One center
+ * and one number of steps per index: distances of codes are exact integers on any machine.
+ * A record is padded with zeros to a multiple of 16 bytes, beyond 3/4 of a line to whole lines. */
+#ifndef NIGHI_CODE_H
+#define NIGHI_CODE_H
+#include "base.h"
+#include "blocks.h"
+#include "state.h"
+
+#define NIGHI_CODE_ZERO 64u /* the stored byte of a coded 0 */
+#define NIGHI_CODE_LIMIT 63 /* coded values lie in -63..63 */
+
+/* Do codes of this kind exist for this metric and dtype? */
+NIGHI_FN bool nighi_code_valid(const nigh_config *config, uint32_t kind);
+/* The kernel of an index's codes. */
+NIGHI_FN nighi_code_kernel nighi_code_kernel_of(const nigh_index *index);
+/* The span [low, high] of elements becomes center and steps. */
+NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
+                              nighi_coding *coding);
+/* A row (nigh_row_bytes) as the floats that are encoded: its elements, under cosine the unit
+ * vector's. May return the row itself. `scratch`: dim floats. */
+NIGHI_FN const float *nighi_code_floats(const nigh_index *index, const void *row, float *scratch);
+/* One record from those floats; how many elements were clamped. */
+NIGHI_FN uint32_t nighi_code_encode(const nigh_index *index, const float *floats, uint8_t *record);
+/* A record as a query: `code` holds the stride rounded up to 64 bytes, zero beyond the record, and
+ * is aligned to 64. Returns the bias that the kernel wants. */
+NIGHI_FN uint32_t nighi_code_query(const nigh_index *index, const uint8_t *record, uint8_t *code);
+/* The distance that an order stands for, for comparing ratios. */
+NIGHI_INLINE uint32_t nighi_code_distance(const nigh_index *index, uint32_t order) {
+    return index->coding.op == NIGHI_CODE_DOT ? order - 0x80000000u : order;
+}
+
+/* Bytes of a code query buffer. */
+NIGHI_INLINE uint32_t nighi_code_query_bytes(const nigh_config *config) {
+    return (uint32_t)nighi_round_up(nighi_code_stride(config), NIGHI_CACHE_LINE);
+}
+
+/* Searches may use codes. */
+NIGHI_INLINE bool nighi_coded(const nigh_index *index) {
+    return nighi_load_acquire(&index->coding.active) != 0;
+}
+/* Links are chosen on codes. */
+NIGHI_INLINE bool nighi_coded_build(const nigh_index *index) {
+    return nighi_coded(index) && index->config.codes == NIGH_CODES_U7 &&
+           (index->config.build_flags & NIGH_BUILD_EXACT) == 0;
+}
+
+#endif

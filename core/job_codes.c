@@ -1,0 +1,181 @@
+/* job_codes.c - making the codes of an index, or dropping them
+ * layer L14; uses: job, blocks, code, graph, job_sample, source
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Phases: the span of elements is taken from a sample; every slot is encoded into memory that
+ * nobody looks at yet; one word publishes it. */
+#include "blocks.h"
+#include "code.h"
+#include "graph.h"
+#include "job.h"
+#include "job_sample.h"
+#include "source.h"
+
+#define NIGHI_CODES_STEP 512u /* rows a task */
+
+enum { NIGHI_CODES_SAMPLE = 1, NIGHI_CODES_ENCODE = 2, NIGHI_CODES_PUBLISH = 3 };
+
+typedef struct nighi_codes_job {
+    nighi_region region; /* what NIGHI_CODE becomes */
+    nigh_config config;  /* what the configuration becomes */
+    nighi_coding coding; /* in the end */
+    uint32_t slot_count;
+    bool donated; /* the region lies in the job's memory */
+} nighi_codes_job;
+
+/* The index as encoding sees it: its own configuration and coding may still be the old ones. */
+static void nighi_codes_view(const nigh_job *job, nigh_index *view) {
+    const nighi_codes_job *codes = job->state;
+    *view = *job->index;
+    view->config = codes->config;
+    view->coding = codes->coding;
+    view->regions[NIGHI_CODE] = codes->region;
+}
+
+static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
+    nigh_index *index = job->index;
+    const uint32_t kind = job->options.codes;
+    nighi_region shape[NIGHI_REGION_COUNT] = {{0}};
+    nigh_config config = index->config;
+    nighi_codes_job *codes = nighi_arena_take(arena, 1, sizeof *codes);
+    config.codes = kind;
+    config.code_min = job->options.code_min;
+    config.code_max = job->options.code_max;
+    nighi_regions_shape(shape, &config);
+    nighi_region region = shape[NIGHI_CODE];
+    const bool donated = kind != NIGH_CODES_NONE &&
+                         (index->config.codes != kind || index->regions[NIGHI_CODE].stride == 0);
+    if (donated) {
+        const uint64_t whole = (uint64_t)1 << region.shift;
+        region.block_max = (uint32_t)((index->slot_max + whole - 1) >> region.shift);
+        region.capacity = nighi_slot_capacity(index);
+        region.block_count = (uint32_t)((region.capacity + whole - 1) >> region.shift);
+        region.table = nighi_arena_take(arena, region.block_max, sizeof *region.table);
+        arena->used = nighi_round_up(arena->used, NIGHI_CACHE_LINE);
+        region.base = nighi_arena_take(arena, region.capacity, region.stride);
+    } else if (kind != NIGH_CODES_NONE) {
+        region = index->regions[NIGHI_CODE];
+    }
+    if (codes == NULL) {
+        return;
+    }
+    for (uint32_t block = 0; donated && block < region.block_count; block++) {
+        region.table[block] = region.base + ((uint64_t)block << region.shift) * region.stride;
+    }
+    job->state = codes;
+    *codes = (nighi_codes_job){.region = region, .config = config, .donated = donated};
+    codes->slot_count = nighi_load_acquire(&index->counts.slot_count);
+    job->total = codes->slot_count;
+}
+
+static nigh_status nighi_codes_floats(void *user, nigh_session *session, uint32_t slot,
+                                      const float **floats) {
+    const nigh_index *view = user;
+    const void *vector = NULL;
+    *floats = NULL;
+    if (!nighi_node_present(nighi_node_word(view, slot))) {
+        return NIGH_OK;
+    }
+    const nigh_status status = nighi_vectors(view, session, &slot, 1, &vector);
+    if (status == NIGH_OK) {
+        nighi_row_from_stored(view, vector, session->row);
+        *floats = nighi_code_floats(view, session->row, session->query_scratch);
+    }
+    return status;
+}
+
+static nigh_status nighi_codes_sample(nigh_job *job, nigh_session *session) {
+    nighi_codes_job *codes = job->state;
+    nigh_index view;
+    nighi_codes_view(job, &view);
+    return nighi_sample_span(nighi_codes_floats, &view, session, &codes->config, codes->slot_count,
+                             &codes->coding);
+}
+
+static nigh_status nighi_codes_encode(nigh_job *job, nigh_session *session, uint32_t task) {
+    nighi_codes_job *codes = job->state;
+    nigh_index view;
+    uint32_t clamped = 0;
+    const uint32_t from = task * NIGHI_CODES_STEP;
+    const uint32_t to = nighi_min_u32(codes->slot_count, from + NIGHI_CODES_STEP);
+    nighi_codes_view(job, &view);
+    for (uint32_t slot = from; slot < to; slot++) {
+        const float *floats = NULL;
+        uint8_t *record = nighi_record(&codes->region, slot);
+        const nigh_status status = nighi_codes_floats(&view, session, slot, &floats);
+        if (status != NIGH_OK) {
+            return status;
+        }
+        nighi_fill(record, 0, codes->region.stride);
+        clamped += floats == NULL ? 0 : nighi_code_encode(&view, floats, record);
+    }
+    const uint32_t version = nighi_lock(&job->lock);
+    const uint32_t before = codes->coding.clamped;
+    codes->coding.clamped = before > UINT32_MAX - clamped ? UINT32_MAX : before + clamped;
+    job->done += to - from;
+    nighi_unlock(&job->lock, version, true);
+    return NIGH_OK;
+}
+
+static nigh_status nighi_codes_publish(nigh_job *job) {
+    nigh_index *index = job->index;
+    const nighi_codes_job *codes = job->state;
+    if (codes->donated) {
+        index->regions[NIGHI_CODE] = codes->region;
+        index->outgrown = index->image != NULL;
+    }
+    index->config = codes->config;
+    index->coding.op = codes->coding.op;
+    index->coding.center = codes->coding.center;
+    index->coding.steps = codes->coding.steps;
+    index->coding.clamped = codes->coding.clamped;
+    nighi_store(&index->changed, 1u);
+    nighi_store_release(&index->coding.active, 1u);
+    return NIGH_OK;
+}
+
+static nigh_status nighi_codes_drop(nigh_index *index) {
+    nighi_store_release(&index->coding.active, 0u);
+    index->config.codes = NIGH_CODES_NONE;
+    index->config.code_min = 0.0f;
+    index->config.code_max = 0.0f;
+    index->coding.clamped = 0;
+    index->regions[NIGHI_CODE].stride = 0;
+    index->outgrown = index->image != NULL; /* the image in place still has them: save */
+    nighi_store(&index->changed, 1u);
+    return NIGH_OK;
+}
+
+static bool nighi_codes_next(nigh_job *job) {
+    nighi_codes_job *codes = job->state;
+    job->phase++;
+    job->task_count = 1;
+    if (job->options.codes == NIGH_CODES_NONE) {
+        return job->phase == 1;
+    }
+    if (job->phase == NIGHI_CODES_ENCODE) {
+        job->task_count = (codes->slot_count + NIGHI_CODES_STEP - 1) / NIGHI_CODES_STEP;
+        codes->coding.clamped = 0;
+        job->done = 0;
+    }
+    return job->phase <= NIGHI_CODES_PUBLISH;
+}
+
+static nigh_status nighi_codes_task(nigh_job *job, nigh_session *session, uint32_t task) {
+    const nigh_index *index = job->index;
+    if (job->options.codes == NIGH_CODES_NONE) {
+        return nighi_codes_drop(job->index);
+    }
+    if (nighi_coded(index)) {
+        return NIGH_E_EXISTS;
+    }
+    const nigh_status status = nighi_source_ready(index, index->counts.slot_count);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    return job->phase == NIGHI_CODES_SAMPLE   ? nighi_codes_sample(job, session)
+           : job->phase == NIGHI_CODES_ENCODE ? nighi_codes_encode(job, session, task)
+                                              : nighi_codes_publish(job);
+}
+
+const nighi_job_kind nighi_job_codes = {nighi_codes_layout, nighi_codes_next, nighi_codes_task};

@@ -1,0 +1,125 @@
+/* space.h - what a walk compares: true vectors through their source, or codes
+ * layer L8; uses: base, state, blocks, code, source
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Either way the answer is an order: a u32 that is smaller the nearer a vector is. Where rows have
+ * addresses, the walk takes them and asks for their lines before it scores any. */
+#ifndef NIGHI_SPACE_H
+#define NIGHI_SPACE_H
+#include "base.h"
+#include "blocks.h"
+#include "code.h"
+#include "source.h"
+#include "state.h"
+
+/* One side of many comparisons. */
+typedef struct nighi_probe {
+    const nighi_query *query; /* true vectors */
+    const uint8_t *code;      /* codes: nighi_code_query */
+    uint32_t bias;
+} nighi_probe;
+
+/* Addresses hoisted for one walk. */
+typedef struct nighi_space {
+    const nigh_index *index;
+    const uint8_t *links; /* layer 0, or NULL: not in a row */
+    size_t links_stride;
+    const uint8_t *rows; /* codes or vectors, or NULL: not in a row */
+    size_t stride;
+    uint32_t bytes; /* of a row */
+    bool coded;
+    bool addressed; /* every row has an address */
+    nighi_code_kernel kernel;
+} nighi_space;
+
+NIGHI_INLINE void nighi_space_get(const nigh_index *index, bool coded, nighi_space *space) {
+    const nighi_region *links = &index->regions[NIGHI_LINKS0];
+    const nighi_region *rows = &index->regions[coded ? NIGHI_CODE : NIGHI_VECTOR];
+    space->index = index;
+    space->links = nighi_load_acquire(&links->base);
+    space->links_stride = links->stride;
+    space->coded = coded;
+    space->kernel = coded ? nighi_code_kernel_of(index) : NULL;
+    space->addressed = coded || nighi_source_addressed(index);
+    space->rows = nighi_load_acquire(&rows->base);
+    space->stride = rows->stride;
+    space->bytes = rows->stride;
+    if (!coded && index->source.kind != NIGHI_SOURCE_OWNED) {
+        space->rows = space->addressed ? index->source.base : NULL;
+        space->stride = (size_t)index->source.stride;
+        space->bytes = index->metric.row_bytes;
+    }
+}
+
+NIGHI_INLINE const uint8_t *nighi_space_row(const nighi_space *space, uint32_t slot) {
+    if (NIGHI_LIKELY(space->rows != NULL)) {
+        return space->rows + slot * space->stride;
+    }
+    return space->coded ? nighi_record(&space->index->regions[NIGHI_CODE], slot)
+                        : nighi_vector_address(space->index, slot);
+}
+
+/* orders[i] of rows[i]; all have addresses. `distances` is scratch for as many floats. */
+NIGHI_INLINE void nighi_space_rows(const nighi_space *space, const nighi_probe *probe,
+                                   const void *const *rows, uint32_t count, float *distances,
+                                   uint32_t *orders) {
+    if (space->coded) {
+        space->kernel(probe->code, probe->bias, (const uint8_t *const *)rows, count, space->bytes,
+                      orders);
+        return;
+    }
+    const nighi_metric *metric = &space->index->metric;
+    metric->batch(metric, probe->query, rows, count, distances);
+    for (uint32_t i = 0; i < count; i++) {
+        orders[i] = nighi_order_f32(distances[i]);
+    }
+}
+
+/* session->orders[i] of slots[i], whose addresses are in rows[i] where they have any. */
+NIGHI_INLINE nigh_status nighi_space_score(const nighi_space *space, nigh_session *session,
+                                           const nighi_probe *probe, const uint32_t *slots,
+                                           const void **rows, uint32_t count) {
+    if (NIGHI_LIKELY(space->addressed)) {
+        nighi_space_rows(space, probe, rows, count, session->distances, session->orders);
+        session->stats.distances += count;
+        return NIGH_OK;
+    }
+    const nigh_status status =
+        nighi_distances(space->index, session, probe->query, slots, count, session->distances);
+    for (uint32_t i = 0; status == NIGH_OK && i < count; i++) {
+        session->orders[i] = nighi_order_f32(session->distances[i]);
+    }
+    return status;
+}
+
+/* Asks for a row's lines. Level 2: on Zen 4 twice as fast as asking for level 1, on Zen 5 6 %
+ * slower; nigh_tune finds out. gcc 12 may fold such a loop into its first prefetch. */
+NIGHI_INLINE void nighi_prefetch(const nigh_index *index, const uint8_t *address, uint32_t bytes) {
+    if (index->near_hint) {
+        for (uint32_t at = 0; at < bytes; at += NIGHI_CACHE_LINE) {
+            __builtin_prefetch(address + at, 0, 3);
+            __asm__ volatile("");
+        }
+    } else {
+        for (uint32_t at = 0; at < bytes; at += NIGHI_CACHE_LINE) {
+            __builtin_prefetch(address + at, 0, 2);
+            __asm__ volatile("");
+        }
+    }
+}
+
+/* Takes the addresses of slots[count] and asks for what lies there. */
+NIGHI_INLINE void nighi_space_take(const nighi_space *space, nigh_session *session,
+                                   const uint32_t *slots, const void **rows, uint32_t count) {
+    if (NIGHI_UNLIKELY(!space->addressed)) {
+        nighi_vectors_prefetch(space->index, session, slots, count);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *row = nighi_space_row(space, slots[i]);
+        rows[i] = row;
+        nighi_prefetch(space->index, row, space->bytes);
+    }
+}
+
+#endif
