@@ -136,7 +136,8 @@ enum { NIGH_SESSION_READ = 1, NIGH_SESSION_SMALL = 2 }; /* nigh_session_options.
 /* nigh_job_options.kind. */
 enum {
     NIGH_JOB_BUILD = 1, /* inserts many vectors: the same bytes however many threads run it */
-    NIGH_JOB_CODES = 2  /* makes the codes of an index that has none, or drops them */
+    NIGH_JOB_CODES = 2, /* makes the codes of an index that has none, or drops them */
+    NIGH_JOB_REFINE = 3 /* chooses the links of layer 0 anew, knowing all nodes */
 };
 /* nigh_progress.state. */
 enum {
@@ -259,6 +260,8 @@ typedef struct nigh_job_options {
     float code_min; /* CODES: as in nigh_config */
     float code_max;
     uint32_t vector_stride; /* BUILD: bytes from a row to the next; 0 = nigh_row_bytes */
+    uint32_t ef;            /* REFINE: candidates a node; 0 = by alpha */
+    float alpha;            /* REFINE: as in nigh_config; 0 = what helps a sample most */
 } nigh_job_options;
 
 /* How far a job is. */

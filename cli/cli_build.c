@@ -27,6 +27,7 @@ typedef struct build_settings {
     uint32_t codes;
     uint32_t keep_pruned;
     uint32_t exact_build;
+    uint32_t refine;
     float alpha;
     uint32_t graph_only;
     uint32_t skip_invalid;
@@ -49,6 +50,7 @@ typedef struct build_state {
     uint64_t job_bytes;
     uint64_t file_bytes;
     double save_seconds;
+    double refine_seconds; /* of processor time, within that of the feed */
 } build_state;
 
 uint64_t cli_key_room(const cli_keys *keys, const nigh_config *config) {
@@ -289,6 +291,7 @@ static int run_job(build_state *state, const build_input *input) {
                    .key_lengths = input->lengths,
                    .vectors = input->rows,
                    .count = (uint32_t)input->count,
+                   .units = input->count,
                    .threads = threads,
                    .label = "build",
                    .unit = "rows"};
@@ -308,11 +311,27 @@ static int run_job(build_state *state, const build_input *input) {
                              : cli_feed_failed(&state->feed, status, input_row(input, job.done));
 }
 
+static int refine(build_state *state) {
+    cli_job job = {.index = state->open.index,
+                   .options = {.struct_size = sizeof job.options, .kind = NIGH_JOB_REFINE},
+                   .units = state->vectors.count,
+                   .threads = cli_threads(state->set.threads),
+                   .label = "refine",
+                   .unit = "rows"};
+    nigh_status status = state->set.refine != 0 ? cli_job_run(&job) : NIGH_OK;
+    state->feed.seconds += job.seconds;
+    state->feed.cpu_seconds += job.cpu_seconds;
+    state->refine_seconds = job.cpu_seconds;
+    state->job_bytes = job.job_bytes > state->job_bytes ? job.job_bytes : state->job_bytes;
+    return status == NIGH_OK ? CLI_OK : cli_failed(status, "refine", NULL);
+}
+
 static int fill(build_state *state) {
     build_input input = {0};
     int code = input_rows(state, &input);
     code = code == CLI_OK ? input_keys(state, &input) : code;
     code = code == CLI_OK ? run_job(state, &input) : code;
+    code = code == CLI_OK ? refine(state) : code;
     state->vectors.memory_bytes += input.memory != NULL && state->set.skip_invalid != 0
                                        ? state->vectors.count * state->vectors.row_bytes
                                        : 0;
@@ -349,6 +368,7 @@ static void report_json(const build_state *state, uint64_t count, double rate) {
     report_config(&json, state);
     cli_json_real(&json, "build_s", state->feed.seconds, 6);
     cli_json_real(&json, "cpu_s", state->feed.cpu_seconds, 6);
+    cli_json_real(&json, "refine_cpu_s", state->refine_seconds, 6);
     cli_json_real(&json, "rate", rate, 6);
     cli_json_real(&json, "save_s", state->save_seconds, 6);
     cli_json_u64(&json, "file_bytes", state->file_bytes);
@@ -458,6 +478,9 @@ static const cli_option options[] = {
     {"codes", 0, CLI_NAME, AT(codes), CLI_CODES, 0, 0,
      "default none. Small copies of the vectors to search on, a\nbyte (u7) or a bit (b1) an "
      "element; what is found is scored\nagain on the vectors themselves"},
+    {"refine", 0, CLI_FLAG, AT(refine), NULL, 0, 0,
+     "choose the links anew when all rows are in: faster\nsearches for a fifth more time (nigh "
+     "refine)"},
     {"alpha", 0, CLI_REAL, AT(alpha), "X", 1000, 2000,
      "1..2: keeps longer links; default 1, as hnswlib"},
     {"keep-pruned", 0, CLI_FLAG, AT(keep_pruned), NULL, 0, 0,

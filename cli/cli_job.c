@@ -58,14 +58,12 @@ static nigh_status run_job(cli_job *job, job_run *run) {
         job->seconds = cli_seconds() - wall;
         job->cpu_seconds = cli_cpu_seconds() - cpu;
     }
-    nigh_progress now = {.struct_size = sizeof now};
     if (run->sessions[0] != NULL && nigh_job_end(run->work) == NIGH_OK) {
         job->done = run->last.done;
     }
     for (uint32_t i = 0; i < job->threads; i++) {
         nigh_close(run->sessions[i]);
     }
-    (void)now;
     return status;
 }
 
@@ -84,7 +82,7 @@ nigh_status cli_job_run(cli_job *job) {
         status = run.sessions == NULL ? NIGH_E_NO_MEMORY : NIGH_OK;
     }
     if (status == NIGH_OK) {
-        cli_progress_begin(&run.progress, job->label, job->unit, job->count);
+        cli_progress_begin(&run.progress, job->label, job->unit, job->units);
         status = run_job(job, &run);
         cli_progress_end(&run.progress);
     }

@@ -12,6 +12,7 @@ typedef struct cli_job {
     const uint32_t *key_lengths;
     const void *vectors;
     uint32_t count;
+    uint64_t units; /* of progress in all */
     uint32_t threads;
     bool read_only;    /* sessions that only read will do */
     const char *label; /* of the progress bar */

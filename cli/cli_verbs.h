@@ -11,6 +11,8 @@ extern const cli_verb cli_verb_search;
 extern const cli_verb cli_verb_near;
 extern const cli_verb cli_verb_add;
 extern const cli_verb cli_verb_remove;
+extern const cli_verb cli_verb_codes;
+extern const cli_verb cli_verb_refine;
 extern const cli_verb cli_verb_info;
 extern const cli_verb cli_verb_check;
 extern const cli_verb cli_verb_sha;

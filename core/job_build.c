@@ -431,6 +431,7 @@ static nigh_status nighi_build_pair(nigh_job *job, nigh_session *session, uint32
     }
     plan->self = NIGHI_SELF_NEW;
     plan->coded = nighi_coded_build(index);
+    plan->alpha = index->config.alpha;
     nighi_space_get(index, plan->coded, &space);
     nigh_status status = nighi_links_sort(&space, session, slot, links, total, false, &sorted);
     if (status == NIGH_OK) {
@@ -475,6 +476,7 @@ static nigh_status nighi_build_more(nigh_job *job) {
 
 static nigh_status nighi_build_merge(nigh_job *job, nigh_session *session, uint32_t task) {
     nighi_build_job *build = job->state;
+    session->plan.alpha = job->index->config.alpha;
     return nighi_edges_merge(job->index, session, &build->edges, task,
                              build->first_slot + build->begin);
 }

@@ -662,3 +662,14 @@ NIGHI_FN nigh_status nighi_row_absorb(nigh_index *index, nigh_session *session, 
     }
     return status;
 }
+
+NIGHI_FN void nighi_row_replace(nigh_index *index, nighi_plan *plan, uint32_t slot, uint32_t *links,
+                                uint32_t count) {
+    const nighi_row_plan chosen = {
+        .slot = slot, .kind = NIGHI_ROW_SELECT, .links = links, .count = count};
+    uint32_t *now = plan->links;
+    uint32_t *out = plan->links + index->config.m0;
+    const uint32_t size = nighi_row_now(index, slot, 0, now);
+    const uint32_t kept = nighi_row_merge(index, &chosen, now, size, NIGHI_NONE, out);
+    nighi_row_store(index, nighi_row0(index, slot), 0, out, kept);
+}

@@ -26,16 +26,15 @@ static void nighi_probe_make(const nighi_space *space, const void *row, float *s
 }
 
 /* Is `near` alpha times nearer than `order`? Alpha 1 is the paper's heuristic. */
-static bool nighi_nearer(const nighi_space *space, uint32_t near, uint32_t order) {
-    const nigh_config *config = &space->index->config;
-    if (config->alpha == 1.0f || config->metric == NIGH_METRIC_IP) {
+static bool nighi_nearer(const nighi_space *space, float alpha, uint32_t near, uint32_t order) {
+    if (alpha == 1.0f || space->index->config.metric == NIGH_METRIC_IP) {
         return near < order;
     }
     if (space->coded) {
-        const uint32_t alpha = (uint32_t)nighi_fp_mul(config->alpha, 65536.0f);
-        return (uint64_t)near * alpha < (uint64_t)order << 16;
+        const uint32_t fixed = (uint32_t)nighi_fp_mul(alpha, 65536.0f);
+        return (uint64_t)near * fixed < (uint64_t)order << 16;
     }
-    return nighi_fp_mul(nighi_f32_from_order(near), config->alpha) < nighi_f32_from_order(order);
+    return nighi_fp_mul(nighi_f32_from_order(near), alpha) < nighi_f32_from_order(order);
 }
 
 /* True when a kept row is nearer to the candidate than the vector asked about is. */
@@ -55,7 +54,7 @@ static bool nighi_shadowed(const nighi_space *space, nigh_session *session, cons
         nighi_space_rows(space, &probe, plan->kept + at, part, distances, near);
         session->stats.distances += part;
         for (uint32_t i = 0; i < part; i++) {
-            if (nighi_nearer(space, near[i], order)) {
+            if (nighi_nearer(space, plan->alpha, near[i], order)) {
                 return true;
             }
         }
@@ -377,6 +376,7 @@ static void nighi_plan_walk(const nigh_index *index, nigh_session *session, uint
     nighi_plan *plan = &session->plan;
     const bool placed = plan->self != NIGHI_SELF_NEW;
     plan->coded = nighi_coded_build(index);
+    plan->alpha = index->config.alpha;
     *walk = (nighi_walk){.index = index,
                          .session = session,
                          .probe = {&session->query, session->code_query, 0},
@@ -419,4 +419,108 @@ NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *sess
         }
     }
     return status == NIGH_OK && placed ? nighi_plan_repairs(index, session) : status;
+}
+
+/* Own links that the search did not find, scored and sorted in. */
+static nigh_status nighi_links_join(const nigh_index *index, nigh_session *session, uint32_t slot,
+                                    const nighi_probe *probe, uint32_t limit, uint32_t *count) {
+    nighi_plan *plan = &session->plan;
+    uint32_t *links = plan->links;
+    const uint32_t slot_count = nighi_load(&index->counts.slot_count);
+    const uint32_t own = nighi_row_read(nighi_row0(index, slot), index->config.m0, slot_count, links);
+    uint32_t missing = 0;
+    nighi_space space;
+    for (uint32_t i = 0; i < own; i++) {
+        bool found = !nighi_node_live(nighi_node_word(index, links[i]));
+        for (uint32_t j = 0; j < *count && !found; j++) {
+            found = nighi_entry_slot(plan->sorted[j]) == links[i];
+        }
+        links[missing] = links[i];
+        missing += !found;
+    }
+    nighi_space_get(index, plan->coded, &space);
+    nighi_space_take(&space, session, links, session->vectors, missing);
+    const nigh_status status =
+        nighi_space_score(&space, session, probe, links, session->vectors, missing);
+    for (uint32_t i = 0; status == NIGH_OK && i < missing; i++) {
+        (void)nighi_list_insert(plan->sorted, count, limit,
+                                nighi_entry(session->orders[i], links[i]));
+    }
+    return status;
+}
+
+/* Where a search begins that may not begin at `slot` itself. */
+static nigh_status nighi_start_beside(const nighi_walk *walk, uint32_t slot, uint64_t *start) {
+    nigh_session *session = walk->session;
+    const uint32_t link = nighi_link_slot(nighi_load(nighi_row0(walk->index, slot)));
+    nighi_space space;
+    session->slots[0] = link < walk->slot_count ? link : slot == 0 ? 1 : 0;
+    nighi_space_get(walk->index, walk->coded, &space);
+    nighi_space_take(&space, session, session->slots, session->vectors, 1);
+    const nigh_status status = nighi_space_score(&space, session, &walk->probe, session->slots,
+                                                 session->vectors, 1);
+    *start = nighi_entry(session->orders[0], session->slots[0]);
+    return status;
+}
+
+/* The node of `slot` becomes what the session's walks look for. */
+static nigh_status nighi_plan_aim(const nigh_index *index, nigh_session *session, uint32_t slot) {
+    nighi_plan *plan = &session->plan;
+    const void *vector = NULL;
+    if (nighi_coded_build(index)) {
+        nighi_copy(plan->code, nighi_record(&index->regions[NIGHI_CODE], slot),
+                   index->regions[NIGHI_CODE].stride);
+        return NIGH_OK;
+    }
+    const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    if (!nighi_source_addressed(index)) {
+        nighi_copy(plan->record, vector, index->metric.row_bytes);
+        vector = plan->record;
+    }
+    plan->vector = vector;
+    nighi_query_from_stored(&index->metric, vector, session->query_scratch, &session->query);
+    return NIGH_OK;
+}
+
+NIGHI_FN nigh_status nighi_plan_near(const nigh_index *index, nigh_session *session, uint32_t slot,
+                                     uint32_t ef, nighi_walk *walk) {
+    const uint32_t entry = nighi_load_acquire(&index->counts.entry);
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
+    uint64_t start = 0;
+    session->pool_count = 0;
+    session->plan.self = slot;
+    nigh_status status = nighi_plan_aim(index, session, slot);
+    if (status != NIGH_OK || slot_count < 2) {
+        return status;
+    }
+    nighi_plan_walk(index, session, slot_count, walk);
+    walk->ef = ef;
+    walk->expansions = 4;
+    status = nighi_descend(walk, entry, 0, &start);
+    if (status == NIGH_OK && nighi_entry_slot(start) == slot) {
+        status = nighi_start_beside(walk, slot, &start);
+    }
+    return status == NIGH_OK ? nighi_beam(walk, 0, start) : status;
+}
+
+NIGHI_FN nigh_status nighi_plan_around(const nigh_index *index, nigh_session *session,
+                                       uint32_t slot, uint32_t ef, uint32_t *count) {
+    nighi_plan *plan = &session->plan;
+    nighi_walk walk;
+    *count = 0;
+    const nigh_status status = nighi_plan_near(index, session, slot, ef, &walk);
+    if (status != NIGH_OK || session->pool_count == 0) {
+        return status;
+    }
+    for (uint32_t i = 0; i < session->pool_count; i++) {
+        const uint64_t found = session->pool[i] & ~(uint64_t)1;
+        if (nighi_entry_slot(found) != slot &&
+            nighi_node_live(nighi_node_word(index, nighi_entry_slot(found)))) {
+            plan->sorted[(*count)++] = found;
+        }
+    }
+    return nighi_links_join(index, session, slot, &walk.probe, ef + index->config.m0, count);
 }

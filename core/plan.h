@@ -12,6 +12,13 @@
  * session->query is prepared. For a slot that has a place already, its old neighbours' rows are
  * repaired too. `rowless`: neighbours only, their rows are somebody else's matter. */
 NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session, bool rowless);
+/* Walks layer 0 for the `ef` nearest of a slot that has a node, itself left out: session->pool. */
+NIGHI_FN nigh_status nighi_plan_near(const nigh_index *index, nigh_session *session, uint32_t slot,
+                                     uint32_t ef, nighi_walk *walk);
+/* The `ef` nearest of a slot in layer 0, itself left out, with its own links among them, sorted in
+ * plan->sorted; how many. Sets up the plan's space. */
+NIGHI_FN nigh_status nighi_plan_around(const nigh_index *index, nigh_session *session,
+                                       uint32_t slot, uint32_t ef, uint32_t *count);
 /* Plans one row anew, after its version moved on. */
 NIGHI_FN nigh_status nighi_plan_row(const nigh_index *index, nigh_session *session,
                                     nighi_row_plan *plan);

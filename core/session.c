@@ -38,7 +38,7 @@ static void nighi_plan_layout(nighi_arena *arena, const nigh_index *index,
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const uint32_t m = config->m;
     const uint32_t m0 = config->m0;
-    const uint32_t sorted = nighi_max_u32(options->ef_max, 2 * m0 + 2) + 1;
+    const uint32_t sorted = nighi_max_u32(options->ef_max + m0, 2 * m0 + 2) + 1;
     const uint64_t record = nighi_max_u32((uint32_t)nighi_vector_stride(config),
                                           (uint32_t)nighi_round_up(row_bytes, 4));
     plan->row_max = 2 * m0 + NIGHI_LEVEL_MAX * m;

@@ -174,6 +174,7 @@ typedef struct nighi_plan {
     uint8_t *code_owner; /* code queries: of the node that a row belongs to, */
     uint8_t *code_near;  /* and of the candidate at hand */
     uint32_t code_clamped;
+    float alpha;  /* of the choice of links */
     bool coded;   /* links are chosen on codes */
     bool rowless; /* only neighbours are planned */
 } nighi_plan;

@@ -1,0 +1,318 @@
+/* job_refine.c - choosing the links of layer 0 anew, when all nodes are known
+ * layer L14; uses: job, blocks, graph, image, job_edges, job_refine, link, plan, source
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A pass searches for the neighbours of each node among all of them, joins what is found with its
+ * links, chooses anew, and offers the node to those that it chose (as Vamana's second pass:
+ * Subramanya et al., DiskANN, 2019). The larger alpha, the more and the longer links: good, until
+ * rows are so full that they are cut off at the nearest. So a sample tells how many rows each alpha
+ * fills, and the largest that leaves a third with room is taken. (Tried before: refining whole
+ * regions in each way, measuring, putting back. It favours large alphas, since rows outside are not
+ * full yet.) A pass after which a sample of nodes finds less at the same cost is put back. Parents
+ * and children stay. */
+#include "job_refine.h"
+#include "blocks.h"
+#include "graph.h"
+#include "image.h"
+#include "job.h"
+#include "job_edges.h"
+#include "link.h"
+#include "plan.h"
+#include "source.h"
+
+#define NIGHI_REFINE_BATCH 8192u
+#define NIGHI_REFINE_STEP 16u    /* nodes a task */
+#define NIGHI_REFINE_ROWS 512u   /* rows a task that only copies */
+#define NIGHI_REFINE_SAMPLE 512u /* nodes that are asked */
+#define NIGHI_REFINE_WAYS 3u
+
+enum {
+    NIGHI_REFINE_KEEP = 1, /* all rows are copied */
+    NIGHI_REFINE_CHOOSE,   /* alpha is chosen */
+    NIGHI_REFINE_SCORE,    /* the graph is measured */
+    NIGHI_REFINE_BEGIN,    /* the next batch of a pass is cut */
+    NIGHI_REFINE_PLAN,     /* links are chosen */
+    NIGHI_REFINE_STORE,
+    NIGHI_REFINE_SORT,
+    NIGHI_REFINE_MERGE,
+    NIGHI_REFINE_BACK, /* rows become what they were */
+    NIGHI_REFINE_END
+};
+
+/* Which alphas to try, and how wide to search with each. */
+static const struct {
+    uint32_t ef;
+    float alpha;
+} nighi_refine_ways[NIGHI_REFINE_WAYS] = {{100, 1.2f}, {100, 1.1f}, {200, 1.0f}};
+
+typedef struct nighi_refine_job {
+    uint32_t slot_count;
+    uint32_t pass;  /* 1: the pass is made */
+    uint32_t begin; /* slots of the batch */
+    uint32_t end;
+    uint32_t ef;
+    float alpha;                      /* 0: to be chosen */
+    uint32_t full[NIGHI_REFINE_WAYS]; /* rows of the sample that each way fills */
+    uint32_t *rows;                   /* of each node of the batch: m0 links */
+    uint32_t *counts;
+    uint32_t *before; /* every row as it was */
+    nighi_score score;
+    nighi_edges edges;
+} nighi_refine_job;
+
+static void nighi_refine_layout(nighi_arena *arena, nigh_job *job) {
+    const nigh_index *index = job->index;
+    const uint32_t m0 = index->config.m0;
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
+    const uint32_t batch = nighi_min_u32(nighi_max_u32(slot_count, 1), NIGHI_REFINE_BATCH);
+    nighi_refine_job *refine = nighi_arena_take(arena, 1, sizeof *refine);
+    nighi_refine_job made = {.slot_count = slot_count};
+    made.rows = nighi_arena_take(arena, (uint64_t)batch * m0, 4);
+    made.counts = nighi_arena_take(arena, batch, 4);
+    made.before = nighi_arena_take(arena, (uint64_t)slot_count * m0, 4);
+    nighi_score_layout(arena, nighi_min_u32(NIGHI_REFINE_SAMPLE, slot_count), 2, &made.score);
+    nighi_edges_layout(arena, (uint64_t)batch * m0, &made.edges);
+    if (refine == NULL) {
+        return;
+    }
+    made.alpha = job->options.alpha;
+    made.ef = job->options.ef != 0 ? job->options.ef : 200;
+    if (made.alpha == 0.0f && index->config.metric == NIGH_METRIC_IP) {
+        made.alpha = 1.0f; /* a ratio of distances means nothing there */
+    }
+    for (uint32_t i = 0; i < made.score.queries; i++) {
+        made.score.slots[i] =
+            (uint32_t)((2 * (uint64_t)i + 1) * slot_count / (2 * made.score.queries));
+    }
+    *refine = made;
+    job->state = refine;
+    job->total = slot_count;
+}
+
+/* ---- Rows as they were ---------------------------------------------------------------------- */
+
+static nigh_status nighi_refine_keep(const nigh_job *job, uint32_t task) {
+    const nighi_refine_job *refine = job->state;
+    const uint32_t m0 = job->index->config.m0;
+    const uint32_t to = nighi_min_u32(refine->slot_count, (task + 1) * NIGHI_REFINE_ROWS);
+    for (uint32_t slot = task * NIGHI_REFINE_ROWS; slot < to; slot++) {
+        nighi_copy(refine->before + (size_t)slot * m0, nighi_row0(job->index, slot),
+                   (uint64_t)m0 * 4);
+    }
+    return NIGH_OK;
+}
+
+static nigh_status nighi_refine_back(const nigh_job *job, uint32_t task) {
+    const nighi_refine_job *refine = job->state;
+    const uint32_t m0 = job->index->config.m0;
+    const uint32_t to = nighi_min_u32(refine->slot_count, (task + 1) * NIGHI_REFINE_ROWS);
+    for (uint32_t slot = task * NIGHI_REFINE_ROWS; slot < to; slot++) {
+        const uint32_t *before = refine->before + (size_t)slot * m0;
+        uint32_t *row = nighi_row0(job->index, slot);
+        if (nighi_compare(row, before, (uint64_t)m0 * 4) != 0) {
+            nighi_row_store(job->index, row, 0, before, m0);
+        }
+    }
+    return NIGH_OK;
+}
+
+/* ---- Alpha ---------------------------------------------------------------------------------- */
+
+static nigh_status nighi_refine_try(nigh_job *job, nigh_session *session, uint32_t task) {
+    const nigh_index *index = job->index;
+    nighi_refine_job *refine = job->state;
+    const uint32_t m0 = index->config.m0;
+    const uint32_t slot = refine->score.slots[task];
+    uint32_t count = 0;
+    nighi_space space;
+    if (!nighi_node_present(nighi_node_word(index, slot))) {
+        return NIGH_OK;
+    }
+    nigh_status status = nighi_plan_around(index, session, slot, nighi_refine_ways[0].ef, &count);
+    nighi_space_get(index, session->plan.coded, &space);
+    session->plan.self = NIGHI_SELF_NEW;
+    for (uint32_t way = 0; way < NIGHI_REFINE_WAYS && status == NIGH_OK; way++) {
+        uint32_t chosen = 0;
+        session->plan.alpha = nighi_refine_ways[way].alpha;
+        status = nighi_select(&space, session, count, m0, session->plan.row_links, &chosen);
+        if (chosen == m0) {
+            const uint32_t version = nighi_lock(&job->lock);
+            refine->full[way]++;
+            nighi_unlock(&job->lock, version, true);
+        }
+    }
+    return status;
+}
+
+/* The first way that leaves at least 35 of 100 rows with room. */
+static void nighi_refine_choose(nigh_job *job) {
+    nighi_refine_job *refine = job->state;
+    uint32_t way = 0;
+    while (way + 1 < NIGHI_REFINE_WAYS && refine->full[way] * 100 > refine->score.queries * 65) {
+        way++;
+    }
+    if (refine->alpha == 0.0f) {
+        refine->alpha = nighi_refine_ways[way].alpha;
+        refine->ef = job->options.ef != 0 ? job->options.ef : nighi_refine_ways[way].ef;
+    }
+}
+
+/* ---- A pass --------------------------------------------------------------------------------- */
+
+static nigh_status nighi_refine_begin(const nigh_job *job) {
+    nighi_refine_job *refine = job->state;
+    nigh_index *index = job->index;
+    const uint32_t size = refine->end - refine->begin;
+    nigh_status status = NIGH_OK;
+    nighi_image_open(index);
+    nighi_store(&index->changed, 1u);
+    nighi_edges_begin(&refine->edges, (uint64_t)size * index->config.m0);
+    for (uint32_t slot = refine->begin; index->dirty != NULL && slot < refine->end; slot++) {
+        status = status == NIGH_OK ? nighi_touch(index, NIGHI_LINKS0, slot) : status;
+    }
+    return status;
+}
+
+static nigh_status nighi_refine_node(nigh_job *job, nigh_session *session, uint32_t slot) {
+    const nigh_index *index = job->index;
+    const nighi_refine_job *refine = job->state;
+    const uint32_t m0 = index->config.m0;
+    const uint32_t place = slot - refine->begin;
+    uint32_t *row = refine->rows + (size_t)place * m0;
+    uint64_t *edges = refine->edges.list + (size_t)place * m0;
+    uint32_t count = 0;
+    nighi_space space;
+    refine->counts[place] = 0;
+    if (!nighi_node_present(nighi_node_word(index, slot))) {
+        return NIGH_OK;
+    }
+    nigh_status status = nighi_plan_around(index, session, slot, refine->ef, &count);
+    if (status == NIGH_OK && count > 0) {
+        session->plan.alpha = refine->alpha;
+        session->plan.self = NIGHI_SELF_NEW;
+        nighi_space_get(index, session->plan.coded, &space);
+        status = nighi_select(&space, session, count, m0, row, &refine->counts[place]);
+    }
+    for (uint32_t i = 0; status == NIGH_OK && i < refine->counts[place]; i++) {
+        edges[i] = nighi_edge_base(row[i], slot);
+    }
+    return status;
+}
+
+static nigh_status nighi_refine_plan(nigh_job *job, nigh_session *session, uint32_t task) {
+    const nighi_refine_job *refine = job->state;
+    const uint32_t from = refine->begin + task * NIGHI_REFINE_STEP;
+    const uint32_t to = nighi_min_u32(refine->end, from + NIGHI_REFINE_STEP);
+    nigh_status status = refine->ef > session->ef_max ? NIGH_E_SESSION : NIGH_OK;
+    for (uint32_t at = from; at < to && status == NIGH_OK; at++) {
+        status = nighi_refine_node(job, session, at);
+    }
+    if (status == NIGH_OK) {
+        nighi_job_done(job, to - from);
+    }
+    return status;
+}
+
+static nigh_status nighi_refine_store(const nigh_job *job, nigh_session *session, uint32_t task) {
+    const nighi_refine_job *refine = job->state;
+    const uint32_t m0 = job->index->config.m0;
+    const uint32_t from = refine->begin + task * NIGHI_REFINE_ROWS;
+    const uint32_t to = nighi_min_u32(refine->end, from + NIGHI_REFINE_ROWS);
+    for (uint32_t at = from; at < to; at++) {
+        const uint32_t place = at - refine->begin;
+        if (refine->counts[place] > 0) {
+            nighi_row_replace(job->index, &session->plan, at, refine->rows + (size_t)place * m0,
+                              refine->counts[place]);
+        }
+    }
+    return NIGH_OK;
+}
+
+static nigh_status nighi_refine_task(nigh_job *job, nigh_session *session, uint32_t task) {
+    nighi_refine_job *refine = job->state;
+    nigh_status status = nighi_source_ready(job->index, refine->slot_count);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    switch (job->phase) {
+    case NIGHI_REFINE_KEEP:
+        return nighi_refine_keep(job, task);
+    case NIGHI_REFINE_CHOOSE:
+        return nighi_refine_try(job, session, task);
+    case NIGHI_REFINE_SCORE:
+        return nighi_score_query(job->index, session, &refine->score, refine->pass, task);
+    case NIGHI_REFINE_BEGIN:
+        return nighi_refine_begin(job);
+    case NIGHI_REFINE_PLAN:
+        return nighi_refine_plan(job, session, task);
+    case NIGHI_REFINE_STORE:
+        return nighi_refine_store(job, session, task);
+    case NIGHI_REFINE_SORT:
+        nighi_edges_sort(&refine->edges);
+        return nighi_edges_touch(job->index, &refine->edges);
+    case NIGHI_REFINE_MERGE:
+        session->plan.alpha = refine->alpha;
+        return nighi_edges_merge(job->index, session, &refine->edges, task, 0);
+    default:
+        return nighi_refine_back(job, task);
+    }
+}
+
+/* ---- What comes next ------------------------------------------------------------------------ */
+
+static uint32_t nighi_refine_after(nighi_refine_job *refine, uint32_t phase) {
+    switch (phase) {
+    case NIGHI_REFINE_SCORE:
+        if (refine->pass == 0) {
+            refine->pass = 1;
+            return NIGHI_REFINE_BEGIN;
+        }
+        return nighi_score_better(&refine->score) ? NIGHI_REFINE_END : NIGHI_REFINE_BACK;
+    case NIGHI_REFINE_MERGE:
+        refine->begin = refine->end;
+        return refine->end < refine->slot_count ? NIGHI_REFINE_BEGIN : NIGHI_REFINE_SCORE;
+    default:
+        return phase + 1;
+    }
+}
+
+static uint32_t nighi_tasks_of(uint32_t count, uint32_t step) { return (count + step - 1) / step; }
+
+static bool nighi_refine_next(nigh_job *job) {
+    nighi_refine_job *refine = job->state;
+    if (job->phase == NIGHI_REFINE_CHOOSE) {
+        nighi_refine_choose(job);
+    }
+    job->phase = refine->slot_count < 2 ? NIGHI_REFINE_END : nighi_refine_after(refine, job->phase);
+    if (job->phase == NIGHI_REFINE_BEGIN) {
+        refine->end = nighi_min_u32(refine->slot_count, refine->begin + NIGHI_REFINE_BATCH);
+    }
+    const uint32_t size = refine->end - refine->begin;
+    job->task_count = 1;
+    switch (job->phase) {
+    case NIGHI_REFINE_KEEP:
+    case NIGHI_REFINE_BACK:
+        job->task_count = nighi_tasks_of(refine->slot_count, NIGHI_REFINE_ROWS);
+        break;
+    case NIGHI_REFINE_CHOOSE:
+        job->task_count = refine->alpha == 0.0f ? refine->score.queries : 0;
+        break;
+    case NIGHI_REFINE_SCORE:
+        job->task_count = refine->score.queries;
+        break;
+    case NIGHI_REFINE_PLAN:
+        job->task_count = nighi_tasks_of(size, NIGHI_REFINE_STEP);
+        break;
+    case NIGHI_REFINE_STORE:
+        job->task_count = nighi_tasks_of(size, NIGHI_REFINE_ROWS);
+        break;
+    case NIGHI_REFINE_MERGE:
+        job->task_count = nighi_edges_tasks(&refine->edges);
+        break;
+    default:
+        break;
+    }
+    return job->phase != NIGHI_REFINE_END;
+}
+
+const nighi_job_kind nighi_job_refine = {nighi_refine_layout, nighi_refine_next, nighi_refine_task};
