@@ -259,7 +259,8 @@ typedef struct nigh_job_options {
     uint32_t codes; /* CODES: NIGH_CODES_*, NONE drops what is there */
     float code_min; /* CODES: as in nigh_config */
     float code_max;
-    uint32_t vector_stride; /* BUILD: bytes from a row to the next; 0 = nigh_row_bytes */
+    uint32_t vector_stride; /* BUILD: bytes from a row to the next, a multiple of an element's;
+                               0 = nigh_row_bytes */
     uint32_t ef;            /* REFINE: candidates a node; 0 = by alpha */
     float alpha;            /* REFINE: as in nigh_config; 0 = what helps a sample most */
 } nigh_job_options;
@@ -360,7 +361,8 @@ NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_b
 /* Bytes of the writer state.  @out bytes 1 */
 NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes);
 /* Makes the handle writable; the memory stays with it.  @inout memory memory_bytes
- * @errors NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE) */
+ * @errors NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE)
+ *   NIGH_E_BUSY (a job is under way) */
 NIGH_API nigh_status nigh_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes);
 /* Bytes of a session.  @in options 1 or NULL  @out bytes 1 */
 NIGH_API nigh_status nigh_session_bytes(const nigh_index *index,
@@ -440,7 +442,8 @@ NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *se
 /* The next `k` neighbours; *found < k means that there are no more. Order is exact
  * among what the beam of `ef` has seen: a neighbour discovered late comes late.
  * Outputs as nigh_search.
- * @errors NIGH_E_INVALID (no cursor) NIGH_E_SESSION (frontier_max reached: what is left is lost) */
+ * @errors NIGH_E_INVALID (no cursor, or codes were made anew since) NIGH_E_SESSION (frontier_max
+ *   reached: what is left is lost) */
 NIGH_API nigh_status nigh_cursor_next(const nigh_index *index, nigh_session *session, uint32_t k,
                                       void *keys, uint32_t *key_lengths, float *distances,
                                       uint32_t *slots, uint32_t *found);
@@ -499,9 +502,10 @@ NIGH_API nigh_status nigh_keys(const nigh_index *index, uint32_t from, uint32_t 
 NIGH_API nigh_status nigh_node(const nigh_index *index, uint32_t slot, uint32_t level,
                                uint32_t *top, uint32_t *flags, uint32_t *links,
                                uint32_t *link_count);
-/* Proves bounds, degrees, key uniqueness, checksums (of an image attached and not changed since)
- * and that every node is reachable, in one pass over the index. Never prints. A broken index is a
- * report, not an error.  @out report 1  @errors NIGH_E_BUSY */
+/* Proves bounds, degrees, key uniqueness, checksums (of an image attached and not changed since),
+ * that codes are those of owned vectors, and that every node is reachable, in one pass over the
+ * index. Never prints. A broken index is a report, not an error.
+ * @out report 1  @errors NIGH_E_BUSY NIGH_E_SESSION (made before there were such codes) */
 NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
                                 nigh_report *report);
 

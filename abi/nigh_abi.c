@@ -301,6 +301,13 @@ NIGH_API nigh_status nigh_session_init(const nigh_index *index, const nigh_sessi
     return nighi_session_init(index, &o, memory, memory_bytes, session);
 }
 
+/* What rows of it are aligned to. */
+static uint32_t nighi_element_bytes(uint32_t dtype) {
+    return dtype == NIGH_DTYPE_F32                               ? 4
+           : dtype == NIGH_DTYPE_F16 || dtype == NIGH_DTYPE_BF16 ? 2
+                                                                 : 1;
+}
+
 NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint64_t stride,
                                        uint32_t count, uint32_t trailer_offset) {
     if (index == NULL || base == NULL || stride > UINT32_MAX) {
@@ -309,10 +316,7 @@ NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint
     const nigh_config *config = &index->config;
     const bool scaled = config->dtype == NIGH_DTYPE_I8;
     const uint64_t row = scaled ? config->dim : nighi_row_bytes(config->dim, config->dtype);
-    const uint64_t element = config->dtype == NIGH_DTYPE_F32 ? 4
-                             : config->dtype == NIGH_DTYPE_F16 || config->dtype == NIGH_DTYPE_BF16
-                                 ? 2
-                                 : 1;
+    const uint32_t element = nighi_element_bytes(config->dtype);
     if (config->vectors != NIGH_VECTORS_EXTERNAL || count < nighi_load(&index->counts.slot_count)) {
         return NIGH_E_MISMATCH;
     }
@@ -556,6 +560,7 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
     options->vector_stride =
         options->vector_stride == 0 ? index->metric.row_bytes : options->vector_stride;
     if (options->vector_stride < index->metric.row_bytes ||
+        options->vector_stride % nighi_element_bytes(config.dtype) != 0 ||
         count > NIGHI_SLOT_MAX - 1 - nighi_load(&index->counts.slot_count)) {
         return NIGH_E_INVALID;
     }

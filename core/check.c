@@ -1,10 +1,11 @@
 /* check.c - proves that an index is sound, in one pass, and never prints
- * layer L13; uses: check, fp, graph, image, keymap, source
+ * layer L13; uses: check, code, fp, graph, image, keymap, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Reachability needs no traversal: a node with a valid parent edge hangs below an older node that
  * has one too, down to the root, and links back to its parent. So each node is seen once. */
 #include "check.h"
+#include "code.h"
 #include "fp.h"
 #include "graph.h"
 #include "image.h"
@@ -140,12 +141,27 @@ static bool nighi_check_vector(const nigh_index *index, nigh_session *session, u
     return true;
 }
 
+/* A code is that of the vector, its padding zero. Vectors elsewhere are not read. */
+static bool nighi_check_code(const nigh_index *index, nigh_session *session, uint32_t slot,
+                             nigh_report *report) {
+    if (index->source.kind != NIGHI_SOURCE_OWNED || !nighi_coded(index)) {
+        return true;
+    }
+    const uint8_t *vector = nighi_record(&index->regions[NIGHI_VECTOR], slot);
+    const float *floats = nighi_code_floats(index, vector, session->query_scratch);
+    (void)nighi_code_encode(index, floats, session->code_record);
+    return nighi_compare(session->code_record, nighi_record(&index->regions[NIGHI_CODE], slot),
+                         index->coding.stride) == 0 ||
+           nighi_fault(report, NIGHI_FAULT_CODE, slot, 0);
+}
+
 static bool nighi_check_node(const nigh_index *index, nigh_session *session, uint32_t slot,
                              uint64_t *upper, nigh_report *report) {
     return nighi_check_row(index, slot, 0, report) && nighi_check_parent(index, slot, report) &&
            nighi_check_children(index, slot, report) &&
            nighi_check_upper(index, slot, upper, report) &&
-           nighi_check_vector(index, session, slot, report);
+           nighi_check_vector(index, session, slot, report) &&
+           nighi_check_code(index, session, slot, report);
 }
 
 /* One bucket: slots rising, keys of this bucket, each once. */
@@ -237,6 +253,9 @@ static void nighi_check_graph(const nigh_index *index, nigh_session *session, ni
 
 NIGHI_FN nigh_status nighi_check(const nigh_index *index, nigh_session *session,
                                  nigh_report *report) {
+    if (nighi_coded(index) && !nighi_code_room(index, session)) {
+        return NIGH_E_SESSION;
+    }
     const uint32_t mode = nighi_fp_enter();
     *report = (nigh_report){.struct_size = sizeof *report, .slot = NIGHI_NONE};
     if (index->image != NULL && nighi_load(&index->opened) == 0 &&

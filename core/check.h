@@ -25,7 +25,8 @@ enum {
     NIGHI_FAULT_KEY_BYTES = 15,
     NIGHI_FAULT_VECTOR = 16,
     NIGHI_FAULT_CHECKSUM = 17,
-    NIGHI_FAULT_PADDING = 18
+    NIGHI_FAULT_PADDING = 18,
+    NIGHI_FAULT_CODE = 19
 };
 
 NIGHI_FN nigh_status nighi_check(const nigh_index *index, nigh_session *session,

@@ -35,6 +35,8 @@ NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
     reach = reach < 0x1p-100f ? 0x1p-100f : reach;
     coding->center = center;
     coding->steps = (float)NIGHI_CODE_LIMIT / reach;
+    coding->kind = config->codes;
+    coding->stride = nighi_code_stride(config);
     coding->op = config->codes == NIGH_CODES_B1     ? NIGHI_CODE_BITS
                  : config->metric == NIGH_METRIC_IP ? NIGHI_CODE_DOT
                  : config->metric == NIGH_METRIC_L1 ? NIGHI_CODE_L1
@@ -90,8 +92,8 @@ static uint32_t nighi_encode_u7(const nigh_index *index, const float *floats, ui
 
 NIGHI_FN uint32_t nighi_code_encode(const nigh_index *index, const float *floats, uint8_t *record) {
     const uint32_t dim = index->config.dim;
-    const uint32_t stride = nighi_code_stride(&index->config);
-    if (index->config.codes == NIGH_CODES_U7) {
+    const uint32_t stride = index->coding.stride;
+    if (index->coding.kind == NIGH_CODES_U7) {
         nighi_fill(record + dim, 0, stride - dim);
         return nighi_encode_u7(index, floats, record);
     }
@@ -103,10 +105,10 @@ NIGHI_FN uint32_t nighi_code_encode(const nigh_index *index, const float *floats
 }
 
 NIGHI_FN uint32_t nighi_code_query(const nigh_index *index, const uint8_t *record, uint8_t *code) {
-    const uint32_t stride = index->regions[NIGHI_CODE].stride;
+    const uint32_t stride = index->coding.stride;
     const uint32_t dim = index->config.dim;
     int32_t sum = 0;
-    nighi_fill(code + stride, 0, nighi_code_query_bytes(&index->config) - stride);
+    nighi_fill(code + stride, 0, nighi_round_up(stride, NIGHI_CACHE_LINE) - stride);
     if (index->coding.op != NIGHI_CODE_DOT) {
         nighi_copy(code, record, stride);
         return 0;

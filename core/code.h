@@ -35,7 +35,7 @@ NIGHI_INLINE uint32_t nighi_code_distance(const nigh_index *index, uint32_t orde
     return index->coding.op == NIGHI_CODE_DOT ? order - 0x80000000u : order;
 }
 
-/* Bytes of a code query buffer. */
+/* Bytes of a code query buffer, as a session is made. */
 NIGHI_INLINE uint32_t nighi_code_query_bytes(const nigh_config *config) {
     return (uint32_t)nighi_round_up(nighi_code_stride(config), NIGHI_CACHE_LINE);
 }
@@ -43,6 +43,10 @@ NIGHI_INLINE uint32_t nighi_code_query_bytes(const nigh_config *config) {
 /* Searches may use codes. */
 NIGHI_INLINE bool nighi_coded(const nigh_index *index) {
     return nighi_load_acquire(&index->coding.active) != 0;
+}
+/* The session was made with room for queries on the codes that there are. */
+NIGHI_INLINE bool nighi_code_room(const nigh_index *index, const nigh_session *session) {
+    return session->coded >= (uint32_t)nighi_round_up(index->coding.stride, NIGHI_CACHE_LINE);
 }
 /* Links are chosen on codes. */
 NIGHI_INLINE bool nighi_coded_build(const nigh_index *index) {

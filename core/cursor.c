@@ -160,6 +160,10 @@ NIGHI_FN nigh_status nighi_cursor_next(const nigh_index *index, nigh_session *se
     if (session->cursor.active == 0 || session->index != index) {
         return NIGH_E_INVALID;
     }
+    if (session->cursor.coded && session->cursor.version != nighi_load(&index->coding.version)) {
+        session->cursor.active = 0; /* it has the query in other codes */
+        return NIGH_E_INVALID;
+    }
     const uint32_t mode = nighi_fp_enter();
     const nigh_status status = nighi_cursor_run(index, session, hits);
     nighi_fp_leave(mode);

@@ -177,6 +177,9 @@ static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
         region->capacity = (uint32_t)place->records;
         region->base = place->block_count > 0 ? image + place->offset : NULL;
     }
+    if (index->coding.active == 0 && index->counts.slot_count > 0) {
+        index->regions[NIGHI_CODE].stride = 0; /* the job that makes codes brings their memory */
+    }
 }
 
 NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_options *options,
@@ -259,6 +262,9 @@ NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t
     const uint64_t bytes = nighi_writer_bytes(index);
     if (index->image != NULL && ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0)) {
         return NIGH_E_READ_ONLY;
+    }
+    if (index->job != NULL) {
+        return NIGH_E_BUSY; /* it began without: writers would not keep away */
     }
     if (!nighi_memory_fits(memory, memory_bytes, bytes)) {
         return NIGH_E_MEMORY;

@@ -39,18 +39,19 @@ NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *
                                      const nighi_job_input *input, void *memory,
                                      uint64_t memory_bytes, nigh_job **job) {
     uint64_t bytes = 0;
-    nigh_status status = nighi_job_bytes(index, options, input, &bytes);
-    if (status != NIGH_OK) {
-        return status;
-    }
-    if (!nighi_memory_fits(memory, memory_bytes, bytes)) {
-        return NIGH_E_MEMORY;
-    }
     if (index->job != NULL) {
         return NIGH_E_BUSY;
     }
-    status = nighi_exclusive_begin(index);
+    nigh_status status = nighi_exclusive_begin(index); /* slots must not change from here on */
     if (status != NIGH_OK) {
+        return status;
+    }
+    status = nighi_job_bytes(index, options, input, &bytes);
+    if (status == NIGH_OK && !nighi_memory_fits(memory, memory_bytes, bytes)) {
+        status = NIGH_E_MEMORY;
+    }
+    if (status != NIGH_OK) {
+        nighi_exclusive_end(index);
         return status;
     }
     nighi_arena arena = {memory, 0};
@@ -74,6 +75,7 @@ NIGHI_FN void nighi_job_done(nigh_job *job, uint32_t units) {
 static void nighi_job_advance(nigh_job *job) {
     if (job->failed != NIGH_OK) {
         job->task_next = 0;
+        job->attempt++;
         return;
     }
     while (job->finished == 0 && job->task_next >= job->task_count) {
@@ -107,6 +109,9 @@ static void nighi_job_give(nigh_job *job, nigh_status status) {
     }
     if (job->running == 0 && (job->failed != NIGH_OK || job->task_next >= job->task_count)) {
         nighi_job_advance(job);
+    }
+    if (job->running == 0 && status != NIGH_OK) {
+        job->failed = NIGH_OK; /* nobody else is to be told */
     }
     nighi_unlock(&job->lock, version, true);
 }

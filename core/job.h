@@ -40,6 +40,7 @@ struct nigh_job {
     uint32_t task_count;
     uint32_t task_next;
     uint32_t running;
+    uint32_t attempt;  /* phases begun again */
     uint32_t finished; /* 1: no phase is left */
     nigh_status failed;
     nigh_status ended_by; /* the work ended early: what nigh_job_run reports in the end */

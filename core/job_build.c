@@ -350,11 +350,13 @@ static nigh_status nighi_build_enter(nigh_job *job, nigh_session *session) {
     nigh_index *index = job->index;
     nighi_build_job *build = job->state;
     const uint32_t to = nighi_min_u32(build->end, build->entered + NIGHI_ENTER_STEP);
-    while (build->entered < to && build->entered < build->stop) {
+    const uint32_t before = build->entered;
+    nigh_status status = NIGH_OK;
+    while (status == NIGH_OK && build->entered < to && build->entered < build->stop) {
         nighi_key key;
         const uint64_t offset = build->key_offset;
         const uint32_t item = build->entered;
-        nigh_status status = nighi_build_key(job, item, &key);
+        status = nighi_build_key(job, item, &key);
         if (status == NIGH_OK && index->dirty != NULL &&
             nighi_load(&index->counts.entry) != NIGHI_NONE) {
             status =
@@ -363,16 +365,16 @@ static nigh_status nighi_build_enter(nigh_job *job, nigh_session *session) {
         if (status == NIGH_E_EXISTS || status == NIGH_E_DELETED || status == NIGH_E_KEY ||
             status == NIGH_E_FULL) {
             nighi_build_stop(job, item, status);
+            status = NIGH_OK;
         } else if (status != NIGH_OK) {
             build->key_offset = offset;
-            return status;
         } else {
             nighi_build_enter_one(job, session, item, &key);
             build->entered++;
-            job->done = build->entered;
         }
     }
-    return NIGH_OK;
+    nighi_job_done(job, build->entered - before);
+    return status;
 }
 
 /* ---- Links back ----------------------------------------------------------------------------- */
@@ -470,6 +472,7 @@ static nigh_status nighi_build_more(nigh_job *job) {
     nighi_build_job *build = job->state;
     const uint64_t count = (uint64_t)(build->entered - build->begin) * NIGHI_MORE_STEP;
     nighi_edges_add(&build->edges, build->more, count);
+    nighi_fill(build->more, 0xff, count * 8); /* once, should telling the pager fail */
     nighi_edges_sort(&build->edges);
     return nighi_edges_touch(job->index, &build->edges);
 }
@@ -539,7 +542,7 @@ static nigh_status nighi_build_floats(void *user, nigh_session *session, uint32_
 static nigh_status nighi_build_sample(nigh_job *job, nigh_session *session) {
     nigh_index *index = job->index;
     nighi_coding coding = index->coding;
-    if (index->config.codes == NIGH_CODES_NONE || nighi_coded(index) ||
+    if (index->config.codes == NIGH_CODES_NONE || nighi_coded(index) || job->input.count == 0 ||
         nighi_load(&index->counts.slot_count) != 0) {
         return NIGH_OK;
     }

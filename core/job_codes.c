@@ -20,6 +20,8 @@ typedef struct nighi_codes_job {
     nigh_config config;  /* what the configuration becomes */
     nighi_coding coding; /* in the end */
     uint32_t slot_count;
+    uint32_t encoded; /* slots, in this attempt */
+    uint32_t attempt;
     bool donated; /* the region lies in the job's memory */
 } nighi_codes_job;
 
@@ -110,9 +112,15 @@ static nigh_status nighi_codes_encode(nigh_job *job, nigh_session *session, uint
         clamped += floats == NULL ? 0 : nighi_code_encode(&view, floats, record);
     }
     const uint32_t version = nighi_lock(&job->lock);
+    if (codes->attempt != job->attempt) {
+        codes->attempt = job->attempt;
+        codes->coding.clamped = 0;
+        codes->encoded = 0;
+    }
     const uint32_t before = codes->coding.clamped;
     codes->coding.clamped = before > UINT32_MAX - clamped ? UINT32_MAX : before + clamped;
-    job->done += to - from;
+    codes->encoded += to - from;
+    job->done = job->done < codes->encoded ? codes->encoded : job->done;
     nighi_unlock(&job->lock, version, true);
     return NIGH_OK;
 }
@@ -124,11 +132,17 @@ static nigh_status nighi_codes_publish(nigh_job *job) {
         index->regions[NIGHI_CODE] = codes->region;
         index->outgrown = index->image != NULL;
     }
-    index->config = codes->config;
+    index->config.codes = codes->config.codes; /* no more of it: searches read the rest */
+    index->config.code_min = codes->config.code_min;
+    index->config.code_max = codes->config.code_max;
+    const uint32_t version = nighi_load(&index->coding.version);
     index->coding.op = codes->coding.op;
+    index->coding.kind = codes->coding.kind;
+    index->coding.stride = codes->coding.stride;
     index->coding.center = codes->coding.center;
     index->coding.steps = codes->coding.steps;
-    index->coding.clamped = codes->coding.clamped;
+    nighi_store(&index->coding.clamped, codes->coding.clamped);
+    nighi_store(&index->coding.version, version + 1);
     nighi_store(&index->changed, 1u);
     nighi_store_release(&index->coding.active, 1u);
     return NIGH_OK;
@@ -139,8 +153,8 @@ static nigh_status nighi_codes_drop(nigh_index *index) {
     index->config.codes = NIGH_CODES_NONE;
     index->config.code_min = 0.0f;
     index->config.code_max = 0.0f;
-    index->coding.clamped = 0;
-    index->regions[NIGHI_CODE].stride = 0;
+    nighi_store(&index->coding.clamped, 0u);
+    index->regions[NIGHI_CODE].stride = 0;  /* the rest stays for searches under way */
     index->outgrown = index->image != NULL; /* the image in place still has them: save */
     nighi_store(&index->changed, 1u);
     return NIGH_OK;

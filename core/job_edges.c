@@ -62,6 +62,7 @@ NIGHI_FN void nighi_edges_sort(nighi_edges *edges) {
             edges->spare = swap;
         }
     }
+    nighi_fill(edges->spare, 0, edges->count * 8); /* from here on: what is merged */
 }
 
 static uint32_t nighi_edge_level(uint64_t edge) {
@@ -129,7 +130,8 @@ NIGHI_FN uint32_t nighi_edges_tasks(const nighi_edges *edges) {
     return (uint32_t)((edges->count + NIGHI_EDGE_STEP - 1) / NIGHI_EDGE_STEP);
 }
 
-/* One row's edges from `at` on; returns where they end. */
+/* One row's edges from `at` on, as many at a time as a row holds; `at` becomes where they end. What
+ * was merged before a phase failed is not offered again: the row would not become the same. */
 static nigh_status nighi_row_edges(nigh_index *index, nigh_session *session,
                                    const nighi_edges *edges, uint64_t *at, uint32_t first) {
     uint32_t *slots = session->plan.chosen;
@@ -139,11 +141,15 @@ static nigh_status nighi_row_edges(nigh_index *index, nigh_session *session,
     nigh_status status = NIGH_OK;
     while (status == NIGH_OK && *at < edges->count && nighi_edge_same_row(edge, edges->list[*at])) {
         uint32_t count = 0;
+        uint64_t *merged = &edges->spare[*at];
         while (count < nighi_degree_max(index, level) && *at < edges->count &&
                nighi_edge_same_row(edge, edges->list[*at])) {
             slots[count++] = nighi_edge_slot(edges->list[(*at)++], first);
         }
-        status = nighi_row_absorb(index, session, row, level, slots, count);
+        if (*merged == 0) {
+            status = nighi_row_absorb(index, session, row, level, slots, count);
+            *merged = status == NIGH_OK;
+        }
     }
     return status;
 }

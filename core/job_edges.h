@@ -14,7 +14,7 @@
 
 typedef struct nighi_edges {
     uint64_t *list;
-    uint64_t *spare; /* as long */
+    uint64_t *spare; /* as long; beside sorted edges: which of them are merged */
     uint32_t *histogram;
     uint64_t count;
 } nighi_edges;

@@ -72,8 +72,8 @@ static void nighi_code_take(const nigh_index *index, nigh_session *session) {
 
 NIGHI_FN nigh_status nighi_place_prepare(const nigh_index *index, nigh_session *session,
                                          uint32_t slot, const nighi_key *key, const void *row) {
-    if (nighi_coded(index) && session->coded == 0) {
-        return NIGH_E_SESSION; /* made before the index had codes */
+    if (nighi_coded(index) && !nighi_code_room(index, session)) {
+        return NIGH_E_SESSION; /* made before the index had such codes */
     }
     const nigh_status status = nighi_vector_take(index, session, slot, key, row);
     if (status == NIGH_OK) {

@@ -30,8 +30,8 @@ NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uin
                          .skip = NIGHI_NONE,
                          .k = options->ef,
                          .gamma = options->gamma,
-                         .coded = (options->flags & plain) == 0 && session->coded != 0 &&
-                                  nighi_coded(index)};
+                         .coded = (options->flags & plain) == 0 && nighi_coded(index) &&
+                                  nighi_code_room(index, session)};
 }
 
 /* Checks and captures what every search needs. *empty: nothing to be found, and no error. */
@@ -207,6 +207,7 @@ static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *ses
     }
     session->cursor.slot_count = walk.slot_count;
     session->cursor.coded = walk.coded;
+    session->cursor.version = nighi_load(&index->coding.version);
     nighi_visit_begin(session);
     (void)nighi_visit(session, nighi_entry_slot(start));
     nighi_frontier_push(session, start);

@@ -74,14 +74,14 @@ static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
     const nigh_config *config = &index->config;
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
-    const bool coded = config->codes != NIGH_CODES_NONE;
-    const uint64_t code_bytes = nighi_code_query_bytes(config);
+    const uint32_t code_bytes = nighi_code_query_bytes(config);
+    const bool coded = code_bytes != 0;
     const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
     session->index = index;
     session->ef_max = options->ef_max;
     session->frontier_max = options->frontier_max;
     session->flags = options->flags;
-    session->coded = coded;
+    session->coded = code_bytes;
     const uint32_t fewest = (options->flags & NIGH_SESSION_READ) != 0 ? 1 : config->expansions;
     session->expansions_max = small ? nighi_max_u32(2, fewest) : NIGHI_EXPANSIONS_MAX;
     session->group_max = config->m0 * nighi_max_u32(session->expansions_max / 2, 1);

@@ -42,8 +42,8 @@ NIGHI_INLINE void nighi_space_get(const nigh_index *index, bool coded, nighi_spa
     space->kernel = coded ? nighi_code_kernel_of(index) : NULL;
     space->addressed = coded || nighi_source_addressed(index);
     space->rows = nighi_load_acquire(&rows->base);
-    space->stride = rows->stride;
-    space->bytes = rows->stride;
+    space->stride = coded ? index->coding.stride : rows->stride;
+    space->bytes = (uint32_t)space->stride;
     if (!coded && index->source.kind != NIGHI_SOURCE_OWNED) {
         space->rows = space->addressed ? index->source.base : NULL;
         space->stride = (size_t)index->source.stride;
@@ -51,12 +51,18 @@ NIGHI_INLINE void nighi_space_get(const nigh_index *index, bool coded, nighi_spa
     }
 }
 
+/* A code where codes are not in a row. The region's own stride is 0 once they were dropped. */
+NIGHI_INLINE const uint8_t *nighi_space_code(const nighi_space *space, uint32_t slot) {
+    const nighi_region *region = &space->index->regions[NIGHI_CODE];
+    const uint32_t mask = (1u << region->shift) - 1;
+    return nighi_load(&region->table[slot >> region->shift]) + (slot & mask) * space->stride;
+}
+
 NIGHI_INLINE const uint8_t *nighi_space_row(const nighi_space *space, uint32_t slot) {
     if (NIGHI_LIKELY(space->rows != NULL)) {
         return space->rows + slot * space->stride;
     }
-    return space->coded ? nighi_record(&space->index->regions[NIGHI_CODE], slot)
-                        : nighi_vector_address(space->index, slot);
+    return space->coded ? nighi_space_code(space, slot) : nighi_vector_address(space->index, slot);
 }
 
 /* orders[i] of rows[i]; all have addresses. `distances` is scratch for as many floats. */

@@ -95,9 +95,12 @@ NIGHI_INLINE bool nighi_slot_held(const nighi_writer *writer, uint32_t slot, uin
 typedef struct nighi_coding {
     uint32_t active; /* 1: every slot has its code */
     uint32_t op;     /* NIGHI_CODE_L2 ... */
+    uint32_t kind; /* NIGH_CODES_*; it and stride stay when codes are dropped: searches under way */
+    uint32_t stride; /* of a code */
     float center;
     float steps;      /* codes per unit */
     uint32_t clamped; /* elements beyond the span so far, saturating */
+    uint32_t version; /* how often codes were made: cursors on those before end */
 } nighi_coding;
 
 typedef struct nighi_counts {
@@ -191,6 +194,7 @@ typedef struct nighi_cursor {
     uint32_t active;
     uint32_t slot_count; /* captured when it began */
     uint32_t depth;      /* on codes: how many are scored again before the first is handed out */
+    uint32_t version;    /* of the codes */
     bool coded;
     nigh_search_options options;
 } nighi_cursor;
@@ -202,7 +206,7 @@ struct nigh_session {
     uint32_t
         frontier_limit; /* of the walk at hand: a plan's follows from the configuration alone */
     uint32_t flags;
-    uint32_t coded; /* 1: has room for code queries */
+    uint32_t coded; /* bytes of a code query that it has room for */
     uint32_t expansions_max;
     uint32_t batch_max; /* vectors scored at once */
     uint32_t group_max; /* vectors of the nodes expanded in one round */
