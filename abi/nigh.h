@@ -189,6 +189,8 @@ typedef struct nigh_session_options {
                               0 = the smaller of slot_max and max(8 ef_max, 4096) */
     uint32_t flags;        /* NIGH_SESSION_READ: cannot insert or set (smaller); NIGH_SESSION_SMALL:
                               visited marks in a hash set of frontier_max, not a byte a slot */
+    uint32_t lanes;        /* queries that nigh_search_batch has under way at once, 1..4, each with
+                              scratch of its own; 0 = 1 */
 } nigh_session_options;
 
 /* How to search. */
@@ -303,6 +305,9 @@ typedef nigh_status (*nigh_map_fn)(void *user, uint32_t region, uint32_t block, 
  * bytes, store the new address).  @inout address 1 */
 typedef nigh_status (*nigh_dirty_fn)(void *user, uint32_t region, uint32_t block, uint64_t bytes,
                                      void **address);
+
+/* A clock that only rises, in nanoseconds. */
+typedef uint64_t (*nigh_clock_fn)(void *user);
 
 /* ---- About the library ---------------------------------------------------------------------- */
 
@@ -435,6 +440,17 @@ NIGH_API nigh_status nigh_search(const nigh_index *index, nigh_session *session,
                                  const nigh_search_options *options, uint32_t k, void *keys,
                                  uint32_t *key_lengths, float *distances, uint32_t *slots,
                                  uint32_t *found);
+/* The same for `count` queries, one after another in `queries`. Those under way take turns (see
+ * nigh_session_options.lanes): while one waits for memory another one computes. Answers are those
+ * of single searches. Query q has its hits from place q * k on in each array (byte-string keys from
+ * q * k * key_bytes_max on) and found[q] of them. Ends at the first failure: *done are answered.
+ * @in queries count*row_bytes  @out keys count*k or NULL  @out key_lengths count*k or NULL
+ * @out distances count*k or NULL  @out slots count*k or NULL  @out found count  @out done 1 */
+NIGH_API nigh_status nigh_search_batch(const nigh_index *index, nigh_session *session,
+                                       const void *queries, uint32_t count,
+                                       const nigh_search_options *options, uint32_t k, void *keys,
+                                       uint32_t *key_lengths, float *distances, uint32_t *slots,
+                                       uint32_t *found, uint32_t *done);
 /* Begins to hand out neighbours nearest first; `query` must stay until the cursor is done. Any
  * other search or change with the session ends it.  Arguments as nigh_search. */
 NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *session,
@@ -447,6 +463,13 @@ NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *se
 NIGH_API nigh_status nigh_cursor_next(const nigh_index *index, nigh_session *session, uint32_t k,
                                       void *keys, uint32_t *key_lengths, float *distances,
                                       uint32_t *slots, uint32_t *found);
+/* Finds out what is fastest on this machine for this index: which cache level rows are fetched into
+ * and how much of each ahead, and how many lanes nigh_search_batch uses. Some dozen stored vectors
+ * are searched in each way, in turns; below 0.2 s. Changes no result and nothing that is stored.
+ * Call it while no other call runs.
+ * @in user any  @errors NIGH_E_NO_VECTORS NIGH_E_FETCH NIGH_E_SESSION (ef_max below 64) */
+NIGH_API nigh_status nigh_tune(nigh_index *index, nigh_session *session, nigh_clock_fn clock,
+                               void *user);
 /* What the session's last call cost.  @out stats 1 */
 NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session, nigh_session_stats *stats);
 

@@ -1,5 +1,5 @@
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L15; uses: check, convert, cpu, fp, image, index, job, mutate, search
+ * layer L15; uses: check, convert, cpu, fp, image, index, job, mutate, search, tune
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
@@ -14,6 +14,7 @@
 #include "mutate.h"
 #include "search.h"
 #include "source.h"
+#include "tune.h"
 
 #define NIGHI_STRUCT_MAX 1024u /* a larger struct_size is garbage */
 
@@ -29,7 +30,7 @@ enum {
 
 _Static_assert(sizeof(nigh_config) == 80, "config grows at its end");
 _Static_assert(sizeof(nigh_options) == NIGHI_OPTIONS_V1, "options grow at their end");
-_Static_assert(sizeof(nigh_session_options) == NIGHI_SESSION_V1, "options grow at their end");
+_Static_assert(sizeof(nigh_session_options) == 20, "options grow at their end");
 _Static_assert(sizeof(nigh_search_options) == 32, "options grow at their end");
 _Static_assert(sizeof(nigh_stats) == 80, "stats grow at their end");
 _Static_assert(sizeof(nigh_session_stats) == 28, "stats grow at their end");
@@ -102,7 +103,7 @@ static nigh_status nighi_session_take(const nigh_index *index, const nigh_sessio
     const uint32_t known = NIGH_SESSION_READ | NIGH_SESSION_SMALL;
     nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_SESSION_V1, from);
     if (status == NIGH_OK && ((options->flags & ~known) != 0 || options->ef_max > NIGHI_SLOT_MAX ||
-                              options->frontier_max > NIGHI_SLOT_MAX)) {
+                              options->frontier_max > NIGHI_SLOT_MAX || options->lanes > 4)) {
         status = NIGH_E_INVALID;
     }
     if (status == NIGH_OK) {
@@ -509,6 +510,29 @@ NIGH_API nigh_status nigh_search(const nigh_index *index, nigh_session *session,
     return status;
 }
 
+NIGH_API nigh_status nigh_search_batch(const nigh_index *index, nigh_session *session,
+                                       const void *queries, uint32_t count,
+                                       const nigh_search_options *options, uint32_t k, void *keys,
+                                       uint32_t *key_lengths, float *distances, uint32_t *slots,
+                                       uint32_t *found, uint32_t *done) {
+    nigh_search_options o;
+    if (done == NULL) {
+        return NIGH_E_INVALID;
+    }
+    *done = 0;
+    if (index == NULL || session == NULL || (queries == NULL && count > 0) || found == NULL ||
+        k == 0 || session->index != index || nighi_search_take(options, k, &o) != NIGH_OK ||
+        !nighi_output_valid(index, keys, key_lengths)) {
+        return NIGH_E_INVALID;
+    }
+    const nighi_hits all = {keys, key_lengths, distances, slots, k, 0, 0};
+    nighi_batch batch = {
+        .rows = queries, .options = &o, .all = &all, .found = found, .stop = count};
+    const nigh_status status = nighi_search_batch(index, session, &batch);
+    *done = batch.stop;
+    return status;
+}
+
 NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *session,
                                        const void *query, const nigh_search_options *options) {
     nigh_search_options o;
@@ -534,6 +558,14 @@ NIGH_API nigh_status nigh_cursor_next(const nigh_index *index, nigh_session *ses
     const nigh_status status = nighi_cursor_next(index, session, &hits);
     *found = hits.found;
     return status;
+}
+
+NIGH_API nigh_status nigh_tune(nigh_index *index, nigh_session *session, nigh_clock_fn clock,
+                               void *user) {
+    if (index == NULL || session == NULL || clock == NULL || session->index != index) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_tune(index, session, clock, user);
 }
 
 NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session,

@@ -25,10 +25,16 @@ static uint64_t nanoseconds(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static uint64_t tune_clock(void *user) {
+    (void)user;
+    return nanoseconds();
+}
+
 int cli_queries_new(cli_queries *queries, uint32_t ef_max) {
     nigh_session_options options = {.struct_size = sizeof options,
                                     .ef_max = ef_max > queries->k ? ef_max : queries->k,
-                                    .flags = NIGH_SESSION_READ};
+                                    .flags = NIGH_SESSION_READ,
+                                    .lanes = queries->lanes};
     uint64_t hits = queries->count * queries->k;
     queries->distances = cli_memory(hits * sizeof(float));
     queries->slots = cli_memory(hits * sizeof(uint32_t));
@@ -52,6 +58,13 @@ int cli_queries_new(cli_queries *queries, uint32_t ef_max) {
             return cli_failed(status, "a session", NULL);
         }
     }
+    if (options.ef_max >= 64 && queries->tune) {
+        nigh_status status =
+            nigh_tune((nigh_index *)queries->open->index, queries->sessions[0], tune_clock, NULL);
+        if (status != NIGH_OK) {
+            return cli_failed(status, "tuning", NULL);
+        }
+    }
     return CLI_OK;
 }
 
@@ -69,6 +82,30 @@ void cli_queries_free(cli_queries *queries) {
     nigh_close(queries->costs);
 }
 
+/* All queries of a chunk by one call; each gets the mean of their times. */
+static nigh_status search_chunk(const pass *run, uint64_t from, uint64_t end, uint32_t worker) {
+    cli_queries *queries = run->queries;
+    nigh_session_stats stats = {.struct_size = sizeof stats};
+    nigh_session *session = queries->sessions[worker];
+    uint64_t *cost = &queries->costs[(size_t)worker * COST_STRIDE];
+    uint64_t at = from * queries->k;
+    uint32_t done = 0;
+    uint64_t before = nanoseconds();
+    nigh_status status = nigh_search_batch(
+        queries->open->index, session, queries->rows + from * queries->row_bytes,
+        (uint32_t)(end - from), &queries->options, queries->k,
+        queries->keys != NULL ? queries->keys + at : NULL, NULL, queries->distances + at,
+        queries->slots + at, queries->found + from, &done);
+    uint64_t each = (nanoseconds() - before) / (end - from);
+    for (uint64_t i = from; i < end; i++) {
+        queries->nanoseconds[i] = each < UINT32_MAX ? (uint32_t)each : UINT32_MAX;
+    }
+    nigh_session_stats_get(session, &stats);
+    *cost += stats.distances;
+    cost[1] = status != NIGH_OK ? from + done + 1 : cost[1];
+    return status;
+}
+
 static nigh_status search_task(void *user, uint64_t task, uint32_t worker) {
     pass *run = user;
     cli_queries *queries = run->queries;
@@ -76,6 +113,9 @@ static nigh_status search_task(void *user, uint64_t task, uint32_t worker) {
     nigh_session_stats stats = {.struct_size = sizeof stats};
     nigh_session *session = queries->sessions[worker];
     uint64_t *cost = &queries->costs[(size_t)worker * COST_STRIDE];
+    if (queries->lanes > 1) {
+        return search_chunk(run, task * CHUNK, end, worker);
+    }
     uint64_t before = nanoseconds();
     for (uint64_t i = task * CHUNK; i < end; i++) {
         uint64_t at = i * queries->k;

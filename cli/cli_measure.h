@@ -13,6 +13,7 @@ typedef struct cli_queries {
     uint64_t count;
     uint32_t k;
     uint32_t threads;
+    uint32_t lanes;              /* above 1: nigh_search_batch */
     nigh_search_options options; /* ef is set by each measurement */
     nigh_session **sessions;     /* one a thread */
     uint64_t *keys;              /* u64 and identity keys; else NULL */
@@ -23,6 +24,7 @@ typedef struct cli_queries {
     uint32_t *sorted;
     uint64_t *costs; /* a cache line a thread: distances computed, failed query + 1 */
     bool progress;
+    bool tune; /* try what is fastest on this machine first */
 } cli_queries;
 
 typedef struct cli_measure {

@@ -25,6 +25,7 @@ typedef struct search_settings {
     uint32_t expansions;
     uint32_t rerank;
     uint32_t no_codes;
+    uint32_t lanes;
     float gamma;
     uint32_t json;
     uint32_t warm;
@@ -146,6 +147,7 @@ static int measure(search_state *state) {
     queries->open = &state->open;
     queries->k = set->k;
     queries->threads = cli_threads(set->threads);
+    queries->lanes = set->lanes;
     queries->options.struct_size = sizeof queries->options;
     queries->options.expansions = set->expansions;
     queries->options.rerank = set->rerank;
@@ -153,6 +155,7 @@ static int measure(search_state *state) {
     queries->options.flags =
         (set->exact != 0 ? NIGH_SEARCH_EXACT : 0) | (set->no_codes != 0 ? NIGH_SEARCH_NO_CODES : 0);
     queries->progress = true;
+    queries->tune = set->truth != NULL || set->rounds > 1;
     bool shown = set->truth == NULL && set->output == NULL && set->ef.count == 1 &&
                  set->json == 0 && set->rounds == 1 && set->warm == 0;
     uint64_t warm = queries->count < WARM && set->warm == 0 ? queries->count : WARM;
@@ -394,6 +397,8 @@ static const cli_option options[] = {
     {"gamma", 0, CLI_REAL, AT(gamma), "X", 0, 16000,
      "also stop at candidates 1 + X times as far as the k-th\nbest; default 0: off"},
     {"no-codes", 0, CLI_FLAG, AT(no_codes), NULL, 0, 0, "search on the true vectors"},
+    {"lanes", 0, CLI_U32, AT(lanes), "N", 1, 4,
+     "queries that a thread has under way at once; default 1"},
     {"out", 'o', CLI_TEXT, AT(output), "FILE", 0, 0,
      "write ids as .ivecs, -1 where there are fewer than k"},
     {"distances", 0, CLI_TEXT, AT(distances), "FILE", 0, 0,

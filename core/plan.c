@@ -427,7 +427,8 @@ static nigh_status nighi_links_join(const nigh_index *index, nigh_session *sessi
     nighi_plan *plan = &session->plan;
     uint32_t *links = plan->links;
     const uint32_t slot_count = nighi_load(&index->counts.slot_count);
-    const uint32_t own = nighi_row_read(nighi_row0(index, slot), index->config.m0, slot_count, links);
+    const uint32_t own =
+        nighi_row_read(nighi_row0(index, slot), index->config.m0, slot_count, links);
     uint32_t missing = 0;
     nighi_space space;
     for (uint32_t i = 0; i < own; i++) {
@@ -457,8 +458,8 @@ static nigh_status nighi_start_beside(const nighi_walk *walk, uint32_t slot, uin
     session->slots[0] = link < walk->slot_count ? link : slot == 0 ? 1 : 0;
     nighi_space_get(walk->index, walk->coded, &space);
     nighi_space_take(&space, session, session->slots, session->vectors, 1);
-    const nigh_status status = nighi_space_score(&space, session, &walk->probe, session->slots,
-                                                 session->vectors, 1);
+    const nigh_status status =
+        nighi_space_score(&space, session, &walk->probe, session->slots, session->vectors, 1);
     *start = nighi_entry(session->orders[0], session->slots[0]);
     return status;
 }

@@ -134,23 +134,36 @@ static nigh_status nighi_rerank(const nighi_walk *walk, uint32_t depth) {
     return NIGH_OK;
 }
 
+/* What follows a walk of layer 0: more by scanning where it fell short, the rerank. */
+static nigh_status nighi_search_end(const nighi_walk *walk, const nigh_search_options *options,
+                                    uint32_t k, bool refuses) {
+    if (options->expansions_max == 0 && nighi_fell_short(walk, k, refuses)) {
+        return nighi_scan(walk, k);
+    }
+    return walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k)) : NIGH_OK;
+}
+
+static bool nighi_refuses(const nighi_walk *walk) {
+    return nighi_filtered(walk->session) || nighi_load(&walk->index->counts.deleted_count) != 0;
+}
+
 static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
                                       const nigh_search_options *options, uint32_t k) {
-    nigh_session *session = walk->session;
-    const nigh_index *index = walk->index;
     uint64_t start = 0;
     nigh_status status = nighi_descend(walk, entry, 0, &start);
     if (status != NIGH_OK) {
         return status;
     }
-    const bool refuses = nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0;
+    const bool refuses = nighi_refuses(walk);
     const bool list = !refuses && walk->ef <= NIGHI_LIST_EF_MAX;
     status = list ? nighi_beam(walk, 0, start) : nighi_beam_filtered(walk, start);
-    if (status == NIGH_OK && options->expansions_max == 0 && nighi_fell_short(walk, k, refuses)) {
-        return nighi_scan(walk, k);
-    }
-    return status == NIGH_OK && walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k))
-                                            : status;
+    return status == NIGH_OK ? nighi_search_end(walk, options, k, refuses) : status;
+}
+
+/* Answered by scoring every slot? */
+static bool nighi_scans(const nigh_session *session, const nigh_search_options *options) {
+    return (options->flags & NIGH_SEARCH_EXACT) != 0 ||
+           (session->filter.bits != NULL && session->filter.allowed <= NIGHI_SCAN_ALLOWED);
 }
 
 static nigh_status nighi_search_run(const nigh_index *index, nigh_session *session, const void *row,
@@ -164,10 +177,8 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
     }
     walk.k = nighi_min_u32(hits->limit, walk.ef);
     const uint32_t updates = nighi_updates(index);
-    const bool few = session->filter.bits != NULL && session->filter.allowed <= NIGHI_SCAN_ALLOWED;
-    status = (options->flags & NIGH_SEARCH_EXACT) != 0 || few
-                 ? nighi_scan(&walk, hits->limit)
-                 : nighi_search_graph(&walk, entry, options, hits->limit);
+    status = nighi_scans(session, options) ? nighi_scan(&walk, hits->limit)
+                                           : nighi_search_graph(&walk, entry, options, hits->limit);
     if (status == NIGH_OK) {
         nighi_hits_take(index, session, hits, options, updates);
     }
@@ -180,6 +191,135 @@ NIGHI_FN nigh_status nighi_search(const nigh_index *index, nigh_session *session
     const nigh_status status = nighi_search_run(index, session, row, options, hits);
     nighi_fp_leave(mode);
     return status;
+}
+
+/* ---- Several at once ------------------------------------------------------------------------ */
+
+/* Begins a query in a lane; *under_way: it has steps to go, else it is answered. */
+static nigh_status nighi_lane_begin(nighi_lane *lane, const nigh_index *index, const void *row,
+                                    const nigh_search_options *options, bool *under_way) {
+    nigh_session *session = lane->session;
+    uint32_t entry = NIGHI_NONE;
+    uint64_t start = 0;
+    *under_way = false;
+    if (options->ef > NIGHI_LIST_EF_MAX || nighi_scans(session, options) ||
+        nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0) {
+        return nighi_search_run(index, session, row, options, &lane->hits);
+    }
+    nigh_status status = nighi_walk_begin(index, session, row, options, &lane->walk, &entry);
+    if (status != NIGH_OK || entry == NIGHI_NONE) {
+        return status;
+    }
+    lane->walk.k = nighi_min_u32(lane->hits.limit, lane->walk.ef);
+    lane->updates = nighi_updates(index);
+    status = nighi_descend(&lane->walk, entry, 0, &start);
+    if (status == NIGH_OK) {
+        nighi_beam_open(&lane->beam, &lane->walk, 0, start);
+        *under_way = true;
+    }
+    return status;
+}
+
+static nigh_status nighi_lane_end(nighi_lane *lane, const nigh_index *index,
+                                  const nigh_search_options *options) {
+    const nigh_status status =
+        nighi_search_end(&lane->walk, options, lane->hits.limit, nighi_refuses(&lane->walk));
+    if (status == NIGH_OK) {
+        nighi_hits_take(index, lane->session, &lane->hits, options, lane->updates);
+    }
+    return status;
+}
+
+/* Hits of query `at` of a batch whose arrays are in `all`. */
+static void nighi_lane_hits(const nigh_index *index, const nighi_hits *all, uint32_t at,
+                            nighi_hits *hits) {
+    const size_t from = (size_t)at * all->limit;
+    const size_t key =
+        index->config.keys == NIGH_KEYS_BYTES ? index->config.key_bytes_max : sizeof(uint64_t);
+    *hits = (nighi_hits){.limit = all->limit};
+    hits->keys = all->keys == NULL ? NULL : (uint8_t *)all->keys + from * key;
+    hits->key_lengths = all->key_lengths == NULL ? NULL : all->key_lengths + from;
+    hits->distances = all->distances == NULL ? NULL : all->distances + from;
+    hits->slots = all->slots == NULL ? NULL : all->slots + from;
+}
+
+static void nighi_stats_add(nigh_session_stats *sum, const nigh_session_stats *one) {
+    sum->distances += one->distances;
+    sum->expansions += one->expansions;
+    sum->fetches += one->fetches;
+    sum->truncated |= one->truncated;
+    sum->scanned |= one->scanned;
+    sum->reranked += one->reranked;
+}
+
+/* The next query's row. */
+static nigh_status nighi_lane_row(const nighi_lane *lane, const nigh_index *index,
+                                  const nighi_batch *batch, const void **row) {
+    nigh_status status = NIGH_OK;
+    *row = batch->rows + (size_t)lane->query * index->metric.row_bytes;
+    if (batch->stored != NULL) {
+        const void *vector = NULL;
+        status = nighi_vectors(index, lane->session, &batch->stored[lane->query], 1, &vector);
+        if (status == NIGH_OK) {
+            nighi_row_from_stored(index, vector, lane->session->row);
+        }
+        *row = lane->session->row;
+    }
+    return status;
+}
+
+/* One turn of a lane: a step of its query, or the begin of the next one. False: it has no more. */
+static bool nighi_lane_turn(nighi_lane *lane, const nigh_index *index, nighi_batch *batch) {
+    nigh_status status = NIGH_OK;
+    bool more = false;
+    if (lane->busy) {
+        more = nighi_beam_step(&lane->beam, &status);
+        if (status == NIGH_OK && !more) {
+            status = nighi_lane_end(lane, index, batch->options);
+        }
+    } else if (batch->next < batch->stop) {
+        lane->query = batch->next++;
+        nighi_lane_hits(index, batch->all, lane->query, &lane->hits);
+        const void *row = NULL;
+        status = nighi_lane_row(lane, index, batch, &row);
+        if (status == NIGH_OK) {
+            status = nighi_lane_begin(lane, index, row, batch->options, &more);
+        }
+    } else {
+        return false;
+    }
+    lane->busy = more;
+    if (status != NIGH_OK && lane->query < batch->stop) {
+        batch->stop = lane->query;
+        batch->status = status;
+    }
+    if (!lane->busy) {
+        batch->found[lane->query] = lane->hits.found;
+        nighi_stats_add(&batch->stats, &lane->session->stats);
+    }
+    return lane->busy || batch->next < batch->stop;
+}
+
+NIGHI_FN nigh_status nighi_search_batch(const nigh_index *index, nigh_session *session,
+                                        nighi_batch *batch) {
+    const uint32_t mode = nighi_fp_enter();
+    const uint32_t most = index->tuning.lanes;
+    const uint32_t count =
+        most == 0 ? session->lane_count : nighi_min_u32(session->lane_count, most);
+    for (uint32_t i = 0; i < count; i++) {
+        session->lanes[i].session->filter = session->filter;
+        session->lanes[i].busy = false;
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < count; i++) {
+            more |= nighi_lane_turn(&session->lanes[i], index, batch);
+        }
+    }
+    batch->stats.struct_size = sizeof batch->stats;
+    session->stats = batch->stats;
+    nighi_fp_leave(mode);
+    return batch->status;
 }
 
 static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *session,

@@ -18,6 +18,32 @@ typedef struct nighi_hits {
     uint64_t key_offset;
 } nighi_hits;
 
+/* One of the queries that a batch has under way. */
+typedef struct nighi_lane {
+    nigh_session *session;
+    nighi_walk walk;
+    nighi_beam_state beam;
+    nighi_hits hits;
+    uint32_t query;
+    uint32_t updates;
+    bool busy;
+} nighi_lane;
+
+/* Many queries. */
+typedef struct nighi_batch {
+    const uint8_t *rows;
+    const uint32_t *stored; /* instead of rows: the vectors of these slots (nigh_tune) */
+    const nigh_search_options *options; /* complete */
+    const nighi_hits *all;              /* arrays for all, limit per query */
+    uint32_t *found;
+    uint32_t next;
+    uint32_t stop; /* the first that failed, or how many there are */
+    nigh_status status;
+    nigh_session_stats stats; /* of all together */
+} nighi_batch;
+
+NIGHI_FN nigh_status nighi_search_batch(const nigh_index *index, nigh_session *session,
+                                        nighi_batch *batch);
 /* `options` complete: defaults filled in. */
 NIGHI_FN nigh_status nighi_search(const nigh_index *index, nigh_session *session, const void *row,
                                   const nigh_search_options *options, nighi_hits *hits);

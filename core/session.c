@@ -1,11 +1,12 @@
 /* session.c - layout of one thread's scratch
- * layer L13; uses: index, arena, blocks, code, graph
+ * layer L13; uses: index, arena, blocks, code, graph, search
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "arena.h"
 #include "blocks.h"
 #include "code.h"
 #include "graph.h"
 #include "index.h"
+#include "search.h"
 
 #define NIGHI_EF_DEFAULT 512u
 #define NIGHI_FRONTIER_MIN 4096u
@@ -13,6 +14,7 @@
 
 NIGHI_FN void nighi_session_defaults(const nigh_index *index, nigh_session_options *options) {
     const bool writes = (options->flags & NIGH_SESSION_READ) == 0;
+    options->lanes = nighi_max_u32(options->lanes, 1);
     if (options->ef_max == 0) {
         options->ef_max = NIGHI_EF_DEFAULT;
     }
@@ -116,12 +118,38 @@ static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
     }
 }
 
+/* The session, then a reading session for each further lane. */
+static nigh_session *nighi_lanes_layout(nighi_arena *arena, const nigh_index *index,
+                                        const nigh_session_options *options) {
+    nigh_session dummy;
+    nigh_session *first = nighi_arena_take(arena, 1, sizeof *first);
+    nighi_lane *lanes = nighi_arena_take(arena, options->lanes, sizeof *lanes);
+    nigh_session_options other = *options;
+    other.flags |= NIGH_SESSION_READ;
+    for (uint32_t i = 0; i < options->lanes; i++) {
+        nigh_session *session = i == 0 ? first : nighi_arena_take(arena, 1, sizeof *session);
+        if (session != NULL) {
+            nighi_fill(session, 0, sizeof *session);
+        }
+        nighi_session_layout(arena, index, i == 0 ? options : &other,
+                             session != NULL ? session : &dummy);
+        if (session != NULL) {
+            lanes[i] = (nighi_lane){.session = session};
+            session->lanes = lanes;
+            session->lane_count = i == 0 ? options->lanes : 1;
+            if (session->marks != NULL) {
+                nighi_fill(session->marks, 0, session->mark_count);
+            }
+            session->stats.struct_size = sizeof session->stats;
+        }
+    }
+    return first;
+}
+
 NIGHI_FN uint64_t nighi_session_bytes(const nigh_index *index,
                                       const nigh_session_options *options) {
     nighi_arena arena = {NULL, 0};
-    nigh_session dummy;
-    (void)nighi_arena_take(&arena, 1, sizeof dummy);
-    nighi_session_layout(&arena, index, options, &dummy);
+    (void)nighi_lanes_layout(&arena, index, options);
     return nighi_arena_bytes(&arena);
 }
 
@@ -132,13 +160,6 @@ NIGHI_FN nigh_status nighi_session_init(const nigh_index *index,
         return NIGH_E_MEMORY;
     }
     nighi_arena arena = {memory, 0};
-    nigh_session *made = nighi_arena_take(&arena, 1, sizeof *made);
-    nighi_fill(made, 0, sizeof *made);
-    nighi_session_layout(&arena, index, options, made);
-    if (made->marks != NULL) {
-        nighi_fill(made->marks, 0, made->mark_count);
-    }
-    made->stats.struct_size = sizeof made->stats;
-    *session = made;
+    *session = nighi_lanes_layout(&arena, index, options);
     return NIGH_OK;
 }

@@ -27,6 +27,7 @@ typedef struct nighi_space {
     const uint8_t *rows; /* codes or vectors, or NULL: not in a row */
     size_t stride;
     uint32_t bytes; /* of a row */
+    uint32_t ask;   /* of them, those asked for ahead */
     bool coded;
     bool addressed; /* every row has an address */
     nighi_code_kernel kernel;
@@ -49,6 +50,8 @@ NIGHI_INLINE void nighi_space_get(const nigh_index *index, bool coded, nighi_spa
         space->stride = (size_t)index->source.stride;
         space->bytes = index->metric.row_bytes;
     }
+    const uint32_t most = index->tuning.ask_max;
+    space->ask = most == 0 ? space->bytes : nighi_min_u32(space->bytes, most);
 }
 
 /* A code where codes are not in a row. The region's own stride is 0 once they were dropped. */
@@ -101,7 +104,7 @@ NIGHI_INLINE nigh_status nighi_space_score(const nighi_space *space, nigh_sessio
 /* Asks for a row's lines. Level 2: on Zen 4 twice as fast as asking for level 1, on Zen 5 6 %
  * slower; nigh_tune finds out. gcc 12 may fold such a loop into its first prefetch. */
 NIGHI_INLINE void nighi_prefetch(const nigh_index *index, const uint8_t *address, uint32_t bytes) {
-    if (index->near_hint) {
+    if (index->tuning.near_hint != 0) {
         for (uint32_t at = 0; at < bytes; at += NIGHI_CACHE_LINE) {
             __builtin_prefetch(address + at, 0, 3);
             __asm__ volatile("");
@@ -124,7 +127,7 @@ NIGHI_INLINE void nighi_space_take(const nighi_space *space, nigh_session *sessi
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *row = nighi_space_row(space, slots[i]);
         rows[i] = row;
-        nighi_prefetch(space->index, row, space->bytes);
+        nighi_prefetch(space->index, row, space->ask);
     }
 }
 

@@ -114,6 +114,13 @@ typedef struct nighi_counts {
     uint32_t key_lengths; /* lengths of all byte-string keys ever stored, added up */
 } nighi_counts;
 
+/* What is fastest on this machine: never stored, changes no result. */
+typedef struct nighi_tuning {
+    uint32_t near_hint; /* 1: rows are fetched into the first cache level, not the second */
+    uint32_t ask_max;   /* bytes of a row that are asked for ahead; 0 = all */
+    uint32_t lanes;     /* most that nigh_search_batch uses; 0 = all that a session has */
+} nighi_tuning;
+
 struct nigh_index {
     nighi_region regions[NIGHI_REGION_COUNT];
     nighi_counts counts;
@@ -129,12 +136,12 @@ struct nigh_index {
     uint64_t image_bytes;
     uint32_t slot_max;
     uint32_t features;
-    uint32_t flags;     /* NIGH_OPEN_* */
-    uint32_t changed;   /* 1: stored to since attach, init or seal */
-    uint32_t opened;    /* 1: the attached image says that it is being changed */
-    uint32_t outgrown;  /* 1: blocks beyond the attached image are in use */
-    nigh_job *job;      /* under way, or NULL */
-    uint32_t near_hint; /* 1: prefetch into the first level, not the second (nigh_tune) */
+    uint32_t flags;    /* NIGH_OPEN_* */
+    uint32_t changed;  /* 1: stored to since attach, init or seal */
+    uint32_t opened;   /* 1: the attached image says that it is being changed */
+    uint32_t outgrown; /* 1: blocks beyond the attached image are in use */
+    nigh_job *job;     /* under way, or NULL */
+    nighi_tuning tuning;
 };
 
 enum { NIGHI_ROW_NONE = 0, NIGHI_ROW_APPEND = 1, NIGHI_ROW_SELECT = 2 };
@@ -244,6 +251,8 @@ struct nigh_session {
     uint32_t code_bias;
     nighi_cursor cursor;
     nighi_plan plan;
+    struct nighi_lane *lanes; /* of nigh_search_batch; the first is the session itself */
+    uint32_t lane_count;
 };
 
 #endif

@@ -10,23 +10,6 @@
 
 #define NIGHI_LINKS_AHEAD 2u /* nodes whose links are asked for before their turn */
 
-/* Neighbours on their way. */
-typedef struct nighi_round {
-    uint32_t *slots;
-    const void **rows;
-    uint32_t count; /* slots to be scored */
-    uint32_t taken; /* nodes expanded */
-} nighi_round;
-
-/* A beam search under way. */
-typedef struct nighi_beam_state {
-    const nighi_walk *walk;
-    nighi_space space;
-    uint32_t level;
-    uint32_t degree_max;
-    uint32_t next; /* no entry below it is waiting to be expanded */
-} nighi_beam_state;
-
 static void nighi_rounds_init(nigh_session *session, nighi_round *rounds) {
     rounds[0] = (nighi_round){session->slots, session->vectors, 0, 0};
     rounds[1] = (nighi_round){session->slots + session->batch_max,
@@ -213,44 +196,63 @@ NIGHI_INLINE nigh_status nighi_round_merge(nighi_beam_state *beam, const bool fl
     return NIGH_OK;
 }
 
-NIGHI_INLINE nigh_status nighi_beam_run(nighi_beam_state *beam, const bool flat) {
-    const nighi_walk *walk = beam->walk;
-    const nigh_session *session = walk->session;
-    const uint32_t limit = nighi_max_u32(walk->expansions / 2, 1);
-    const bool ahead = walk->expansions > 1;
-    nighi_round rounds[2];
-    uint32_t now = 0;
-    nighi_rounds_init(walk->session, rounds);
-    nighi_round_take(beam, flat, limit, &rounds[0]);
-    while (rounds[now].taken > 0) {
-        nighi_round *after = &rounds[now ^ 1];
-        after->taken = 0;
-        if (ahead) {
-            nighi_round_take(beam, flat, limit, after);
-        }
-        const nigh_status status = nighi_round_merge(beam, flat, &rounds[now]);
-        if (status != NIGH_OK) {
-            return status;
-        }
-        if (walk->expansions_max != 0 && session->stats.expansions >= walk->expansions_max) {
-            return after->taken > 0 ? nighi_round_merge(beam, flat, after) : NIGH_OK;
-        }
-        if (after->taken == 0) {
-            nighi_round_take(beam, flat, limit, after);
-        }
-        now ^= 1;
-    }
-    return NIGH_OK;
-}
-
-NIGHI_FN nigh_status nighi_beam(const nighi_walk *walk, uint32_t level, uint64_t start) {
+NIGHI_FN void nighi_beam_open(nighi_beam_state *beam, const nighi_walk *walk, uint32_t level,
+                              uint64_t start) {
     nigh_session *session = walk->session;
-    nighi_beam_state beam = {
+    *beam = (nighi_beam_state){
         .walk = walk, .level = level, .degree_max = nighi_degree_max(walk->index, level)};
-    nighi_space_get(walk->index, walk->coded, &beam.space);
+    nighi_space_get(walk->index, walk->coded, &beam->space);
     nighi_visit_start(walk, start);
     session->pool[0] = start;
     session->pool_count = 1;
-    return level == 0 && beam.space.links != NULL ? nighi_beam_run(&beam, true)
-                                                  : nighi_beam_run(&beam, false);
+    nighi_rounds_init(session, beam->rounds);
+    beam->flat = level == 0 && beam->space.links != NULL;
+}
+
+/* One round: the next is taken, then this one merged. False: there are no more. */
+NIGHI_INLINE bool nighi_beam_round(nighi_beam_state *beam, const bool flat, nigh_status *status) {
+    const nighi_walk *walk = beam->walk;
+    const nigh_session *session = walk->session;
+    const uint32_t limit = nighi_max_u32(walk->expansions / 2, 1);
+    nighi_round *now = &beam->rounds[beam->now];
+    nighi_round *after = &beam->rounds[beam->now ^ 1];
+    if (now->taken == 0) { /* the first */
+        nighi_round_take(beam, flat, limit, now);
+    }
+    after->taken = 0;
+    if (walk->expansions > 1) {
+        nighi_round_take(beam, flat, limit, after);
+    }
+    *status = nighi_round_merge(beam, flat, now);
+    if (*status != NIGH_OK) {
+        return false;
+    }
+    if (walk->expansions_max != 0 && session->stats.expansions >= walk->expansions_max) {
+        *status = after->taken > 0 ? nighi_round_merge(beam, flat, after) : NIGH_OK;
+        return false;
+    }
+    if (after->taken == 0) {
+        nighi_round_take(beam, flat, limit, after);
+    }
+    beam->now ^= 1;
+    return after->taken > 0;
+}
+
+NIGHI_FN bool nighi_beam_step(nighi_beam_state *beam, nigh_status *status) {
+    return beam->flat ? nighi_beam_round(beam, true, status)
+                      : nighi_beam_round(beam, false, status);
+}
+
+NIGHI_FN nigh_status nighi_beam(const nighi_walk *walk, uint32_t level, uint64_t start) {
+    nighi_beam_state beam;
+    nigh_status status = NIGH_OK;
+    nighi_beam_open(&beam, walk, level, start);
+    if (beam.flat) {
+        while (nighi_beam_round(&beam, true, &status)) {
+        }
+    } else {
+        while (nighi_beam_round(&beam, false, &status)) {
+        }
+    }
+    return status;
 }

@@ -25,6 +25,26 @@ typedef struct nighi_walk {
     bool unfiltered;         /* nighi_beam_filtered: every live slot counts, whatever the filter */
 } nighi_walk;
 
+/* Neighbours on their way. */
+typedef struct nighi_round {
+    uint32_t *slots;
+    const void **rows;
+    uint32_t count; /* slots to be scored */
+    uint32_t taken; /* nodes expanded */
+} nighi_round;
+
+/* A beam search under way: it goes on where it stopped, so that several may take turns. */
+typedef struct nighi_beam_state {
+    const nighi_walk *walk;
+    nighi_space space;
+    nighi_round rounds[2];
+    uint32_t now; /* the round to be merged next */
+    uint32_t level;
+    uint32_t degree_max;
+    uint32_t next; /* no entry below it is waiting to be expanded */
+    bool flat;     /* rows of links lie in a row */
+} nighi_beam_state;
+
 /* From the entry point down to `level`, best-first with one candidate (Malkov and Yashunin 2016,
  * algorithm 5, lines 2-4). *nearest is where the search of `level` begins. */
 NIGHI_FN nigh_status nighi_descend(const nighi_walk *walk, uint32_t entry, uint32_t level,
@@ -32,6 +52,10 @@ NIGHI_FN nigh_status nighi_descend(const nighi_walk *walk, uint32_t entry, uint3
 /* Beam search (algorithm 2): fills session->pool with the ef nearest of the layer, ascending,
  * removed nodes too; the expanded bit of entries is set. */
 NIGHI_FN nigh_status nighi_beam(const nighi_walk *walk, uint32_t level, uint64_t start);
+/* The same in steps: false when it is done, or failed. `walk` must stay. */
+NIGHI_FN void nighi_beam_open(nighi_beam_state *beam, const nighi_walk *walk, uint32_t level,
+                              uint64_t start);
+NIGHI_FN bool nighi_beam_step(nighi_beam_state *beam, nigh_status *status);
 /* Beam search of layer 0 that keeps frontier and results apart: only slots that are live and pass
  * the session's filter count. Leaves the results in session->pool, ascending. */
 NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start);

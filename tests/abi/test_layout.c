@@ -40,7 +40,8 @@ AT(nigh_session_options, struct_size, 0);
 AT(nigh_session_options, ef_max, 4);
 AT(nigh_session_options, frontier_max, 8);
 AT(nigh_session_options, flags, 12);
-SIZE(nigh_session_options, 16);
+AT(nigh_session_options, lanes, 16);
+SIZE(nigh_session_options, 20);
 
 AT(nigh_search_options, struct_size, 0);
 AT(nigh_search_options, ef, 4);
