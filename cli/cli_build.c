@@ -94,6 +94,9 @@ static int open_inputs(build_state *state, const char *path) {
     if ((set->metric == NIGH_METRIC_HAMMING) != (set->dtype == NIGH_DTYPE_B1)) {
         return cli_usage("build", "--metric hamming is for --dtype b1, and b1 has no other metric");
     }
+    if (set->codes > NIGH_CODES_NONE + 1 && set->dtype == NIGH_DTYPE_B1) {
+        return cli_usage("build", "--codes is not for --dtype b1: those are bits already");
+    }
     code = cli_vectors_want(&state->vectors, set->dtype, set->metric);
     return code == CLI_OK && set->keys != NULL ? open_keys(state) : code;
 }

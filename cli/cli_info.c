@@ -32,6 +32,30 @@ static void put(cli_json *json, bool as_json, const char *name, const char *text
     }
 }
 
+/* What codes are searched, and how links were chosen. */
+static void put_codes(cli_json *json, bool as_json, const nigh_config *config,
+                      const nigh_stats *stats) {
+    char text[64];
+    put(json, as_json, "codes", cli_name_at(CLI_CODES, config->codes + 1, text, sizeof text), 0);
+    put(json, as_json, "codes_made", cli_name_at(CLI_CODES, stats->codes + 1, text, sizeof text),
+        0);
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = {{"alpha", (double)config->alpha},
+                 {"code_min", (double)config->code_min},
+                 {"code_max", (double)config->code_max}};
+    for (size_t i = 0; i < CLI_COUNT(reals); i++) {
+        if (as_json) {
+            cli_json_real(json, reals[i].name, reals[i].value, 9);
+        } else {
+            printf("%-14s %.9g\n", reals[i].name, reals[i].value);
+        }
+    }
+    put(json, as_json, "keep_pruned", NULL, (config->build_flags & NIGH_BUILD_KEEP_PRUNED) != 0);
+    put(json, as_json, "exact_build", NULL, (config->build_flags & NIGH_BUILD_EXACT) != 0);
+}
+
 static void put_info(const cli_index *open, uint64_t file_bytes, bool as_json) {
     cli_json json = {0};
     char text[64];
@@ -51,6 +75,7 @@ static void put_info(const cli_index *open, uint64_t file_bytes, bool as_json) {
                    {"deleted", stats->deleted_count},
                    {"free", stats->free_count},
                    {"slots", stats->slot_count},
+                   {"code_clamped", stats->code_clamped},
                    {"level_max", stats->level_max},
                    {"upper_records", stats->upper_count},
                    {"key_bytes", stats->key_bytes},
@@ -69,6 +94,7 @@ static void put_info(const cli_index *open, uint64_t file_bytes, bool as_json) {
     put(&json, as_json, "dtype", cli_name_at(CLI_DTYPES, config->dtype, text, sizeof text), 0);
     put(&json, as_json, "keys", cli_name_at(CLI_KEY_KINDS, config->keys + 1, text, sizeof text), 0);
     put(&json, as_json, "vectors", cli_external(open) ? "external" : "owned", 0);
+    put_codes(&json, as_json, config, stats);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         put(&json, as_json, numbers[i].name, NULL, numbers[i].value);
     }
@@ -142,6 +168,7 @@ static const char *fault_text(uint32_t fault) {
         "a vector or what belongs to it is not valid",
         "the checksum of a block does not hold",
         "bytes that are not used are not zero",
+        "a code is not that of its vector",
     };
     return fault < CLI_COUNT(texts) ? texts[fault] : "a rule that this version does not know";
 }

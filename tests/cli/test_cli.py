@@ -28,7 +28,7 @@ WORDS = os.path.join(DATA, "words-5k.f16.npy")
 NAMES = os.path.join(DATA, "words-5k.txt")
 QUERIES = os.path.join(DATA, "queries-200.f16.npy")
 COMMAND = os.environ.get("NIGH_COMMAND", os.path.join(ROOT, "build", "nigh"))
-VERBS = ["build", "search", "near", "add", "remove", "info", "check", "sha"]
+VERBS = ["build", "search", "near", "add", "remove", "codes", "refine", "info", "check", "sha"]
 PACKED = {"<f4": "f", "<f2": "e", "|i1": "b", "|u1": "B", "<i4": "i", "<u8": "Q"}
 # A sanitizer's build is ten times slower.
 SMALL = os.environ.get("NIGH_TEST_SCALE") == "small"
@@ -164,7 +164,8 @@ class Help(Command):
     def test_every_build_option_is_in_the_help(self):
         text = self.text("build", "--help")
         for option in ("output", "metric", "dtype", "m", "m0", "ef-build", "expansions", "seed",
-                       "threads", "kernel", "keys", "graph-only", "skip-invalid", "dim", "json"):
+                       "threads", "kernel", "keys", "graph-only", "skip-invalid", "dim", "json",
+                       "codes", "alpha", "keep-pruned", "exact-build"):
             self.assertRegex(text, rf"--{option}\b")
 
     def test_usage(self):
@@ -174,6 +175,17 @@ class Help(Command):
                 ("no option '--wrong'", "--wrong"),
                 ("no option --wrong", "build", "--wrong"), ("no option -z", "info", "-z"),
                 ("something is missing", "build"), ("-o FILE is missing", "build", "x.npy"),
+                ("is not one of none|u7|b1", "build", "x.npy", "-o", "y", "--codes", "u8"),
+                ("--codes is not for --dtype b1", "build", "x.npy", "-o", "y", "--dtype", "b1",
+                 "--codes", "u7"),
+                ("a number of 1..2", "build", "x.npy", "-o", "y", "--alpha", "0.9"),
+                ("a number of 1..2", "build", "x.npy", "-o", "y", "--alpha", "nan"),
+                ("whole number of 1..65535", "search", "x.nigh", "x.npy", "--rerank", "0"),
+                ("whole number of 1..65535", "search", "x.nigh", "x.npy", "--rerank", "many"),
+                ("a number of 0..16", "search", "x.nigh", "x.npy", "--gamma", "-0.1"),
+                ("a number of 0..16", "search", "x.nigh", "x.npy", "--gamma", "nan"),
+                ("takes no value", "search", "x.nigh", "x.npy", "--no-codes=1"),
+                ("something is missing", "codes", "x.nigh"),
                 ("one too many", "info", "x.nigh", "x.nigh"), ("needs a value", "build", "--m"),
                 ("takes no value", "info", "--json=1"),
                 ("is not one of l2|", "build", "x.npy", "--metric", "euclid"),
@@ -322,6 +334,73 @@ class Build(Command):
         hits = self.json("search", "x.nigh", "x.npy", "-k", 1, "--ef", 100, "--threads", 0)["hits"]
         self.assertGreaterEqual(sum(hit[0]["key"] == i for i, hit in enumerate(hits)), 2990)
 
+    def test_same_bytes_with_any_number_of_threads(self):
+        npy(self.path("x.npy"), uniform(2500, 10))
+        self.write("k.txt", "".join(f"key {i * 7}\n" for i in range(2500)))
+        for more in ([], ["--codes", "u7"], ["--codes", "b1", "--metric", "cosine"],
+                     ["--codes", "u7", "--exact-build", "--keep-pruned", "--alpha", 1.2],
+                     ["--keys", "k.txt"], ["--graph-only"], ["--dtype", "i8", "--skip-invalid"]):
+            with self.subTest(more=more):
+                self.nigh("build", "x.npy", "-o", "one.nigh", *more)
+                for threads in (2, 3, 0):
+                    self.nigh("build", "x.npy", "-o", "more.nigh", "--threads", threads, *more)
+                    self.assertEqual(self.sha("one.nigh"), self.sha("more.nigh"), threads)
+                self.nigh("check", "one.nigh")
+
+    def test_codes(self):
+        rows = uniform(600, 24)
+        npy(self.path("x.npy"), rows)
+        shas = {}
+        for codes in ("none", "u7", "b1"):
+            told = self.json("build", "x.npy", "-o", f"{codes}.nigh", "--codes", codes)
+            self.assertEqual(told["codes"], codes)
+            info = self.json("info", f"{codes}.nigh")
+            self.assertEqual((info["codes"], info["codes_made"], info["alpha"]), (codes, codes, 1))
+            self.assertIn(f"codes          {codes}\n", self.text("info", f"{codes}.nigh"))
+            self.nigh("check", f"{codes}.nigh")
+            shas[codes] = self.sha(f"{codes}.nigh")
+        self.nigh("build", "x.npy", "-o", "x.nigh")
+        self.assertEqual(self.sha("x.nigh"), shas["none"])
+        self.assertEqual(len(set(shas.values())), 3)
+        told = self.json("build", "x.npy", "-o", "x.nigh", "--codes", "u7", "--alpha", "1.25",
+                         "--keep-pruned", "--exact-build")
+        info = self.json("info", "x.nigh")
+        self.assertEqual((told["alpha"], info["alpha"], info["keep_pruned"], info["exact_build"]),
+                         (1.25, 1.25, 1, 1))
+        self.assertNotEqual(self.sha("x.nigh"), shas["u7"])
+        self.nigh("codes", "none.nigh", "b1", "-o", "made.nigh", "--threads", 2)
+        self.assertEqual(self.json("info", "made.nigh")["codes_made"], "b1")
+        self.nigh("check", "made.nigh")
+        self.nigh("codes", "made.nigh", "none")
+        self.assertEqual(self.sha("made.nigh"), shas["none"])
+        self.write("bad.nigh", self.read("u7.nigh")[:-70] + b"\x01" + self.read("u7.nigh")[-69:])
+        self.nigh("check", "bad.nigh", code=1)
+
+    def test_rows_left_out_of_a_build_with_codes(self):
+        rows = uniform(1000, 6)
+        bad = [0, 1, 2, 500, 640, 641, 999]
+        for at, value in zip(bad, (math.nan, math.inf, -math.inf, math.nan) * 2):
+            rows[at][at % 6] = value
+        npy(self.path("x.npy"), rows)
+        self.write("k.txt", "".join(f"key {i}\n" for i in range(1000)))
+        for more in ([], ["--codes", "u7", "--threads", 2], ["--keys", "k.txt"]):
+            with self.subTest(more=more):
+                told = self.json("build", "x.npy", "-o", "x.nigh", "--skip-invalid", *more)
+                self.assertEqual((told["count"], told["skipped"]), (993, 7))
+                keys = "--keys" in more
+                for row in range(1000):
+                    if row in bad or row % 97 == 0:
+                        key = f"key {row}" if keys else row
+                        self.nigh("near", "x.nigh", key, code=row in bad)
+                good = [row for row in range(1000) if row not in bad]
+                npy(self.path("q.npy"), [rows[row] for row in good])
+                hits = self.json("search", "x.nigh", "q.npy", "-k", 1, "--ef", 200)["hits"]
+                self.assertEqual([hit[0]["key"] for hit in hits],
+                                 [f"key {row}" if keys else row for row in good])
+                self.nigh("check", "x.nigh")
+                os.remove(self.path("x.nigh"))
+                self.fails(3, "row 0 holds NaN", "build", "x.npy", "-o", "x.nigh", *more)
+
     def test_keys(self):
         npy(self.path("x.npy"), uniform(3, 4))
         self.write("k.txt", "one\r\ntwo words\r\nthree")
@@ -446,6 +525,36 @@ class Search(Command):
         self.fails(3, "int32", "search", "x.nigh", "q.fvecs", "--truth", "q.fvecs")
         self.fails(3, "none.ivecs", "search", "x.nigh", "q.fvecs", "--truth", "none.ivecs")
 
+    def test_rerank_and_gamma(self):
+        npy(self.path("x.npy"), uniform(2000, 16))
+        npy(self.path("q.npy"), uniform(50, 16, seed=2))
+        self.nigh("build", "x.npy", "-o", "p.nigh")
+        self.nigh("search", "p.nigh", "q.npy", "--exact", "--out", "t.ivecs")
+
+        def recall(name, *more):
+            return self.json("search", name, "q.npy", "--truth", "t.ivecs", *more)
+
+        for codes in ("u7", "b1"):
+            self.nigh("build", "x.npy", "-o", "x.nigh", "--codes", codes, "--exact-build")
+            exact = self.json("search", "x.nigh", "q.npy", "--exact")["hits"]
+            deep = self.json("search", "x.nigh", "q.npy", "--ef", 2000, "--rerank", 2000)["hits"]
+            self.assertEqual(deep, exact)
+            plain = self.json("search", "p.nigh", "q.npy", "--ef", 40)["hits"]
+            self.assertEqual(self.json("search", "x.nigh", "q.npy", "--ef", 40,
+                                       "--no-codes")["hits"], plain)
+            shallow, deep = (recall("x.nigh", "--ef", 200, "--rerank", depth)
+                             for depth in (10, 200))
+            self.assertLess(shallow["recall"], deep["recall"])
+            self.assertEqual(deep["distances"] - shallow["distances"], 190)
+            self.assertEqual(recall("x.nigh", "--ef", 200, "--rerank", 1)["recall"],
+                             shallow["recall"])  # raised to k
+        wide = recall("p.nigh", "--ef", 400)
+        costs = [recall("p.nigh", "--ef", 400, "--gamma", gamma)["distances"]
+                 for gamma in (0.05, 0.2, 1, 16)]
+        self.assertEqual(costs, sorted(costs))
+        self.assertLess(costs[0], wide["distances"])
+        self.assertEqual(costs[-1], wide["distances"])
+
     def test_fewer_than_k(self):
         self.sample(4, 3)
         self.nigh("search", "x.nigh", "x.npy", "-k", 6, "--out", "o.ivecs", "--distances",
@@ -535,8 +644,9 @@ class Words(Command):
         self.fails(3, "wants at least 5000 rows", "search", "g.nigh", QUERIES, "--vectors", QUERIES)
         npy(self.path("q.npy"), uniform(3, 5))
         self.fails(3, "rows of 100", "search", "g.nigh", QUERIES, "--vectors", "q.npy")
-        self.fails(2, "needs --threads 1", "build", WORDS, "-o", "n.nigh", "--graph-only", "--keys",
-                   NAMES, "--threads", 2)
+        self.nigh("build", WORDS, "--metric", "cosine", "-o", "k2.nigh", "--graph-only", "--keys",
+                  NAMES, "--threads", 2)
+        self.assertEqual(self.sha("k.nigh"), self.sha("k2.nigh"))
 
 
 class GraphOnly(Command):
@@ -569,8 +679,14 @@ class GraphOnly(Command):
         npy(self.path("y.npy"), rows)
         self.nigh("build", "x.npy", "-o", "g.nigh", "--graph-only")
         self.nigh("build", "y.npy", "-o", "all.nigh", "--graph-only")
+        self.nigh("add", "g.nigh", "y.npy", "-o", "again.nigh")
         self.assertEqual(self.json("add", "g.nigh", "y.npy")["added"], 100)
-        self.assertEqual(self.sha("g.nigh"), self.sha("all.nigh"))
+        self.assertEqual(self.sha("g.nigh"), self.sha("again.nigh"))
+        self.nigh("check", "g.nigh")
+        for name in ("g", "all"):  # batches and single rows choose other links, not other slots
+            hits = self.json("search", f"{name}.nigh", "y.npy", "--vectors", "y.npy", "-k", 1,
+                             "--ef", 300)["hits"]
+            self.assertEqual([hit[0]["slot"] for hit in hits], list(range(300)))
         self.fails(3, "wants the whole file", "add", "g.nigh", "x.npy")
         self.fails(2, "do not go", "add", "g.nigh", "y.npy", "--set")
         self.nigh("remove", "g.nigh", 17)
@@ -589,9 +705,12 @@ class Change(Command):
         told = self.json("add", "x.nigh", "b.npy", "-o", "y.nigh")
         self.assertEqual((told["added"], told["updated"], told["count"]), (100, 0, 300))
         self.assertEqual(self.sha("x.nigh"), before)
-        self.assertEqual(self.sha("y.nigh"), self.sha("all.nigh"))
         self.assertIn("100 added", self.text("add", "x.nigh", "b.npy"))
-        self.assertEqual(self.sha("x.nigh"), self.sha("all.nigh"))
+        self.assertEqual(self.sha("x.nigh"), self.sha("y.nigh"))
+        self.nigh("check", "x.nigh")
+        exact = [self.json("search", name, "all.npy", "-k", 3, "--exact")["hits"]
+                 for name in ("x.nigh", "all.nigh")]
+        self.assertEqual(*exact)  # other links, the same keys
         self.assertEqual(self.json("near", "x.nigh", 299, "-k", 1)["key"], 299)
         piped = self.nigh("add", "x.nigh", "b.npy", "-o", "-").stdout
         self.assertGreater(len(piped), len(self.read("x.nigh")))
