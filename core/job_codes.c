@@ -88,7 +88,19 @@ static nigh_status nighi_codes_floats(void *user, nigh_session *session, uint32_
 
 static nigh_status nighi_codes_sample(nigh_job *job, nigh_session *session) {
     nighi_codes_job *codes = job->state;
+    nigh_index *index = job->index;
     nigh_index view;
+    if (!codes->donated) { /* the pager may move blocks */
+        const uint32_t step = 1u << codes->region.shift;
+        nigh_status status = NIGH_OK;
+        for (uint32_t slot = 0; slot < codes->slot_count && status == NIGH_OK; slot += step) {
+            status = nighi_touch(index, NIGHI_CODE, slot);
+        }
+        if (status != NIGH_OK) {
+            return status;
+        }
+        codes->region = index->regions[NIGHI_CODE];
+    }
     nighi_codes_view(job, &view);
     return nighi_sample_span(nighi_codes_floats, &view, session, &codes->config, codes->slot_count,
                              &codes->coding);

@@ -1,5 +1,5 @@
 /* test_golden.c - the same input gives the same bytes: digests of images and results, committed
- * layer T; uses: data, fixture, sha256
+ * layer T; uses: data, fixture, jobs, sha256
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * digests.txt holds, a line each, a name and the SHA-256 of a saved image or of all (key, distance
@@ -8,6 +8,7 @@
  * bytes or results is meant. */
 #include "data.h"
 #include "fixture.h"
+#include "jobs.h"
 #include "sha256.h"
 #include "t.h"
 
@@ -113,6 +114,34 @@ static void synthetic(uint32_t i, uint32_t metric, uint32_t dtype) {
     fx_drop(&f);
 }
 
+/* A build in batches on codes, changed afterwards. */
+static void coded(uint32_t codes, uint32_t metric, uint32_t dtype, const char *name) {
+    enum { N = 600, QUERIES = 20 };
+    fx f;
+    rng r = {2000 + codes * 10 + metric};
+    char text[40];
+    nigh_config config = fx_config(45 + metric, metric, dtype);
+    config.codes = codes;
+    config.m = 5 + metric;
+    config.alpha = metric % 2 == 0 ? 1.2f : 0;
+    config.build_flags = metric == NIGH_METRIC_L1 ? NIGH_BUILD_KEEP_PRUNED : 0;
+    uint8_t *rows = data_rows(&r, DATA_CLUSTERED, dtype, N + QUERIES, config.dim);
+    fx_init(&f, &config, N, N, 0, 128);
+    t_ok(fx_build(&f, 0, N - 50, rows, NULL));
+    fx_insert_many(&f, N - 50, 50, rows + (N - 50) * f.row_bytes);
+    for (uint32_t i = 7; i < N; i += 40) {
+        t_ok(fx_remove(&f, f.session, i));
+        t_ok(fx_set(&f, f.session, 0, i + 1, rows + i * f.row_bytes));
+    }
+    fx_check(f.index, f.session);
+    snprintf(text, sizeof text, "codes-%s-image", name);
+    note_image(text, f.index);
+    snprintf(text, sizeof text, "codes-%s-hits", name);
+    note_hits(text, &f, rows + N * f.row_bytes, QUERIES);
+    free(rows);
+    fx_drop(&f);
+}
+
 static void words(uint32_t n, const char *image, const char *hits) {
     enum { QUERIES = 100 };
     fx f;
@@ -135,6 +164,12 @@ static void compute(void) {
         synthetic(i, metric, dtype);
     }
     words(600, "words-600-image", "words-600-hits");
+    coded(NIGH_CODES_U7, NIGH_METRIC_COSINE, NIGH_DTYPE_F32, "u7-cosine");
+    coded(NIGH_CODES_U7, NIGH_METRIC_L2, NIGH_DTYPE_F16, "u7-l2");
+    coded(NIGH_CODES_U7, NIGH_METRIC_IP, NIGH_DTYPE_F32, "u7-ip");
+    coded(NIGH_CODES_U7, NIGH_METRIC_L1, NIGH_DTYPE_I8, "u7-l1");
+    coded(NIGH_CODES_B1, NIGH_METRIC_COSINE, NIGH_DTYPE_BF16, "b1-cosine");
+    coded(NIGH_CODES_B1, NIGH_METRIC_L2, NIGH_DTYPE_U8, "b1-l2");
     if (!t_small()) {
         words(4900, "words-4900-image", "words-4900-hits");
     }

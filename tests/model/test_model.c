@@ -1,5 +1,5 @@
 /* test_model.c - hundreds of thousands of random operations against a brute-force oracle
- * layer T; uses: data, fixture, oracle
+ * layer T; uses: data, fixture, jobs, oracle
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * The run is a row of worlds: each draws a configuration and lives for some thousand operations, of
@@ -7,6 +7,7 @@
  * run, NIGH_TEST_WORLD one world of it, NIGH_TEST_OPS is how many operations all worlds have. */
 #include "data.h"
 #include "fixture.h"
+#include "jobs.h"
 #include "oracle.h"
 #include "t.h"
 
@@ -86,6 +87,15 @@ static nigh_config draw_config(rng *r) {
     config.expansions = 1 + rng_below(r, 4);
     config.block_bytes = sizes[rng_below(r, 4)];
     config.seed = rng_next(r);
+    if (dtype != NIGH_DTYPE_B1 && rng_below(r, 3) == 0) {
+        config.codes = NIGH_CODES_U7;
+        config.build_flags = rng_below(r, 4);
+        config.alpha = rng_below(r, 2) ? 1.2f : 0;
+        if (rng_below(r, 2)) { /* active from the first vector on; some of them do not fit */
+            config.code_min = -1;
+            config.code_max = 200;
+        }
+    }
     return config;
 }
 
@@ -279,6 +289,41 @@ static void op_unremove(world *w) {
     }
 }
 
+/* Some worlds begin with a build: ids 0, 1, ... in their slots. */
+static void op_build(world *w) {
+    uint32_t count = rng_below(&w->r, w->granted + 1), done = 0;
+    uint8_t *rows = fx_malloc(count * w->f.row_bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *to = (w->vectors == OWNED ? rows : w->source) + i * w->f.row_bytes;
+        memcpy(to, draw_row(w), (size_t)w->f.row_bytes);
+    }
+    nigh_status s = fx_build(&w->f, 0, count, w->vectors == OWNED ? rows : NULL, &done);
+    if (s != NIGH_E_FULL || w->f.config.keys != NIGH_KEYS_BYTES) { /* room for so many slots */
+        t_ok(s);
+        t_eq(done, count);
+    }
+    for (uint32_t i = 0; i < done; i++) {
+        settle(w, i, i, (w->vectors == OWNED ? rows : w->source) + i * w->f.row_bytes);
+    }
+    free(rows);
+}
+
+/* Codes are dropped, or made of either kind. */
+static void op_codes(world *w) {
+    uint32_t codes =
+        stats_of(w).codes != NIGH_CODES_NONE ? (uint32_t)NIGH_CODES_NONE : 1 + rng_below(&w->r, 2);
+    if (w->f.config.dtype == NIGH_DTYPE_B1) {
+        return;
+    }
+    if (codes != NIGH_CODES_NONE && rng_below(&w->r, 2)) {
+        t_ok(fx_codes(&w->f, codes, -1, 1.5f));
+    } else {
+        t_ok(fx_codes(&w->f, codes, 0, 0));
+    }
+    t_eq(stats_of(w).codes, codes);
+    new_session(w);
+}
+
 /* ---- Reads ---------------------------------------------------------------------------------- */
 
 static void op_get(world *w) {
@@ -299,8 +344,10 @@ static void op_get(world *w) {
 static nigh_search_options draw_search(world *w, int complete) {
     nigh_search_options so = fx_search_options(w->slots + 1, 0);
     so.expansions = 1 + rng_below(&w->r, (w->session_flags & NIGH_SESSION_SMALL) != 0 ? 2 : 5);
+    so.rerank = w->slots + 1;
     if (!complete) {
         so.ef = 1 + rng_below(&w->r, w->slots + 1);
+        so.rerank = rng_below(&w->r, 2) ? rng_below(&w->r, so.ef) : 0;
     }
     return so;
 }
@@ -450,6 +497,7 @@ static void step(world *w) {
     OP(20, op_filtered(w, 0))
     OP(30, op_cursor(w))
     OP(40, op_itself(w))
+    OP(3, op_codes(w))
     OP(5, op_reopen(w, 1))
     OP(5, op_reopen(w, 0))
     OP(10, op_grow(w)) {
@@ -466,6 +514,11 @@ static void one_world(uint32_t number, uint32_t ops) {
     world_at = number;
     rng r = {t_seed() * 1000003 + number};
     world_open(&w, rng_next(&r));
+    if (rng_below(&r, 2)) {
+        op_name = "op_build";
+        op_grow(&w);
+        op_build(&w);
+    }
     for (op_at = 0; op_at < ops; op_at++) {
         step(&w);
     }
