@@ -5,25 +5,10 @@
 
 uint32_t header_c99(void);
 uint32_t header_c99(void) {
-    nigh_config config = {sizeof(nigh_config),
-                          4,
-                          NIGH_METRIC_L2,
-                          NIGH_DTYPE_F32,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0,
-                          0};
+    nigh_config config = {.struct_size = sizeof(nigh_config),
+                          .dim = 4,
+                          .metric = NIGH_METRIC_L2,
+                          .dtype = NIGH_DTYPE_F32};
     uint64_t bytes = 0;
     return (uint32_t)nigh_index_bytes(&config, 0, &bytes) + nigh_version();
 }

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-static_assert(sizeof(nigh_config) == 56, "no padding");
-static_assert(sizeof(nigh_stats) == 72, "no padding");
+static_assert(sizeof(nigh_config) == 80, "no padding");
+static_assert(sizeof(nigh_stats) == 80, "no padding");
 static_assert(sizeof(nigh_report) == 40, "no padding");
 
 std::uint32_t header_cxx11();

@@ -27,7 +27,7 @@ static nigh_status no_fetch(void *user, const uint32_t *slots, const uint64_t *k
 }
 
 TEST(null_before_an_index) {
-    nigh_options options = {sizeof options, 64, 0, 0};
+    nigh_options options = {.struct_size = sizeof options, .slot_max = 64};
     nigh_config c = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
     uint64_t bytes = 0;
     nigh_index *index = NULL;
@@ -223,7 +223,7 @@ TEST(struct_size) {
         nigh_config known;
         uint32_t unknown[2];
     } c = {{0}, {0}};
-    nigh_options options = {sizeof options, 64, 0, 0};
+    nigh_options options = {.struct_size = sizeof options, .slot_max = 64};
     uint64_t bytes = 0, again = 0;
     c.known = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
     c.known.seed = 0;
@@ -380,7 +380,7 @@ static const limit limits[] = {{FIELD(dim), 0, 0},
 
 /* Every field at, inside and outside of its limits, the others being right. */
 TEST(config_limits) {
-    nigh_options options = {sizeof options, 64, 0, 0};
+    nigh_options options = {.struct_size = sizeof options, .slot_max = 64};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         nigh_config c = {0};
         uint64_t bytes = 77;
@@ -404,7 +404,7 @@ TEST(config_limits) {
 }
 
 TEST(m0_limits) {
-    nigh_options options = {sizeof options, 64, 0, 0};
+    nigh_options options = {.struct_size = sizeof options, .slot_max = 64};
     nigh_config c = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
     uint64_t bytes = 0;
     c.m = 2;
@@ -421,7 +421,7 @@ TEST(m0_limits) {
 
 TEST(options_limits) {
     nigh_config c = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
-    nigh_options options = {sizeof options, 0, 0, 0};
+    nigh_options options = {.struct_size = sizeof options};
     uint64_t bytes = 0;
     REFUSED(nigh_index_bytes(&c, &options, &bytes)); /* room for nothing */
     options.slot_max = 0x80000000u;
@@ -440,7 +440,7 @@ TEST(options_limits) {
 TEST(pairs) {
     for (uint32_t metric = NIGH_METRIC_L2; metric <= NIGH_METRIC_CUSTOM; metric++) {
         for (uint32_t dtype = NIGH_DTYPE_F32; dtype <= NIGH_DTYPE_B1; dtype++) {
-            nigh_options options = {sizeof options, 64, 0, 0};
+            nigh_options options = {.struct_size = sizeof options, .slot_max = 64};
             nigh_config c = fx_config(DIM, metric, dtype);
             uint64_t bytes = 0;
             int valid = metric == NIGH_METRIC_CUSTOM ||
@@ -467,25 +467,24 @@ TEST(config_readback) {
     t_eq(g.config.block_bytes, 65536);
     t_eq(g.config.seed, 0);
     fx_drop(&g);
-    nigh_config all = {sizeof all,
-                       9,
-                       NIGH_METRIC_L1,
-                       NIGH_DTYPE_U8,
-                       NIGH_KEYS_BYTES,
-                       NIGH_VECTORS_EXTERNAL,
-                       3,
-                       5,
-                       17,
-                       2,
-                       4096,
-                       33,
-                       0x123456789abcdef0u,
-                       NIGH_CODES_U7,
-                       NIGH_BUILD_KEEP_PRUNED,
-                       1.25f,
-                       -2.0f,
-                       300.0f,
-                       0};
+    nigh_config all = {.struct_size = sizeof all,
+                       .dim = 9,
+                       .metric = NIGH_METRIC_L1,
+                       .dtype = NIGH_DTYPE_U8,
+                       .keys = NIGH_KEYS_BYTES,
+                       .vectors = NIGH_VECTORS_EXTERNAL,
+                       .m = 3,
+                       .m0 = 5,
+                       .ef_build = 17,
+                       .expansions = 2,
+                       .block_bytes = 4096,
+                       .key_bytes_max = 33,
+                       .seed = 0x123456789abcdef0u,
+                       .codes = NIGH_CODES_U7,
+                       .build_flags = NIGH_BUILD_KEEP_PRUNED,
+                       .alpha = 1.25f,
+                       .code_min = -2.0f,
+                       .code_max = 300.0f};
     fx_init(&g, &all, 16, 16, 200, 64);
     t_bytes(&g.config, &all, sizeof all);
     fx_bytes image = fx_save(g.index, 0);
@@ -499,7 +498,7 @@ TEST(config_readback) {
 /* An empty index is under 1 KiB (promise 8): image, and handle of a small one. */
 TEST(empty_sizes) {
     nigh_config c = fx_config(128, NIGH_METRIC_L2, NIGH_DTYPE_F32);
-    nigh_options options = {sizeof options, 16, 0, 0};
+    nigh_options options = {.struct_size = sizeof options, .slot_max = 16};
     fx g;
     uint64_t bytes = 0;
     fx_init(&g, &c, 16, 0, 0, 64);

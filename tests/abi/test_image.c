@@ -141,7 +141,8 @@ TEST(read_only) {
     memcpy(page, image.data, (size_t)image.size);
     t_eq(mprotect(page, (size_t)image.size, PROT_READ), 0);
     fx g = {0};
-    nigh_options options = {sizeof options, 0, t_features(), NIGH_OPEN_VERIFY};
+    nigh_options options = {
+        .struct_size = sizeof options, .features = t_features(), .flags = NIGH_OPEN_VERIFY};
     uint64_t bytes = 0;
     t_ok(nigh_attach_bytes(page, image.size, &options, &bytes));
     t_ok(nigh_attach(page, image.size, &options, fx_take(&g, bytes), bytes, &g.index));
@@ -266,7 +267,7 @@ TEST(not_an_image) {
         refused(image.data, image.size);
         image.data[at] ^= 0x11;
     }
-    nigh_options options = {sizeof options, 0, 0, 0};
+    nigh_options options = {.struct_size = sizeof options};
     uint64_t bytes = 0;
     nigh_index *index = NULL;
     uint8_t *odd = fx_take(&f, image.size + 64), *handle = fx_take(&f, 1 << 16);

@@ -18,127 +18,11 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DATA = os.path.join(ROOT, "tests", "data")
-WORDS = os.path.join(DATA, "words-5k.f16.npy")
-NAMES = os.path.join(DATA, "words-5k.txt")
-QUERIES = os.path.join(DATA, "queries-200.f16.npy")
-COMMAND = os.environ.get("NIGH_COMMAND", os.path.join(ROOT, "build", "nigh"))
-VERBS = ["build", "search", "near", "add", "remove", "codes", "refine", "info", "check", "sha"]
-PACKED = {"<f4": "f", "<f2": "e", "|i1": "b", "|u1": "B", "<i4": "i", "<u8": "Q"}
-# A sanitizer's build is ten times slower.
-SMALL = os.environ.get("NIGH_TEST_SCALE") == "small"
-
-
-def npy(path, rows, kind="<f4"):
-    shape = f"({len(rows)}, {len(rows[0])})"
-    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
-    with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
-        for row in rows:
-            file.write(struct.pack(f"<{len(row)}{PACKED[kind]}", *row))
-    return path
-
-
-def vecs(path, rows, kind="f"):
-    with open(path, "wb") as file:
-        for row in rows:
-            file.write(struct.pack(f"<i{len(row)}{kind}", len(row), *row))
-    return path
-
-
-def read_vecs(path, kind="i"):
-    rows, size = [], struct.calcsize(kind)
-    with open(path, "rb") as file:
-        while head := file.read(4):
-            dim = struct.unpack("<i", head)[0]
-            rows.append(list(struct.unpack(f"<{dim}{kind}", file.read(dim * size))))
-    return rows
-
-
-def uniform(count, dim, seed=1):
-    """Values that f32 holds exactly."""
-    source = random.Random(seed)
-    return [[source.randrange(-4096, 4096) / 4096 for _ in range(dim)] for _ in range(count)]
-
-
-def nearest(rows, query, k):
-    """Slots by exact search, squared L2."""
-    order = sorted((sum((a - b) ** 2 for a, b in zip(row, query)), slot)
-                   for slot, row in enumerate(rows))
-    return [slot for _, slot in order[:k]]
-
-
-def read_terminal(master):
-    told = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:  # the other end is closed
-            os.close(master)
-            return told.decode(errors="replace")
-        told += part
-
-
-class Command(unittest.TestCase):
-    """A folder of its own for each test, and ways to run the command in it."""
-
-    def setUp(self):
-        self.dir = tempfile.mkdtemp(prefix="nigh_cli_")
-        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
-
-    def path(self, name):
-        return os.path.join(self.dir, name)
-
-    def write(self, name, content):
-        with open(self.path(name), "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
-        return self.path(name)
-
-    def read(self, name):
-        with open(self.path(name), "rb") as file:
-            return file.read()
-
-    def nigh(self, *args, code=0, stdin=b"", **more):
-        done = subprocess.run([COMMAND, *map(str, args)], input=stdin, capture_output=True,
-                              cwd=self.dir, timeout=600, check=False, **more)
-        said = done.stderr.decode(errors="replace")
-        self.assertEqual(done.returncode, code, f"nigh {args}: {said}")
-        for line in said.splitlines():
-            self.assertTrue(line.startswith("nigh: "), line)
-        if code == 0:
-            self.assertEqual(said, "")
-        elif code != 1:
-            self.assertNotEqual(said, "")
-        done.said = said
-        return done
-
-    def text(self, *args, **more):
-        return self.nigh(*args, **more).stdout.decode()
-
-    def json(self, *args, **more):
-        return json.loads(self.nigh(*args, "--json", **more).stdout)
-
-    def fails(self, code, part, *args, **more):
-        """Exit code, a part of the message, nothing on stdout and no new file."""
-        before = sorted(os.listdir(self.dir))
-        done = self.nigh(*args, code=code, **more)
-        self.assertIn(part, done.said)
-        self.assertEqual(done.stdout, b"")
-        self.assertEqual(sorted(os.listdir(self.dir)), before)
-
-    def sample(self, count=300, dim=8, name="x"):
-        rows = uniform(count, dim)
-        npy(self.path(f"{name}.npy"), rows)
-        self.nigh("build", f"{name}.npy", "-o", f"{name}.nigh")
-        return rows
-
-    def sha(self, name):
-        return hashlib.sha256(self.read(name)).hexdigest()
+from command import (NAMES, QUERIES, SMALL, VERBS, WORDS, Command, nearest, npy, read_terminal,
+                     read_vecs, uniform, vecs)
 
 
 class Help(Command):
@@ -592,8 +476,8 @@ class Search(Command):
     def test_text_to_a_terminal_is_short(self):
         self.sample(300, 4)
         master, slave = pty.openpty()
-        with subprocess.Popen([COMMAND, "search", "x.nigh", "x.npy", "-k", "2"], cwd=self.dir,
-                              stdout=slave, stderr=subprocess.PIPE) as process:
+        args = [Command.binary, "search", "x.nigh", "x.npy", "-k", "2"]
+        with subprocess.Popen(args, cwd=self.dir, stdout=slave, stderr=subprocess.PIPE) as process:
             os.close(slave)
             said = process.stderr.read().decode()
             lines = read_terminal(master).splitlines()
@@ -904,14 +788,14 @@ class Trouble(Command):
                      ["search", "x.nigh", "x.npy"], ["near", "x.nigh", "1"], ["--help"],
                      ["build", "--help"], ["build", "x.npy", "-o", "-"], ["check", "x.nigh"]):
             with open("/dev/full", "wb") as full:
-                done = subprocess.run([COMMAND, *args], cwd=self.dir, stdout=full,
+                done = subprocess.run([Command.binary, *args], cwd=self.dir, stdout=full,
                                       stderr=subprocess.PIPE, check=False)
             self.assertEqual(done.returncode, 3, args)
             self.assertIn(b"standard output", done.stderr)
 
     def test_closed_pipe(self):
         self.sample(3000, 4)
-        with subprocess.Popen([COMMAND, "search", "x.nigh", "x.npy"], cwd=self.dir,
+        with subprocess.Popen([Command.binary, "search", "x.nigh", "x.npy"], cwd=self.dir,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             process.stdout.readline()
             process.stdout.close()
@@ -919,7 +803,7 @@ class Trouble(Command):
         self.assertEqual((process.returncode, said), (-signal.SIGPIPE, b""))
 
     def interrupt(self, args, delay, number):
-        with subprocess.Popen([COMMAND, *args], cwd=self.dir, stdout=subprocess.PIPE,
+        with subprocess.Popen([Command.binary, *args], cwd=self.dir, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE) as process:
             time.sleep(delay)
             process.send_signal(number)
@@ -965,15 +849,15 @@ class Trouble(Command):
 
     def test_shell_sees_130(self):
         npy(self.path("x.npy"), uniform(20000, 24))
-        script = f'"{COMMAND}" build x.npy -o x.nigh --ef-build 400 & p=$!; sleep 0.3; ' \
+        script = f'"{Command.binary}" build x.npy -o x.nigh --ef-build 400 & p=$!; sleep 0.3; ' \
                  "kill -TERM $p; wait $p; echo $?"
         done = subprocess.run(["sh", "-c", script], cwd=self.dir, capture_output=True, check=False)
         self.assertEqual(done.stdout, b"143\n")
 
     def build_on_terminal(self, **env):
         master, slave = pty.openpty()
-        with subprocess.Popen([COMMAND, "build", "x.npy", "-o", "x.nigh", "--ef-build", "300"],
-                              cwd=self.dir, stdout=subprocess.DEVNULL, stderr=slave,
+        args = [Command.binary, "build", "x.npy", "-o", "x.nigh", "--ef-build", "300"]
+        with subprocess.Popen(args, cwd=self.dir, stdout=subprocess.DEVNULL, stderr=slave,
                               env={"PATH": os.environ["PATH"], **env}) as process:
             os.close(slave)
             told = read_terminal(master)
@@ -994,11 +878,10 @@ class Trouble(Command):
 
 
 def main():
-    global COMMAND
     args = [arg for arg in sys.argv[1:] if not arg.startswith("-")]
-    COMMAND = os.path.abspath(args[0] if args else COMMAND)
-    if not os.access(COMMAND, os.X_OK):
-        print(f"{COMMAND} is not there: build it first\n0 passed, 1 failed")
+    Command.binary = os.path.abspath(args[0] if args else Command.binary)
+    if not os.access(Command.binary, os.X_OK):
+        print(f"{Command.binary} is not there: build it first\n0 passed, 1 failed")
         return 1
     suite = unittest.TestSuite()
     only = os.environ.get("NIGH_TEST_ONLY", "")

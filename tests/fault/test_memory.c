@@ -38,7 +38,8 @@ TEST(one_byte_short) {
     for (uint32_t i = 0; i < CONFIGS; i++) {
         fx f = {0};
         nigh_config config = config_at(i);
-        nigh_options options = {sizeof options, N, t_features(), 0};
+        nigh_options options = {
+            .struct_size = sizeof options, .slot_max = N, .features = t_features()};
         nigh_session_options so = fx_session_options(50 + i, 0, i % 4);
         nigh_index *index = NULL;
         nigh_session *session = NULL;
@@ -115,7 +116,10 @@ TEST(attach_one_byte_short) {
     uint8_t *copy = fx_take(&g, image.size);
     memcpy(copy, image.data, (size_t)image.size);
     for (uint32_t flags = 0; flags <= NIGH_OPEN_WRITABLE; flags++) {
-        nigh_options options = {sizeof options, 2 * N * flags, t_features(), flags};
+        nigh_options options = {.struct_size = sizeof options,
+                                .slot_max = 2 * N * flags,
+                                .features = t_features(),
+                                .flags = flags};
         uint64_t bytes = 0;
         nigh_index *index = NULL;
         t_ok(nigh_attach_bytes(copy, image.size, &options, &bytes));

@@ -23,9 +23,14 @@ static void vectors_fill(void) {
 }
 
 static nigh_config config_of(uint32_t keys, uint32_t source) {
-    nigh_config config = {.struct_size = sizeof config, .dim = DIM, .metric = NIGH_METRIC_L2,
-                          .dtype = NIGH_DTYPE_F32, .keys = keys, .vectors = source,
-                          .ef_build = 60, .m = 8};
+    nigh_config config = {.struct_size = sizeof config,
+                          .dim = DIM,
+                          .metric = NIGH_METRIC_L2,
+                          .dtype = NIGH_DTYPE_F32,
+                          .keys = keys,
+                          .vectors = source,
+                          .ef_build = 60,
+                          .m = 8};
     return config;
 }
 
@@ -128,10 +133,12 @@ TEST(shared_changes_stay_in_the_file) {
     t_ok(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 0, 0, &index, message,
                          sizeof message));
     t_is(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 0, 0, &second, message,
-                         sizeof message), NIGH_E_BUSY);
+                         sizeof message),
+         NIGH_E_BUSY);
     says("another process is writing it");
     t_is(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 200, 0, &second, message,
-                         sizeof message), NIGH_E_BUSY);
+                         sizeof message),
+         NIGH_E_BUSY);
     t_ok(nigh_session_new(index, NULL, &session));
     t_ok(nigh_remove(index, session, &key, NULL, 1, &done));
     t_is(nigh_index_open(in_folder("a.nigh"), 0, NULL, 0, 0, &second, message, sizeof message),
@@ -144,7 +151,8 @@ TEST(shared_changes_stay_in_the_file) {
     t_eq(stats.live_count, 99);
     t_ok(nigh_close(index));
     t_is(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 2 * COUNT, 0, &second,
-                         message, sizeof message), NIGH_E_UNSUPPORTED);
+                         message, sizeof message),
+         NIGH_E_UNSUPPORTED);
     says("no room for more");
     t_ok(nigh_index_open(in_folder("a.nigh"), NIGH_FILE_SHARED, NULL, 100, 0, &index, message,
                          sizeof message));
@@ -181,7 +189,11 @@ TEST(text_keys) {
 
 TEST(mapped_vectors_are_borrowed) {
     nigh_config config = config_of(NIGH_KEYS_IDENTITY, NIGH_VECTORS_EXTERNAL);
-    nigh_rows shape = {sizeof shape, NIGH_ROWS_FVECS, NIGH_DTYPE_F32, DIM, COUNT, 0};
+    nigh_rows shape = {.struct_size = sizeof shape,
+                       .format = NIGH_ROWS_FVECS,
+                       .dtype = NIGH_DTYPE_F32,
+                       .dim = DIM,
+                       .count = COUNT};
     nigh_rows rows = {.struct_size = sizeof rows};
     nigh_index *index = NULL;
     nigh_session *session = NULL;

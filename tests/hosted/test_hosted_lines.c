@@ -74,7 +74,7 @@ TEST(all_short_texts) {
 }
 
 TEST(a_file_of_keys) {
-    nigh_rows rows = {sizeof rows, 0, 0, 0, 0, 0};
+    nigh_rows rows = {.struct_size = sizeof rows};
     const void *base = NULL;
     const uint32_t *lengths = NULL;
     folder_new();
@@ -94,13 +94,14 @@ TEST(a_file_of_keys) {
     t_ok(nigh_close(base));
     file_put(in_folder("mark.keys"), MARK, 3);
     t_is(nigh_rows_open(in_folder("mark.keys"), 0, 0, 0, &rows, &base, NULL, message,
-                        sizeof message), NIGH_E_FORMAT);
+                        sizeof message),
+         NIGH_E_FORMAT);
     t_assert(strstr(message, "mark.keys: no lines") != NULL);
     folder_drop();
 }
 
 TEST(a_page_to_the_last_byte) {
-    nigh_rows rows = {sizeof rows, 0, 0, 0, 0, 0};
+    nigh_rows rows = {.struct_size = sizeof rows};
     const void *base = NULL;
     const uint32_t *lengths = NULL;
     static char text[8192];

@@ -20,7 +20,12 @@ static nigh_status open_rows(const char *path, uint32_t format, uint32_t dim, ni
 
 static nigh_status write_rows(const char *path, uint32_t format, uint32_t dtype, uint32_t dim,
                               uint64_t stride, const void *bytes, uint64_t count) {
-    nigh_rows shape = {sizeof shape, format, dtype, dim, count, stride};
+    nigh_rows shape = {.struct_size = sizeof shape,
+                       .format = format,
+                       .dtype = dtype,
+                       .dim = dim,
+                       .count = count,
+                       .stride = stride};
     nigh_saver *saver = NULL;
     nigh_status status = nigh_save_begin(path, &saver, message, sizeof message);
     uint64_t half = count / 2;
@@ -100,7 +105,11 @@ TEST(written_and_read_back) {
 }
 
 TEST(write_refuses) {
-    nigh_rows shape = {sizeof shape, NIGH_ROWS_FVECS, NIGH_DTYPE_F32, 2, 4, 0};
+    nigh_rows shape = {.struct_size = sizeof shape,
+                       .format = NIGH_ROWS_FVECS,
+                       .dtype = NIGH_DTYPE_F32,
+                       .dim = 2,
+                       .count = 4};
     nigh_rows bad = shape;
     nigh_saver *saver = NULL;
     float values[8] = {0};
@@ -145,10 +154,10 @@ TEST(write_refuses) {
 }
 
 TEST(open_refuses) {
-    nigh_rows rows = {sizeof rows, 0, 0, 0, 0, 0};
+    nigh_rows rows = {.struct_size = sizeof rows};
     const void *base = message;
-    static const uint8_t fvecs[] = {2, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 0, 0, 0,
-                                    1, 2, 3, 4, 5, 6, 7, 8, 2, 0, 0, 0};
+    static const uint8_t fvecs[] = {2, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 0,
+                                    0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 2, 0, 0, 0};
     folder_new();
     file_put(in_folder("a.fvecs"), fvecs, sizeof fvecs);
     file_put(in_folder("empty.fvecs"), "", 0);
@@ -189,7 +198,8 @@ static nigh_status parse_copy(const uint8_t *bytes, size_t size, uint32_t format
         const nigh_rows *rows = &parsed.rows;
         t_assert(rows->count > 0 && rows->dim > 0);
         t_eq(parsed.offset + (rows->count - 1) * rows->stride +
-                 (uint64_t)rows->dim * nighh_element_bytes(rows->dtype), size);
+                 (uint64_t)rows->dim * nighh_element_bytes(rows->dtype),
+             size);
     }
     free(copy);
     return status;
@@ -220,8 +230,11 @@ TEST(vecs_cut_and_flipped_everywhere) {
 }
 
 TEST(vecs_dims_out_of_range) {
-    static const uint8_t dims[][4] = {{0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}, {0, 0, 0, 0x80},
-                                      {0xff, 0xff, 0xff, 0x7f}, {0, 0, 0, 0x40}};
+    static const uint8_t dims[][4] = {{0, 0, 0, 0},
+                                      {0xff, 0xff, 0xff, 0xff},
+                                      {0, 0, 0, 0x80},
+                                      {0xff, 0xff, 0xff, 0x7f},
+                                      {0, 0, 0, 0x40}};
     for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++) {
         for (uint32_t format = NIGH_ROWS_FVECS; format <= NIGH_ROWS_IVECS; format++) {
             t_is(parse_copy(dims[i], 4, format), NIGH_E_FORMAT);

@@ -70,8 +70,10 @@ static nigh_status fetch(void *user, const uint32_t *slots, const uint64_t *keys
 
 static void new_session(run *r) {
     uint64_t bytes = 0;
-    nigh_session_options so = {sizeof so, EF, IDS * 2 + 1,
-                               next(r) % 4 == 0 ? NIGH_SESSION_SMALL : 0};
+    nigh_session_options so = {.struct_size = sizeof so,
+                               .ef_max = EF,
+                               .frontier_max = IDS * 2 + 1,
+                               .flags = next(r) % 4 == 0 ? NIGH_SESSION_SMALL : 0};
     require(nigh_session_bytes(r->index, &so, &bytes) == NIGH_OK);
     require(nigh_session_init(r->index, &so, take(r, bytes), bytes, &r->session) == NIGH_OK);
 }
@@ -93,7 +95,7 @@ static void open_index(run *r) {
         {NIGH_METRIC_L2, NIGH_DTYPE_F32},  {NIGH_METRIC_COSINE, NIGH_DTYPE_F16},
         {NIGH_METRIC_IP, NIGH_DTYPE_BF16}, {NIGH_METRIC_L1, NIGH_DTYPE_I8},
         {NIGH_METRIC_L2, NIGH_DTYPE_U8},   {NIGH_METRIC_HAMMING, NIGH_DTYPE_B1}};
-    nigh_options options = {sizeof options, IDS * 2, 0, 0};
+    nigh_options options = {.struct_size = sizeof options, .slot_max = IDS * 2};
     uint64_t bytes = 0;
     r->config.struct_size = sizeof r->config;
     const uint32_t pair = next(r) % 6;
@@ -297,7 +299,9 @@ static nigh_status write_bytes(void *user, const void *bytes, uint64_t count) {
 
 /* Goes on with a copy. */
 static void op_reopen(run *r) {
-    nigh_options options = {sizeof options, IDS * 2, 0, NIGH_OPEN_WRITABLE | NIGH_OPEN_VERIFY};
+    nigh_options options = {.struct_size = sizeof options,
+                            .slot_max = IDS * 2,
+                            .flags = NIGH_OPEN_WRITABLE | NIGH_OPEN_VERIFY};
     uint64_t bytes = 0, handle = 0;
     if (r->memories + 8 > MEMORY_MAX) {
         return;

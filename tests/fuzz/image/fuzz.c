@@ -65,7 +65,10 @@ static float custom(void *user, const void *a, const void *b, uint32_t dim) {
 /* Session, writer state and a row for whatever attached; 0 when it is too large to be used here. */
 static int prepare(use *u, uint32_t flags) {
     uint64_t bytes = 0;
-    nigh_session_options so = {sizeof so, EF, 64, flags & CHANGE ? 0 : NIGH_SESSION_READ};
+    nigh_session_options so = {.struct_size = sizeof so,
+                               .ef_max = EF,
+                               .frontier_max = 64,
+                               .flags = flags & CHANGE ? 0 : NIGH_SESSION_READ};
     u->config.struct_size = sizeof u->config;
     require(nigh_config_get(u->index, &u->config) == NIGH_OK);
     require(nigh_row_bytes(u->config.dim, u->config.dtype, &u->row_bytes) == NIGH_OK);
@@ -171,7 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if ((flags & FIX) != 0 && size >= IMAGE_HEADER) {
         image_fix(image, size);
     }
-    nigh_options options = {sizeof options, 0, 0, flags & 7};
+    nigh_options options = {.struct_size = sizeof options, .flags = flags & 7};
     if ((flags & CHANGE) != 0 && size >= IMAGE_HEADER) {
         options.slot_max = image_get32(image + 88) + 3; /* room for a few more */
     }
