@@ -388,12 +388,14 @@ TEST(other_codes) {
     world_build(&w);
     nigh_session *bits = w.f.session;
     as_exact(&w, bits, query_of(&w, 0), 1);
+    nigh_session_options o = fx_session_options(64, 0, NIGH_SESSION_READ);
+    nigh_session *asking = fx_session(&w.f, &o);
     nigh_search_options so = fx_search_options(0, 0);
-    t_ok(nigh_cursor_begin(w.f.index, bits, query_of(&w, 0), &so));
-    t_ok(fx_next(&w.f, bits, 3, &w.h));
+    t_ok(nigh_cursor_begin(w.f.index, asking, query_of(&w, 0), &so));
+    t_ok(fx_next(&w.f, asking, 3, &w.h));
     t_ok(fx_codes(&w.f, NIGH_CODES_NONE, 0, 0));
     t_ok(fx_codes(&w.f, NIGH_CODES_U7, 0, 0));
-    (void)fx_next(&w.f, bits, 3, &w.h); /* sound, whatever it says */
+    t_is(fx_next(&w.f, asking, 3, &w.h), NIGH_E_INVALID); /* its query is in other codes */
     t_ok(fx_search(&w.f, bits, query_of(&w, 0), &so, 10, &w.h));
     t_eq(fx_cost(bits).reranked, 0);
     t_is(fx_insert(&w.f, bits, 0, w.n, w.rows), NIGH_E_SESSION);

@@ -4,9 +4,11 @@
  *
  * Elements are small integers, so that every distance is exact and a reader knows what is true. */
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "data.h"
 #include "fixture.h"
@@ -26,7 +28,7 @@ static struct {
     atomic_uint searches[READERS];
     atomic_uint done; /* of the job, as far as a worker was told */
     nigh_status status[WORKERS];
-    uint32_t threads;
+    uint32_t slow; /* the vector of this slot takes its time */
 } g;
 
 static uint32_t scaled(uint32_t full, uint32_t small) {
@@ -51,6 +53,10 @@ static nigh_status fetch(void *user, const uint32_t *slots, const uint64_t *keys
     (void)user;
     (void)keys;
     (void)scratch;
+    if (count == 1 && g.slow != 0 && slots[0] == g.slow) {
+        const struct timespec a_moment = {0, 3000000};
+        nanosleep(&a_moment, NULL);
+    }
     for (uint32_t i = 0; i < count; i++) {
         vectors[i] = g.rows + (size_t)slots[i] * DIM;
     }
@@ -274,6 +280,38 @@ TEST(search_beside_codes) {
     }
 }
 
+/* Of several bad vectors the first one counts, whoever met which of them first. */
+TEST(first_bad_one) {
+    for (uint32_t round = 0; round < scaled(40, 10); round++) {
+        const nigh_job_options o = fx_job_options(NIGH_JOB_BUILD);
+        pthread_t threads[WORKERS];
+        uint32_t numbers[WORKERS];
+        rows_make(1500);
+        const uint32_t first = 1380 + round; /* batches of three tasks there */
+        for (uint32_t i = first; i < g.count; i += 4) {
+            g.rows[i * DIM + 3] = HUGE_VALF;
+        }
+        open_index(NIGH_CODES_NONE, 1, g.count, 0);
+        make_sessions();
+        g.slow = first;
+        fx_keys keys = fx_keys_from(&g.f.config, 0, g.count);
+        t_ok(fx_job_begin(&g.f, &o, &keys, NULL, g.count, &g.job));
+        start(threads, numbers, WORKERS, work);
+        join(threads, WORKERS);
+        for (uint32_t i = 0; i < WORKERS; i++) {
+            t_is(g.status[i], NIGH_E_VECTOR);
+        }
+        t_ok(nigh_job_end(g.job));
+        g.slow = 0;
+        t_eq(g.done, first);
+        t_eq(fx_stats(g.f.index).live_count, first);
+        fx_check(g.f.index, g.f.session);
+        fx_keys_drop(&keys);
+        free(g.rows);
+        fx_drop(&g.f);
+    }
+}
+
 /* Writers beside a job are told to come back; afterwards they do. */
 static void *insert_meanwhile(void *argument) {
     nigh_session *session = g.workers[2];
@@ -312,5 +350,6 @@ SUITE {
     RUN(one_set_of_bytes);
     RUN(search_beside_build);
     RUN(search_beside_codes);
+    RUN(first_bad_one);
     RUN(writers_wait);
 }

@@ -126,6 +126,51 @@ TEST(fetch_in_codes) {
     fetch_fails(NIGH_JOB_CODES, NIGH_CODES_B1);
 }
 
+/* Several tasks a phase: what those before the failed one did counts once. */
+TEST(counted_once) {
+    enum { MANY = 1700 };
+    fx f;
+    source s = {0};
+    rng r = {t_seed()};
+    nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+    nigh_job_options o = fx_job_options(NIGH_JOB_CODES);
+    uint32_t clamped = 0;
+    config.vectors = NIGH_VECTORS_EXTERNAL;
+    config.m = 3;
+    s.row_bytes = DIM * 4;
+    s.rows = data_rows(&r, DATA_UNIFORM, config.dtype, MANY, DIM);
+    s.calls_left = -1;
+    fx_init(&f, &config, MANY, MANY, 0, 64);
+    t_ok(nigh_index_fetch(f.index, fetch, NULL, &s));
+    for (uint64_t id = 0; id < MANY; id++) {
+        t_ok(fx_insert(&f, f.session, 0, id, NULL));
+    }
+    o.codes = NIGH_CODES_U7;
+    o.code_min = -0.5f;
+    o.code_max = 0.5f;
+    for (uint32_t failures = 0; failures < 4; failures++) {
+        nigh_job *job = NULL;
+        nigh_progress progress = {0};
+        uint32_t left = failures;
+        t_ok(fx_job_begin(&f, &o, NULL, NULL, 0, &job));
+        while (progress.state != NIGH_JOB_DONE) {
+            s.calls_left = progress.done >= 512 && left > 0 ? 100 : -1;
+            nigh_status status = fx_job_step(job, f.session, &progress);
+            left -= status != NIGH_OK;
+            t_assert(status == NIGH_OK || status == NIGH_E_USER);
+        }
+        t_eq(left, 0);
+        t_eq(progress.done, MANY);
+        t_ok(nigh_job_end(job));
+        clamped = failures == 0 ? fx_stats(f.index).code_clamped : clamped;
+        t_assert(clamped > MANY * DIM / 4);
+        t_eq(fx_stats(f.index).code_clamped, clamped);
+        t_ok(fx_codes(&f, NIGH_CODES_NONE, 0, 0));
+    }
+    free(s.rows);
+    fx_drop(&f);
+}
+
 /* ---- Pager ---------------------------------------------------------------------------------- */
 
 typedef struct block {
@@ -313,6 +358,7 @@ TEST(pager_and_codes) {
 SUITE {
     RUN(fetch_in_builds);
     RUN(fetch_in_codes);
+    RUN(counted_once);
     RUN(pager_in_place);
     RUN(pager_moving);
     RUN(pager_and_codes);
