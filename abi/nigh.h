@@ -135,9 +135,10 @@ enum { NIGH_SEARCH_EXACT = 1, NIGH_SEARCH_RADIUS = 2, NIGH_SEARCH_NO_CODES = 4 }
 enum { NIGH_SESSION_READ = 1, NIGH_SESSION_SMALL = 2 }; /* nigh_session_options.flags */
 /* nigh_job_options.kind. */
 enum {
-    NIGH_JOB_BUILD = 1, /* inserts many vectors: the same bytes however many threads run it */
-    NIGH_JOB_CODES = 2, /* makes the codes of an index that has none, or drops them */
-    NIGH_JOB_REFINE = 3 /* chooses the links of layer 0 anew, knowing all nodes */
+    NIGH_JOB_BUILD = 1,  /* inserts many vectors: the same bytes however many threads run it */
+    NIGH_JOB_CODES = 2,  /* makes the codes of an index that has none, or drops them */
+    NIGH_JOB_REFINE = 3, /* chooses the links of layer 0 anew, knowing all nodes */
+    NIGH_JOB_VACUUM = 4  /* takes removed keys out for good; their slots are free for others */
 };
 /* nigh_progress.state. */
 enum {
@@ -493,7 +494,7 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
                                     const void *vectors, uint32_t count, void *memory,
                                     uint64_t memory_bytes, nigh_job **job);
 /* Runs one task, at most some milliseconds. Each thread brings its own session, one that can insert
- * (CODES: any). A failed call may be repeated; between calls the index is whole, so a job may also
+ * (CODES: any; REFINE: ef_max 512, VACUUM: not SMALL). A failed call may be repeated; between calls the index is whole, so a job may also
  * be ended before it is done: what is in stays in.
  * @out progress 1  @errors NIGH_E_FETCH NIGH_E_SESSION NIGH_E_USER and below; BUILD: nigh_insert's,
  * with NIGH_JOB_DONE */

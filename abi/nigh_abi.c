@@ -596,6 +596,10 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
         count > NIGHI_SLOT_MAX - 1 - nighi_load(&index->counts.slot_count)) {
         return NIGH_E_INVALID;
     }
+    if (!(options->alpha == 0.0f || (options->alpha >= 1.0f && options->alpha <= 2.0f)) ||
+        options->ef > 65535) {
+        return NIGH_E_INVALID;
+    }
     config.codes = options->codes;
     config.code_min = options->code_min;
     config.code_max = options->code_max;
@@ -631,11 +635,11 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
     if (status != NIGH_OK) {
         return status;
     }
+    if (o.kind != NIGH_JOB_CODES && index->writer == NULL) {
+        return NIGH_E_READ_ONLY;
+    }
     if (o.kind == NIGH_JOB_BUILD) {
         const bool next_key = keys == NULL && index->config.keys == NIGH_KEYS_IDENTITY;
-        if (index->writer == NULL) {
-            return NIGH_E_READ_ONLY;
-        }
         if ((!next_key && !nighi_keys_given(index, keys, key_lengths)) ||
             (vectors == NULL && index->config.vectors == NIGH_VECTORS_OWNED)) {
             return NIGH_E_INVALID;

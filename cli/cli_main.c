@@ -6,9 +6,10 @@
 
 #include "cli_verbs.h"
 
-static const cli_verb *const verbs[] = {
-    &cli_verb_build, &cli_verb_search, &cli_verb_near, &cli_verb_add,   &cli_verb_remove,
-    &cli_verb_codes, &cli_verb_refine, &cli_verb_info, &cli_verb_check, &cli_verb_sha};
+static const cli_verb *const verbs[] = {&cli_verb_build,  &cli_verb_search, &cli_verb_near,
+                                        &cli_verb_add,    &cli_verb_remove, &cli_verb_codes,
+                                        &cli_verb_refine, &cli_verb_vacuum, &cli_verb_info,
+                                        &cli_verb_check,  &cli_verb_sha};
 
 static int print_help(void) {
     printf("Usage: nigh VERB ...\n\nFind nearest neighbours in indexes that are single files.\n\n");

@@ -1,4 +1,4 @@
-/* cli_work.c - nigh codes, nigh refine: long work on a whole index, which is saved again
+/* cli_work.c - nigh codes, refine, vacuum: long work on a whole index, which is saved again
  * layer C; uses: cli_verbs.h, cli_job.h, cli_json.h, cli_open.h
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
@@ -149,29 +149,34 @@ static int run_refine(const cli_verb *verb, int argc, char **argv) {
     return code;
 }
 
-#define AT(field) CLI_AT(work_settings, field)
-#define COMMON_OPTIONS                                                                              \
-    {"output", 'o', CLI_TEXT, AT(output),                                                           \
-     "FILE",   0,   0,        "write a new index; default: replace X.nigh in one step"},            \
-        {"vectors", 0, CLI_TEXT, AT(vectors), "FILE", 0, 0, "the vectors of a --graph-only index"}, \
-        {"threads",                                                                                 \
-         0,                                                                                         \
-         CLI_U32,                                                                                   \
-         AT(threads),                                                                               \
-         "N",                                                                                       \
-         0,                                                                                         \
-         1024,                                                                                      \
-         "default 1; 0: one for each processor. The bytes are the\nsame with any number"},          \
-        {"kernel",    0, CLI_NAME, AT(kernel),                                                      \
-         CLI_KERNELS, 0, 0,        "default auto; all give the same bytes"},                        \
-        {"json", 0, CLI_FLAG, AT(json), NULL, 0, 0, "print one JSON object"}
+static int run_vacuum(const cli_verb *verb, int argc, char **argv) {
+    work_state state;
+    char **args = NULL;
+    int code = work_start(&state, verb, argc, argv, &args);
+    if (code != CLI_GO) {
+        return code;
+    }
+    state.job.options.kind = NIGH_JOB_VACUUM;
+    code = work_run(&state, verb, args);
+    work_close(&state);
+    return code;
+}
 
-static const cli_option codes_options[] = {COMMON_OPTIONS};
-static const cli_option refine_options[] = {
-    {"ef", 0, CLI_U32, AT(ef), "N", 8, 4096, "candidates a node; default by alpha"},
+#define AT(field) CLI_AT(work_settings, field)
+/* The last two are refine's alone. */
+enum { COMMON_OPTIONS = 5 };
+static const cli_option work_options[] = {
+    {"output", 'o', CLI_TEXT, AT(output), "FILE", 0, 0,
+     "write a new index; default: replace X.nigh in one step"},
+    {"vectors", 0, CLI_TEXT, AT(vectors), "FILE", 0, 0, "the vectors of a --graph-only index"},
+    {"threads", 0, CLI_U32, AT(threads), "N", 0, 1024,
+     "default 1; 0: one for each processor. The bytes are the\nsame with any number"},
+    {"kernel", 0, CLI_NAME, AT(kernel), CLI_KERNELS, 0, 0, "default auto; all give the same bytes"},
+    {"json", 0, CLI_FLAG, AT(json), NULL, 0, 0, "print one JSON object"},
+    {"ef", 0, CLI_U32, AT(ef), "N", 8, 512, "candidates a node; default by alpha"},
     {"alpha", 0, CLI_REAL, AT(alpha), "X", 1000, 2000,
-     "1..2: keeps longer links; default: what helps a sample most"},
-    COMMON_OPTIONS};
+     "1..2: keeps longer links; default: as long as a third of\nthe rows of a sample have room"},
+};
 
 const cli_verb cli_verb_codes = {
     "codes",
@@ -181,8 +186,8 @@ const cli_verb cli_verb_codes = {
     "them and score what they find again on the vectors.",
     "  nigh codes base.nigh u7 --threads 0\n"
     "  nigh codes base.nigh none -o plain.nigh",
-    codes_options,
-    CLI_COUNT(codes_options),
+    work_options,
+    COMMON_OPTIONS,
     2,
     2,
     run_codes};
@@ -195,8 +200,22 @@ const cli_verb cli_verb_refine = {
     "neighbours once more, among all: searches then reach the same recall at less cost.",
     "  nigh refine base.nigh --threads 0\n"
     "  nigh refine base.nigh --alpha 1.2 --ef 50 -o refined.nigh",
-    refine_options,
-    CLI_COUNT(refine_options),
+    work_options,
+    CLI_COUNT(work_options),
     1,
     1,
     run_refine};
+
+const cli_verb cli_verb_vacuum = {
+    "vacuum",
+    "vacuum X.nigh [options]",
+    "Take removed keys out for good.",
+    "nigh remove only marks keys: their nodes still lead searches on. This leads links round "
+    "them,\n"
+    "wipes their vectors, and frees their slots for keys to come.",
+    "  nigh remove base.nigh --keys gone.txt && nigh vacuum base.nigh --threads 0",
+    work_options,
+    COMMON_OPTIONS,
+    1,
+    1,
+    run_vacuum};

@@ -155,6 +155,15 @@ static bool nighi_check_code(const nigh_index *index, nigh_session *session, uin
            nighi_fault(report, NIGHI_FAULT_CODE, slot, 0);
 }
 
+/* A freed slot keeps its layers, and their rows are empty. */
+static bool nighi_check_free(const nigh_index *index, uint32_t slot, uint64_t *upper,
+                             nigh_report *report) {
+    const uint64_t links = report->link_count;
+    return nighi_check_row(index, slot, 0, report) &&
+           nighi_check_upper(index, slot, upper, report) &&
+           (report->link_count == links || nighi_fault(report, NIGHI_FAULT_ROW_TAIL, slot, 0));
+}
+
 static bool nighi_check_node(const nigh_index *index, nigh_session *session, uint32_t slot,
                              uint64_t *upper, nigh_report *report) {
     return nighi_check_row(index, slot, 0, report) && nighi_check_parent(index, slot, report) &&
@@ -229,6 +238,9 @@ static void nighi_check_graph(const nigh_index *index, nigh_session *session, ni
     for (uint32_t slot = 0; slot < counts->slot_count; slot++) {
         const uint32_t word = nighi_node_word(index, slot);
         if (!nighi_node_present(word)) {
+            if (!nighi_check_free(index, slot, &upper, report)) {
+                return;
+            }
             continue;
         }
         if (slot < counts->root) {

@@ -2,8 +2,8 @@
  * layer L6; uses: base, sync, state, blocks
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Node word: bits 0..29 the first upper record (all ones: none), bit 30 removed, bit 31 no node;
- * both bits: claimed by a writer and not filled yet.
+ * Node word: bits 0..29 the first upper record (all ones: none), bit 30 removed, bit 31 no node (a
+ * freed slot keeps its layers); both bits: claimed by a writer and not filled yet.
  * Link row: slots, then end marks (0x7fffffff). In layer 0 bit 31 marks a link to a child, and
  * link 0 of every node but the root is its parent. Above, bit 31 of link 0 says that the next
  * record holds this node's next layer.
@@ -34,6 +34,10 @@ NIGHI_INLINE uint32_t nighi_node_word(const nigh_index *index, uint32_t slot) {
 
 /* Holds a node: removed or not, but neither free nor pending. */
 NIGHI_INLINE bool nighi_node_present(uint32_t word) { return (word & NIGHI_NODE_ABSENT) == 0; }
+/* Holds nothing: a new node may take it. */
+NIGHI_INLINE bool nighi_node_free(uint32_t word) {
+    return (word & NIGHI_NODE_PENDING) == NIGHI_NODE_ABSENT;
+}
 /* May be returned by a search. */
 NIGHI_INLINE bool nighi_node_live(uint32_t word) { return (word & NIGHI_NODE_PENDING) == 0; }
 

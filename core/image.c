@@ -126,7 +126,8 @@ static bool nighi_counts_valid(const nighi_counts *counts) {
         (uint64_t)counts->deleted_count + counts->free_count > slots) {
         return false;
     }
-    return slots == 0 ? counts->entry == NIGHI_NONE : counts->entry < slots && counts->root < slots;
+    return slots == counts->free_count ? counts->entry == NIGHI_NONE
+                                       : counts->entry < slots && counts->root < slots;
 }
 
 static uint32_t nighi_header_checksum(const nighi_image_header *header) {

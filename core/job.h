@@ -52,6 +52,7 @@ struct nigh_job {
 extern const nighi_job_kind nighi_job_codes;
 extern const nighi_job_kind nighi_job_build;
 extern const nighi_job_kind nighi_job_refine;
+extern const nighi_job_kind nighi_job_vacuum;
 
 /* `options` complete. Without `job` only counts. */
 NIGHI_FN nigh_status nighi_job_bytes(nigh_index *index, const nigh_job_options *options,

@@ -12,6 +12,7 @@
 
 #define NIGHI_SCORE_WIDTHS 4u /* the last, widest one is the truth of the others */
 #define NIGHI_SCORE_K 10u
+#define NIGHI_SCORE_EF 512u /* the widest search: a session must be able to do it */
 
 typedef struct nighi_score {
     uint32_t queries;

@@ -5,7 +5,7 @@
 #include "job_refine.h"
 #include "plan.h"
 
-static const uint32_t nighi_score_widths[NIGHI_SCORE_WIDTHS] = {16, 64, 256, 512};
+static const uint32_t nighi_score_widths[NIGHI_SCORE_WIDTHS] = {16, 64, 256, NIGHI_SCORE_EF};
 
 NIGHI_FN void nighi_score_layout(nighi_arena *arena, uint32_t queries, uint32_t graphs,
                                  nighi_score *score) {
@@ -49,9 +49,9 @@ NIGHI_FN nigh_status nighi_score_query(const nigh_index *index, nigh_session *se
     }
     for (uint32_t width = 0; width < NIGHI_SCORE_WIDTHS; width++) {
         const uint64_t set = nighi_score_set(score, graph, width, query);
-        const uint32_t ef = nighi_min_u32(nighi_score_widths[width], session->ef_max);
         session->stats.distances = 0;
-        const nigh_status status = nighi_plan_near(index, session, slot, ef, &walk);
+        const nigh_status status =
+            nighi_plan_near(index, session, slot, nighi_score_widths[width], &walk);
         if (status != NIGH_OK) {
             return status;
         }
@@ -114,7 +114,10 @@ NIGHI_FN bool nighi_score_better(const nighi_score *score) {
     nighi_curve before;
     nighi_curve after;
     int64_t sum = 0;
-    const int64_t all = (int64_t)score->queries * NIGHI_SCORE_K;
+    int64_t all = 0; /* that there are: some queries may have no node */
+    for (uint32_t i = 0; i < score->queries * NIGHI_SCORE_K; i++) {
+        all += score->truth[i] != UINT64_MAX;
+    }
     nighi_curve_get(score, 0, &before);
     nighi_curve_get(score, 1, &after);
     for (uint32_t width = 0; width + 1 < NIGHI_SCORE_WIDTHS; width++) {
@@ -124,7 +127,7 @@ NIGHI_FN bool nighi_score_better(const nighi_score *score) {
         const int64_t gain =
             (nighi_curve_at(&after, before.cost[width]) - before.hits[width] * 65536) / weight;
         sum += gain;
-        if (gain < 0 && gain * gain / 65536 * weight > 65536) { /* more than a deviation */
+        if (gain < 0 && gain * gain / 65536 * weight > 4 * 65536) { /* over two deviations */
             return false;
         }
     }

@@ -55,6 +55,8 @@ NIGHI_FN bool nighi_key_fits(const nigh_index *index, const nighi_key *key);
 /* Tells the pager of what entering a key in `slot` changes. Never under a lock. */
 NIGHI_FN nigh_status nighi_keymap_touch(nigh_index *index, const nighi_key *key, uint32_t slot,
                                         bool replaces);
+/* The same for taking a slot's key out. */
+NIGHI_FN nigh_status nighi_keymap_touch_leave(nigh_index *index, uint32_t slot);
 /* Is this the first slot of its chain that holds its key? */
 NIGHI_FN bool nighi_keymap_first(const nigh_index *index, uint32_t slot);
 /* Chain words: first slot of a bucket, next slot after a slot. */

@@ -9,6 +9,7 @@
 #include "link.h"
 
 #define NIGHI_HELD_MAX 3u
+#define NIGHI_STEAL_TRIES 64u /* more fail only in a damaged image */
 
 typedef struct nighi_held {
     uint32_t stripes[NIGHI_HELD_MAX];
@@ -303,6 +304,21 @@ NIGHI_FN nigh_status nighi_plan_touch(nigh_index *index, nigh_session *session) 
     return status;
 }
 
+NIGHI_FN nigh_status nighi_parent_touch(nigh_index *index, nigh_session *session, uint32_t slot) {
+    nighi_plan *plan = &session->plan;
+    const uint32_t self = plan->self;
+    plan->self = slot;
+    const uint32_t parent = nighi_parent_find(index, plan);
+    plan->self = self;
+    uint32_t *links = plan->links;
+    const uint32_t count = nighi_row_now(index, parent, 0, links);
+    nigh_status status = nighi_touch(index, NIGHI_LINKS0, parent);
+    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
+        status = nighi_touch(index, NIGHI_LINKS0, nighi_link_slot(links[i]));
+    }
+    return status;
+}
+
 /* Puts `parent` first in links[count], dropping the last free link if there is no room. */
 static uint32_t nighi_parent_first(const nigh_index *index, uint32_t *links, uint32_t count,
                                    uint32_t parent) {
@@ -325,19 +341,110 @@ static uint32_t nighi_parent_first(const nigh_index *index, uint32_t *links, uin
     return count;
 }
 
+/* A child of a row that is younger than `self`, or NIGHI_NONE. */
+static uint32_t nighi_child_after(const nigh_index *index, uint32_t parent, uint32_t self) {
+    const uint32_t *row = nighi_row0(index, parent);
+    for (uint32_t i = 0; i < index->config.m0; i++) {
+        const uint32_t link = nighi_load_acquire(&row[i]);
+        if (nighi_link_slot(link) == NIGHI_LINK_END) {
+            break;
+        }
+        if (link >> 31 != 0 && nighi_link_slot(link) > self) {
+            return nighi_link_slot(link);
+        }
+    }
+    return NIGHI_NONE;
+}
+
+/* Under the locks of all three rows: `self` takes the place of `child` under `parent`, and `child`
+ * becomes its own. */
+static void nighi_between(nigh_index *index, nighi_plan *plan, uint32_t parent, uint32_t self,
+                          uint32_t child) {
+    uint32_t *links = plan->links;
+    uint32_t count = nighi_row_now(index, self, 0, links);
+    count = nighi_parent_first(index, links, count, parent);
+    count = nighi_row_force(index, self, links, count, child | NIGHI_LINK_MARK);
+    nighi_row_store(index, nighi_row0(index, self), 0, links, count);
+    count = nighi_row_now(index, parent, 0, links);
+    const uint32_t there = nighi_links_find(links, count, self);
+    const uint32_t at = nighi_links_find(links, count, child);
+    if (there != NIGHI_NONE) {
+        links[there] = self | NIGHI_LINK_MARK;
+        links[at] = child;
+    } else {
+        links[at] = self | NIGHI_LINK_MARK;
+    }
+    nighi_row_store(index, nighi_row0(index, parent), 0, links, count);
+    count = nighi_row_now(index, child, 0, links);
+    count = nighi_parent_first(index, links, count, self);
+    nighi_row_store(index, nighi_row0(index, child), 0, links, count);
+}
+
+/* No older node has room: a reused slot may be older than all children of the few before it. */
+static bool nighi_parent_steal(nigh_index *index, nighi_plan *plan, uint32_t parent) {
+    nighi_writer *writer = index->writer;
+    const uint32_t self = plan->self;
+    const uint32_t child = nighi_child_after(index, parent, self);
+    if (child == NIGHI_NONE) {
+        return false;
+    }
+    const uint32_t slots[3] = {parent, self, child};
+    nighi_held held;
+    nighi_rows_lock(writer, slots, 3, &held);
+    const uint32_t *row = nighi_row0(index, child);
+    const bool still = nighi_link_slot(nighi_load(row)) == parent;
+    if (still) {
+        nighi_between(index, plan, parent, self, child);
+    }
+    nighi_rows_unlock(writer, plan, &held, still);
+    return still;
+}
+
+/* A reused slot below all others becomes the root, and the old root its child. */
+static bool nighi_root_take(nigh_index *index, nighi_plan *plan) {
+    nighi_writer *writer = index->writer;
+    const uint32_t self = plan->self;
+    const uint32_t alloc = nighi_lock(&writer->alloc);
+    const uint32_t root = nighi_load(&index->counts.root);
+    if (self < root) {
+        const uint32_t slots[2] = {self, root};
+        nighi_held held;
+        nighi_rows_lock(writer, slots, 2, &held);
+        uint32_t *links = plan->links;
+        uint32_t count = nighi_row_now(index, self, 0, links);
+        nighi_store(&index->counts.root, self); /* nighi_row_force keeps no link 0 of it */
+        count = nighi_row_force(index, self, links, count, root | NIGHI_LINK_MARK);
+        nighi_row_store(index, nighi_row0(index, self), 0, links, count);
+        count = nighi_row_now(index, root, 0, links);
+        count = nighi_parent_first(index, links, count, self);
+        nighi_row_store(index, nighi_row0(index, root), 0, links, count);
+        nighi_rows_unlock(writer, plan, &held, true);
+    }
+    nighi_unlock(&writer->alloc, alloc, false);
+    return self <= root;
+}
+
 NIGHI_FN void nighi_parent_attach(nigh_index *index, nigh_session *session) {
     nighi_plan *plan = &session->plan;
     nighi_writer *writer = index->writer;
     const uint32_t self = plan->self;
-    if (self == nighi_load(&index->counts.root)) {
+    if (self <= nighi_load(&index->counts.root) && nighi_root_take(index, plan)) {
         return;
     }
-    for (;;) {
+    for (uint32_t tries = 0;; tries++) {
         const uint32_t parent = nighi_parent_find(index, plan);
         const uint32_t slots[2] = {parent, self};
-        /* No room anywhere: only a damaged image can be so. */
         const bool none = nighi_children_count(index, parent) >= nighi_children_max(index);
         nighi_held held;
+        if (none && tries < NIGHI_STEAL_TRIES &&
+            nighi_child_after(index, parent, self) != NIGHI_NONE) {
+            if (nighi_parent_steal(index, plan, parent)) {
+                return;
+            }
+            nighi_pause();
+            continue;
+        }
+        /* Still none: only a damaged image can be so. */
         nighi_rows_lock(writer, slots, 2, &held);
         const bool room = none || nighi_children_count(index, parent) < nighi_children_max(index);
         if (room) {
@@ -672,4 +779,53 @@ NIGHI_FN void nighi_row_replace(nigh_index *index, nighi_plan *plan, uint32_t sl
     const uint32_t size = nighi_row_now(index, slot, 0, now);
     const uint32_t kept = nighi_row_merge(index, &chosen, now, size, NIGHI_NONE, out);
     nighi_row_store(index, nighi_row0(index, slot), 0, out, kept);
+}
+
+NIGHI_FN void nighi_child_leave(nigh_index *index, nighi_plan *plan, uint32_t parent,
+                                uint32_t child) {
+    nighi_mark_clear(index, plan, parent, child, true);
+}
+
+NIGHI_FN void nighi_child_between(nigh_index *index, nighi_plan *plan, uint32_t parent,
+                                  uint32_t self, uint32_t child) {
+    nighi_between(index, plan, parent, self, child);
+}
+
+NIGHI_FN void nighi_node_unlink(nigh_index *index, nighi_plan *plan, uint32_t slot) {
+    uint32_t *links = plan->links;
+    const bool root = slot == nighi_load(&index->counts.root);
+    const uint32_t parent = root ? NIGHI_NONE : nighi_parent_of(index, slot);
+    const uint32_t heir = nighi_child_after(index, slot, slot);
+    if (parent != NIGHI_NONE) {
+        uint32_t count = nighi_row_now(index, parent, 0, links);
+        uint32_t at = nighi_links_find(links, count, heir);
+        if (heir != NIGHI_NONE && at != NIGHI_NONE) {
+            links[at] |= NIGHI_LINK_MARK;
+        }
+        const bool takes = heir != NIGHI_NONE && at == NIGHI_NONE;
+        at = nighi_links_find(links, count, slot);
+        if (at != NIGHI_NONE && takes) {
+            links[at] = heir | NIGHI_LINK_MARK;
+        } else if (at != NIGHI_NONE) {
+            nighi_move(links + at, links + at + 1, (size_t)(count - at - 1) * 4);
+            count--;
+        }
+        nighi_row_store(index, nighi_row0(index, parent), 0, links, count);
+    }
+    if (heir == NIGHI_NONE) {
+        return;
+    }
+    uint32_t count = nighi_row_now(index, heir, 0, links);
+    if (parent != NIGHI_NONE) {
+        count = nighi_parent_first(index, links, count, parent);
+    } else if (count > 0) {
+        count--;
+        nighi_move(links, links + 1, (size_t)count * 4);
+    }
+    const uint32_t at = nighi_links_find(links, count, slot);
+    if (at != NIGHI_NONE && nighi_link_slot(links[at]) == slot) {
+        nighi_move(links + at, links + at + 1, (size_t)(count - at - 1) * 4);
+        count--;
+    }
+    nighi_row_store(index, nighi_row0(index, heir), 0, links, count);
 }

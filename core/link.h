@@ -12,6 +12,8 @@
 NIGHI_FN void nighi_plan_settle(nighi_plan *plan, uint32_t slot);
 /* Tells the pager of every row that the plan may store to. */
 NIGHI_FN nigh_status nighi_plan_touch(nigh_index *index, nigh_session *session);
+/* Tells the pager of what taking a parent may change when the new node gets this old slot. */
+NIGHI_FN nigh_status nighi_parent_touch(nigh_index *index, nigh_session *session, uint32_t slot);
 /* Stores a new node's own rows, before anything leads to it. */
 NIGHI_FN void nighi_node_fill(nigh_index *index, nighi_plan *plan);
 /* Links a new node to its parent: from then on it is reachable. */
@@ -31,6 +33,15 @@ NIGHI_FN void nighi_row_replace(nigh_index *index, nighi_plan *plan, uint32_t sl
  * NIGHI_NONE. For jobs. */
 NIGHI_FN uint32_t nighi_child_adopt(nigh_index *index, nighi_plan *plan, uint32_t parent,
                                     uint32_t child);
+/* `parent` forgets a child. For jobs. */
+NIGHI_FN void nighi_child_leave(nigh_index *index, nighi_plan *plan, uint32_t parent,
+                                uint32_t child);
+/* `self` takes the place of `child` under `parent` and becomes its parent. For jobs. */
+NIGHI_FN void nighi_child_between(nigh_index *index, nighi_plan *plan, uint32_t parent,
+                                  uint32_t self, uint32_t child);
+/* Takes a node with at most one child out of the tree: its parent takes the child, or the child
+ * loses its parent. For jobs. */
+NIGHI_FN void nighi_node_unlink(nigh_index *index, nighi_plan *plan, uint32_t slot);
 /* Stores every remaining planned row, planning anew what has changed meanwhile. */
 NIGHI_FN void nighi_rows_commit(nigh_index *index, nigh_session *session);
 

@@ -24,6 +24,7 @@ typedef struct nighi_put_call {
     bool set;
     bool known;     /* the key has a slot */
     bool replaces;  /* the slot's removed key is forgotten for this one */
+    bool reuses;    /* the slot is free */
     uint32_t slot;  /* where the vector goes */
     uint32_t claim; /* version of the slot's claim stripe when planned */
 } nighi_put_call;
@@ -111,19 +112,58 @@ static uint32_t nighi_lowest_removed(nigh_index *index) {
     return NIGHI_NONE;
 }
 
+/* The lowest free slot, or NIGHI_NONE. Under the alloc lock. */
+static uint32_t nighi_lowest_free(nigh_index *index) {
+    nighi_writer *writer = index->writer;
+    const uint32_t count = nighi_load(&index->counts.slot_count);
+    if (nighi_load(&index->counts.free_count) == 0) {
+        return NIGHI_NONE;
+    }
+    for (uint32_t slot = writer->free_hint; slot < count; slot++) {
+        if (nighi_node_free(nighi_node_word(index, slot))) {
+            writer->free_hint = slot;
+            return slot;
+        }
+    }
+    writer->free_hint = count;
+    return NIGHI_NONE;
+}
+
+/* A slot for a key that has none: the lowest free one, else the next. Rows of a borrowed array
+ * belong to slots: there only a key that is the slot's number may name a free one. */
+static void nighi_put_new(nigh_index *index, nighi_put_call *call) {
+    const bool identity = index->config.keys == NIGH_KEYS_IDENTITY;
+    const uint32_t count = nighi_load(&index->counts.slot_count);
+    uint32_t slot = NIGHI_NONE;
+    if (identity && !call->next_key) {
+        const bool freed = call->key.value < count &&
+                           nighi_node_free(nighi_node_word(index, (uint32_t)call->key.value));
+        slot = freed ? (uint32_t)call->key.value : NIGHI_NONE;
+    } else if (index->source.kind != NIGHI_SOURCE_BORROWED || identity) {
+        slot = nighi_lowest_free(index);
+    }
+    call->reuses = slot != NIGHI_NONE;
+    call->slot = call->reuses ? slot : count;
+    call->key.value = call->next_key ? call->slot : call->key.value;
+}
+
 /* Where the vector goes, as things stand. */
 static nigh_status nighi_put_place(nigh_index *index, nighi_put_call *call) {
     nighi_writer *writer = index->writer;
     const uint32_t version = nighi_lock(&writer->alloc);
-    const uint32_t found = call->next_key ? NIGHI_NONE : nighi_keymap_find(index, &call->key);
+    uint32_t found = call->next_key ? NIGHI_NONE : nighi_keymap_find(index, &call->key);
     nigh_status status = NIGH_OK;
+    if (index->config.keys == NIGH_KEYS_IDENTITY && found != NIGHI_NONE &&
+        nighi_node_free(nighi_node_word(index, found))) {
+        found = NIGHI_NONE; /* identity keys are not kept in a map */
+    }
     call->known = found != NIGHI_NONE;
     call->replaces = false;
-    call->slot = nighi_load(&index->counts.slot_count);
-    call->key.value = call->next_key ? call->slot : call->key.value;
+    nighi_put_new(index, call);
     if (call->known) {
         const uint32_t word = nighi_node_word(index, found);
         call->slot = found;
+        call->reuses = false;
         if (!nighi_node_present(word)) {
             status = call->set ? NIGH_E_BUSY : NIGH_E_EXISTS;
         } else if (!call->set) {
@@ -133,6 +173,7 @@ static nigh_status nighi_put_place(nigh_index *index, nighi_put_call *call) {
                index->config.keys != NIGH_KEYS_IDENTITY) {
         const uint32_t removed = nighi_lowest_removed(index);
         call->replaces = removed != NIGHI_NONE;
+        call->reuses = call->reuses && !call->replaces;
         call->slot = call->replaces ? removed : call->slot;
     } else if (index->config.keys == NIGH_KEYS_IDENTITY && call->key.value != call->slot) {
         status = NIGH_E_KEY;
@@ -148,13 +189,23 @@ static bool nighi_room(const nigh_index *index, const nighi_put_call *call, uint
     if (!call->known && !nighi_key_fits(index, &call->key)) {
         return false;
     }
-    if (nighi_placed(call)) {
+    if (nighi_placed(call) || call->reuses) {
         return true;
     }
     return call->slot < nighi_slot_capacity(index) &&
            (uint64_t)nighi_load(&index->counts.upper_count) + level <=
                nighi_load(&index->regions[NIGHI_UPPER].capacity) &&
            nighi_load(&index->counts.upper_count) + level < NIGHI_UPPER_NONE;
+}
+
+/* A node in a freed slot may come between an older one and its child, or above the root. */
+static nigh_status nighi_reuse_touch(nigh_index *index, nigh_session *session, uint32_t slot) {
+    nigh_status status = NIGH_OK;
+    if (session->plan.empty != 0) {
+        return NIGH_OK;
+    }
+    status = nighi_touch(index, NIGHI_LINKS0, nighi_load(&index->counts.root));
+    return status == NIGH_OK ? nighi_parent_touch(index, session, slot) : status;
 }
 
 static nigh_status nighi_put_touch(nigh_index *index, nigh_session *session,
@@ -169,8 +220,12 @@ static nigh_status nighi_put_touch(nigh_index *index, nigh_session *session,
     for (uint32_t i = 0; i < sizeof regions && status == NIGH_OK; i++) {
         status = nighi_touch(index, regions[i], slot);
     }
-    const uint32_t first = nighi_placed(call) ? nighi_node_word(index, slot) & NIGHI_UPPER_NONE
-                                              : nighi_load(&index->counts.upper_count);
+    const bool old = nighi_placed(call) || call->reuses;
+    const uint32_t first = old ? nighi_node_word(index, slot) & NIGHI_UPPER_NONE
+                               : nighi_load(&index->counts.upper_count);
+    if (status == NIGH_OK && call->reuses) {
+        status = nighi_reuse_touch(index, session, slot);
+    }
     for (uint32_t i = 0; i < session->plan.level && status == NIGH_OK; i++) {
         status = nighi_touch(index, NIGHI_UPPER, first + i);
     }
@@ -187,11 +242,19 @@ static nigh_status nighi_claim_check(nigh_index *index, nigh_session *session,
                                      nighi_put_call *call) {
     const nighi_counts *counts = &index->counts;
     const bool first = session->plan.empty != 0;
-    if (nighi_keymap_find(index, &call->key) != NIGHI_NONE) {
+    const uint32_t found = nighi_keymap_find(index, &call->key);
+    if (first != (counts->entry == NIGHI_NONE)) {
+        return NIGHI_AGAIN;
+    }
+    if (call->reuses) {
+        const bool mine = found == NIGHI_NONE || index->config.keys == NIGH_KEYS_IDENTITY;
+        return mine && nighi_node_free(nighi_node_word(index, call->slot)) ? NIGH_OK : NIGHI_AGAIN;
+    }
+    if (found != NIGHI_NONE) {
         return NIGHI_AGAIN; /* nighi_put_place says what that means */
     }
     const uint32_t slot = counts->slot_count;
-    if (first ? slot != 0 : nighi_level_draw(&index->config, slot) != session->plan.level) {
+    if (nighi_level_draw(&index->config, slot) != session->plan.level) {
         return NIGHI_AGAIN;
     }
     if (slot != call->slot && (call->row == NULL || index->config.keys == NIGH_KEYS_IDENTITY ||
@@ -217,6 +280,28 @@ static void nighi_entry_raise(nigh_index *index, uint32_t slot, uint32_t level) 
     nighi_unlock(&writer->alloc, version, true);
 }
 
+/* A free slot becomes pending. Its vector and key change between two versions, so that a search
+ * that still holds its last one notices. Under the alloc lock. */
+static void nighi_reclaim(nigh_index *index, nigh_session *session, const nighi_put_call *call) {
+    nighi_writer *writer = index->writer;
+    uint32_t *stripe = &writer->slots[nighi_stripe(writer, call->slot)];
+    uint32_t *node = nighi_word(&index->regions[NIGHI_NODE], call->slot);
+    nighi_plan_settle(&session->plan, call->slot);
+    nighi_add(&writer->updates, 1u);
+    nighi_store_release(&writer->moving, call->slot);
+    const uint32_t version = nighi_lock(stripe);
+    nighi_store_fence();
+    nighi_or(node, NIGHI_NODE_PENDING);
+    nighi_add(&index->counts.free_count, UINT32_MAX);
+    nighi_map_change(index);
+    nighi_keymap_enter(index, call->slot, &call->key, nighi_load(&index->counts.slot_count));
+    nighi_map_change(index);
+    nighi_place_store(index, &session->plan);
+    nighi_unlock(stripe, version, true);
+    nighi_add(&writer->updates, 0xffu); /* one fewer under way, one more done */
+    nighi_store(&index->changed, 1u);
+}
+
 static nigh_status nighi_append(nigh_index *index, nigh_session *session, nighi_put_call *call) {
     nighi_plan *plan = &session->plan;
     nighi_writer *writer = index->writer;
@@ -224,18 +309,24 @@ static nigh_status nighi_append(nigh_index *index, nigh_session *session, nighi_
     const nigh_status status = nighi_claim_check(index, session, call);
     if (status == NIGH_OK) {
         nighi_image_open(index);
-        nighi_place_claim(index, call->slot, session->plan.level, &call->key);
+        if (call->reuses) {
+            nighi_reclaim(index, session, call);
+        } else {
+            nighi_place_claim(index, call->slot, session->plan.level, &call->key);
+        }
         nighi_clamped_add(index, session->plan.code_clamped);
-        if (call->slot == 0) {
-            nighi_store(&index->counts.root, 0u);
+        if (plan->empty != 0) {
+            nighi_store(&index->counts.root, call->slot);
         }
     }
     nighi_unlock(&writer->alloc, version, status == NIGH_OK);
     if (status != NIGH_OK) {
         return status;
     }
-    nighi_plan_settle(plan, call->slot);
-    nighi_place_store(index, plan);
+    if (!call->reuses) {
+        nighi_plan_settle(plan, call->slot);
+        nighi_place_store(index, plan);
+    }
     nighi_node_fill(index, plan);
     nighi_and(nighi_word(&index->regions[NIGHI_NODE], call->slot), ~NIGHI_NODE_PENDING);
     nighi_parent_attach(index, session);
@@ -332,8 +423,8 @@ static nigh_status nighi_put_once(nigh_index *index, nigh_session *session, nigh
     }
     call->claim = nighi_load_acquire(&writer->claim[nighi_stripe(writer, call->slot)]) & ~1u;
     plan->self = placed ? call->slot : NIGHI_SELF_NEW;
-    plan->level =
-        placed ? nighi_level(index, call->slot) : nighi_level_draw(&index->config, call->slot);
+    plan->level = placed || call->reuses ? nighi_level(index, call->slot)
+                                         : nighi_level_draw(&index->config, call->slot);
     if (!nighi_room(index, call, plan->level)) {
         return NIGH_E_FULL;
     }

@@ -66,6 +66,7 @@ typedef struct nighi_writer {
     uint32_t map_version;  /* odd while keymap chains change */
     uint32_t updates;      /* in-place updates under way (low byte), finished ones above */
     uint32_t deleted_hint; /* no tombstone lies below this slot */
+    uint32_t free_hint;    /* no free slot lies below this one */
     uint32_t moving;       /* the slot whose vector and key are being exchanged */
     uint32_t stripe_mask;
     uint32_t *rows;  /* stripes: lock and version of link rows */
