@@ -43,6 +43,10 @@ def digest(*paths):
     return total.hexdigest()[:16]
 
 
+# The ways to make the index: each must come out the same everywhere.
+WAYS = {"plain": ("--threads", "1"), "codes": ("--codes", "u7", "--refine", "--threads", "2")}
+
+
 def one_build(job, folder, name, options, runner):
     """{where: (image digest, answers digest)} of one build at each of its levels."""
     job.dir = os.path.join(test.OUT, name)
@@ -55,23 +59,36 @@ def one_build(job, folder, name, options, runner):
     found = {}
     program = [*runner, os.path.join(job.dir, "nigh")]
     for level in ["scalar", "neon"] if runner else test.levels():
-        base = os.path.join(folder, f"{name}-{level}")
-        index, ids, distances = base + ".nigh", base + ".ivecs", base + ".fvecs"
-        status, output = job.command([
-            *program, "build", os.path.join(folder, "words.npy"), "-o", index, "--keys",
-            os.path.join(folder, "words.txt"), "--metric", "cosine", "--m", "16", "--ef-build",
-            "200", "--seed", "42", "--threads", "1", "--kernel", level])
-        if status == 0:
-            status, output = job.command([
-                *program, "search", index, os.path.join(folder, "queries.npy"), "-k", "10", "--ef",
-                "100", "--kernel", level, "--out", ids, "--distances", distances])
-        if status != 0:
-            job.fail(f"{name} {level}: {output.strip()[-200:]}")
-            continue
-        status, output = job.command([*program, "sha", index])
-        found[f"{name} {level}"] = (output.split()[0][:16] if status == 0 else "",
-                                    digest(ids, distances))
+        for way, extra in WAYS.items():
+            answers = one_index(job, folder, program, f"{name}-{level}-{way}", level, extra)
+            if answers:
+                found[f"{name} {level} {way}"] = answers
     return found
+
+
+def one_index(job, folder, program, name, level, extra):
+    """(image digest, answers digest) of one index, built, changed and searched at a level."""
+    base = os.path.join(folder, name)
+    index, ids, distances = base + ".nigh", base + ".ivecs", base + ".fvecs"
+    with open(os.path.join(folder, "words.txt"), "rb") as words:
+        gone = words.read().splitlines()[::7]
+    with open(os.path.join(folder, "gone.txt"), "wb") as file:
+        file.write(b"\n".join(gone) + b"\n")
+    steps = [["build", os.path.join(folder, "words.npy"), "-o", index, "--keys",
+              os.path.join(folder, "words.txt"), "--metric", "cosine", "--m", "16", "--ef-build",
+              "200", "--seed", "42", "--kernel", level, *extra]]
+    if "--codes" in extra:
+        steps += [["remove", index, "--keys", os.path.join(folder, "gone.txt")],
+                  ["vacuum", index, "--threads", "2", "--kernel", level]]
+    steps += [["search", index, os.path.join(folder, "queries.npy"), "-k", "10", "--ef", "100",
+               "--kernel", level, "--out", ids, "--distances", distances],
+              ["sha", index]]
+    for step in steps:
+        status, output = job.command([*program, *step])
+        if status != 0:
+            job.fail(f"{name}: {step[0]}: {output.strip()[-200:]}")
+            return None
+    return output.split()[0][:16], digest(ids, distances)
 
 
 def same_bytes(job):
@@ -85,9 +102,9 @@ def same_bytes(job):
     for name, options, runner in BUILDS:
         found |= one_build(job, folder, name, options, runner)
         print(f"  {name}", flush=True)
-    first = next(iter(found.values()), None)
     for where, digests in found.items():
-        print(f"  {where:20} image {digests[0]}  answers {digests[1]}"
+        first = next(of for other, of in found.items() if other.split()[-1] == where.split()[-1])
+        print(f"  {where:28} image {digests[0]}  answers {digests[1]}"
               f"{'' if digests == first else '  DIFFERS'}", flush=True)
         if digests == first and all(digests):
             job.passed += 1
