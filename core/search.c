@@ -1,5 +1,5 @@
 /* search.c - one search from query to hits
- * layer L11; uses: search, fp
+ * layer L11; uses: search, way, fp
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Plain searches keep one sorted list. Where something may be refused (a filter, removed nodes) or
@@ -8,14 +8,7 @@
  * results are never an artefact. */
 #include "search.h"
 #include "fp.h"
-
-#define NIGHI_LIST_EF_MAX 1024u  /* beyond it inserting into a sorted list costs more than a heap */
-#define NIGHI_SCAN_ALLOWED 1000u /* a filter that allows no more is scanned at once */
-
-static uint32_t nighi_live_count(const nigh_index *index) {
-    return nighi_load_acquire(&index->counts.slot_count) -
-           nighi_load(&index->counts.deleted_count) - nighi_load(&index->counts.free_count);
-}
+#include "way.h"
 
 NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uint32_t slot_count,
                              const nigh_search_options *options, nighi_walk *walk) {
@@ -67,10 +60,6 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
     }
     nighi_query_from_row(&index->metric, row, session->query_scratch, &session->query);
     return NIGH_OK;
-}
-
-static bool nighi_filtered(const nigh_session *session) {
-    return session->filter.bits != NULL || session->filter.fn != NULL;
 }
 
 static uint32_t nighi_pool_live(const nigh_index *index, const nigh_session *session) {
@@ -134,55 +123,113 @@ static nigh_status nighi_rerank(const nighi_walk *walk, uint32_t depth) {
     return NIGH_OK;
 }
 
-/* What follows a walk of layer 0: more by scanning where it fell short, the rerank. */
-static nigh_status nighi_search_end(const nighi_walk *walk, const nigh_search_options *options,
-                                    uint32_t k, bool refuses) {
-    if (options->expansions_max == 0 && nighi_fell_short(walk, k, refuses)) {
-        return nighi_scan(walk, k);
+/* Of a plain walk's list only what may be returned stays, at most `most`. */
+static void nighi_list_sift(const nighi_walk *walk, uint32_t most) {
+    nigh_session *session = walk->session;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < session->pool_count && kept < most; i++) {
+        if (nighi_accepts(walk->index, session, nighi_entry_slot(session->pool[i]))) {
+            session->pool[kept++] = session->pool[i];
+        }
+    }
+    session->pool_count = kept;
+}
+
+/* Drops what a plain walk's list should not hold. Are there too few matches for what the way
+ * promises? A list that is not full has seen every node: layer 0 is connected. */
+static bool nighi_way_short(const nighi_walk *walk, const nighi_way *way) {
+    const nigh_session *session = walk->session;
+    if (way->kind == NIGHI_WAY_LIST) {
+        const bool all = session->pool_count < way->ef && session->stats.truncated == 0;
+        nighi_list_sift(walk, walk->ef);
+        return !all && session->pool_count < walk->ef - walk->ef / 4;
+    }
+    return session->pool_count < walk->ef;
+}
+
+static nigh_status nighi_search_scan(const nighi_walk *walk, const nighi_way *way,
+                                     const nigh_search_options *options, uint32_t k) {
+    nighi_walk scan = *walk;
+    scan.coded = way->codes;
+    const uint32_t depth = nighi_rerank_depth(options, k);
+    const nigh_status status = nighi_scan(&scan, scan.coded ? depth : k);
+    return status == NIGH_OK && scan.coded ? nighi_rerank(walk, depth) : status;
+}
+
+/* A walk as wide as its way wants. */
+static nighi_walk nighi_walk_widened(const nighi_walk *walk, const nighi_way *way) {
+    nighi_walk wide = *walk;
+    wide.ef = way->ef;
+    wide.k = (uint32_t)((uint64_t)walk->k * way->ef / walk->ef);
+    return wide;
+}
+
+/* One walk of layer 0, from `start`. */
+static nigh_status nighi_search_walk(const nighi_walk *walk, const nighi_way *way, uint64_t start) {
+    const nighi_walk wide = nighi_walk_widened(walk, way);
+    return way->kind == NIGHI_WAY_LIST   ? nighi_beam(&wide, 0, start)
+           : way->kind == NIGHI_WAY_HOPS ? nighi_beam_hops(&wide, start)
+                                         : nighi_beam_filtered(&wide, start);
+}
+
+/* What follows a walk of layer 0: other ways where it fell short, the rerank. */
+static nigh_status nighi_search_end(const nighi_walk *walk, nighi_way *way,
+                                    const nigh_search_options *options, uint32_t k,
+                                    uint64_t start) {
+    while (way->refuses && nighi_way_short(walk, way) && walk->expansions_max == 0 &&
+           nighi_way_again(walk, way)) {
+        if (way->kind == NIGHI_WAY_SCAN) {
+            return nighi_search_scan(walk, way, options, k);
+        }
+        const nigh_status status = nighi_search_walk(walk, way, start);
+        if (status != NIGH_OK) {
+            return status;
+        }
+    }
+    if (options->expansions_max == 0 && nighi_fell_short(walk, k, way->refuses)) {
+        const nighi_way scan = {.codes = walk->coded && !nighi_source_addressed(walk->index)};
+        return nighi_search_scan(walk, &scan, options, k);
     }
     return walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k)) : NIGH_OK;
 }
 
-static bool nighi_refuses(const nighi_walk *walk) {
-    return nighi_filtered(walk->session) || nighi_load(&walk->index->counts.deleted_count) != 0;
-}
-
-static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry,
+static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry, nighi_way *way,
                                       const nigh_search_options *options, uint32_t k) {
     uint64_t start = 0;
     nigh_status status = nighi_descend(walk, entry, 0, &start);
-    if (status != NIGH_OK) {
-        return status;
+    if (status == NIGH_OK) {
+        status = nighi_search_walk(walk, way, start);
     }
-    const bool refuses = nighi_refuses(walk);
-    const bool list = !refuses && walk->ef <= NIGHI_LIST_EF_MAX;
-    status = list ? nighi_beam(walk, 0, start) : nighi_beam_filtered(walk, start);
-    return status == NIGH_OK ? nighi_search_end(walk, options, k, refuses) : status;
+    return status == NIGH_OK ? nighi_search_end(walk, way, options, k, start) : status;
 }
 
-/* Answered by scoring every slot? */
-static bool nighi_scans(const nigh_session *session, const nigh_search_options *options) {
-    return (options->flags & NIGH_SEARCH_EXACT) != 0 ||
-           (session->filter.bits != NULL && session->filter.allowed <= NIGHI_SCAN_ALLOWED);
+/* A search that has begun, to its hits. */
+static nigh_status nighi_search_answer(const nighi_walk *walk, uint32_t entry, nighi_way *way,
+                                       const nigh_search_options *options, nighi_hits *hits) {
+    const nigh_index *index = walk->index;
+    const uint32_t updates = nighi_updates(index);
+    const nigh_status status = way->kind == NIGHI_WAY_SCAN
+                                   ? nighi_search_scan(walk, way, options, hits->limit)
+                                   : nighi_search_graph(walk, entry, way, options, hits->limit);
+    if (status == NIGH_OK) {
+        nighi_hits_take(index, walk->session, hits, options, updates);
+    }
+    return status;
 }
 
 static nigh_status nighi_search_run(const nigh_index *index, nigh_session *session, const void *row,
                                     const nigh_search_options *options, nighi_hits *hits) {
     nighi_walk walk;
+    nighi_way way;
     uint32_t entry = NIGHI_NONE;
     hits->found = 0;
-    nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
+    const nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
     if (status != NIGH_OK || entry == NIGHI_NONE) {
         return status;
     }
     walk.k = nighi_min_u32(hits->limit, walk.ef);
-    const uint32_t updates = nighi_updates(index);
-    status = nighi_scans(session, options) ? nighi_scan(&walk, hits->limit)
-                                           : nighi_search_graph(&walk, entry, options, hits->limit);
-    if (status == NIGH_OK) {
-        nighi_hits_take(index, session, hits, options, updates);
-    }
-    return status;
+    nighi_way_choose(&walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &way);
+    return nighi_search_answer(&walk, entry, &way, options, hits);
 }
 
 NIGHI_FN nigh_status nighi_search(const nigh_index *index, nigh_session *session, const void *row,
@@ -200,21 +247,21 @@ static nigh_status nighi_lane_begin(nighi_lane *lane, const nigh_index *index, c
                                     const nigh_search_options *options, bool *under_way) {
     nigh_session *session = lane->session;
     uint32_t entry = NIGHI_NONE;
-    uint64_t start = 0;
     *under_way = false;
-    if (options->ef > NIGHI_LIST_EF_MAX || nighi_scans(session, options) ||
-        nighi_filtered(session) || nighi_load(&index->counts.deleted_count) != 0) {
-        return nighi_search_run(index, session, row, options, &lane->hits);
-    }
     nigh_status status = nighi_walk_begin(index, session, row, options, &lane->walk, &entry);
     if (status != NIGH_OK || entry == NIGHI_NONE) {
         return status;
     }
     lane->walk.k = nighi_min_u32(lane->hits.limit, lane->walk.ef);
+    nighi_way_choose(&lane->walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &lane->way);
+    if (lane->way.kind != NIGHI_WAY_LIST) {
+        return nighi_search_answer(&lane->walk, entry, &lane->way, options, &lane->hits);
+    }
     lane->updates = nighi_updates(index);
-    status = nighi_descend(&lane->walk, entry, 0, &start);
+    status = nighi_descend(&lane->walk, entry, 0, &lane->start);
     if (status == NIGH_OK) {
-        nighi_beam_open(&lane->beam, &lane->walk, 0, start);
+        lane->wide = nighi_walk_widened(&lane->walk, &lane->way);
+        nighi_beam_open(&lane->beam, &lane->wide, 0, lane->start);
         *under_way = true;
     }
     return status;
@@ -223,7 +270,7 @@ static nigh_status nighi_lane_begin(nighi_lane *lane, const nigh_index *index, c
 static nigh_status nighi_lane_end(nighi_lane *lane, const nigh_index *index,
                                   const nigh_search_options *options) {
     const nigh_status status =
-        nighi_search_end(&lane->walk, options, lane->hits.limit, nighi_refuses(&lane->walk));
+        nighi_search_end(&lane->walk, &lane->way, options, lane->hits.limit, lane->start);
     if (status == NIGH_OK) {
         nighi_hits_take(index, lane->session, &lane->hits, options, lane->updates);
     }

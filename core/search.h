@@ -22,6 +22,9 @@ typedef struct nighi_hits {
 typedef struct nighi_lane {
     nigh_session *session;
     nighi_walk walk;
+    nighi_walk wide; /* the same, as wide as the list that is walked */
+    nighi_way way;
+    uint64_t start;
     nighi_beam_state beam;
     nighi_hits hits;
     uint32_t query;

@@ -89,8 +89,9 @@ static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
     session->group_max = config->m0 * nighi_max_u32(session->expansions_max / 2, 1);
     session->batch_max = nighi_max_u32(session->group_max, 2 * config->m0);
     session->fetch_max = small ? NIGHI_FETCH_SMALL : config->m0;
-    session->pool = nighi_arena_take(arena, (uint64_t)options->ef_max + 1, 8);
-    session->frontier = nighi_arena_take(arena, options->frontier_max, 8);
+    const uint64_t pool = (uint64_t)options->ef_max + 1;
+    session->pool = nighi_arena_take(arena, pool + options->frontier_max, 8);
+    session->frontier = session->pool == NULL ? NULL : session->pool + pool;
     session->overflow = nighi_arena_take(arena, options->frontier_max, 8);
     session->exact = nighi_arena_take(arena, coded ? (uint64_t)options->ef_max + 1 : 0, 8);
     session->taken = nighi_arena_take(arena, coded ? session->batch_max : 0, 4);

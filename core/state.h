@@ -221,6 +221,8 @@ struct nigh_session {
     uint32_t fetch_max; /* rows of fetch scratch */
     nigh_session_stats stats;
     nighi_filter filter;
+    uint32_t asked;  /* calls of the filter in this search, */
+    uint32_t passed; /* and how often it said yes */
     uint8_t *marks; /* visited: a byte a slot holds the epoch, or ... */
     uint32_t *hash; /* ... NIGH_SESSION_SMALL: open addressing, power of two */
     uint32_t hash_mask;
@@ -228,7 +230,8 @@ struct nigh_session {
     uint32_t hash_full; /* 1: it was full, slots were left out */
     uint32_t mark_count;
     uint32_t epoch;
-    uint64_t *pool;     /* best candidates, ascending, or results as a heap; ef_max + 1 */
+    uint64_t *pool;     /* best candidates, ascending, or results as a heap; ef_max + 1, and more
+                           where no frontier is kept: it runs on into that */
     uint64_t *frontier; /* to be expanded: a heap of frontier_max */
     uint64_t *overflow; /* cursor: seen but not handed out: a heap of frontier_max */
     uint64_t *exact;    /* cursor on codes: reranked, not handed out: a heap of ef_max + 1 */

@@ -45,6 +45,22 @@ typedef struct nighi_beam_state {
     bool flat;     /* rows of links lie in a row */
 } nighi_beam_state;
 
+/* How a search is answered (way.h). */
+enum {
+    NIGHI_WAY_SCAN = 0,  /* every match is scored */
+    NIGHI_WAY_LIST = 1,  /* nighi_beam; what is refused is dropped afterwards */
+    NIGHI_WAY_HOPS = 2,  /* nighi_beam_hops */
+    NIGHI_WAY_SWEEP = 3, /* nighi_beam_filtered */
+};
+
+typedef struct nighi_way {
+    uint32_t kind;
+    uint32_t ef;      /* of the walk */
+    bool refuses;     /* something may be refused: a filter is set, or nodes are removed */
+    bool codes;       /* a scan: on codes, the best are scored again */
+    uint32_t matches; /* how many slots may be returned, as far as is known */
+} nighi_way;
+
 /* From the entry point down to `level`, best-first with one candidate (Malkov and Yashunin 2016,
  * algorithm 5, lines 2-4). *nearest is where the search of `level` begins. */
 NIGHI_FN nigh_status nighi_descend(const nighi_walk *walk, uint32_t entry, uint32_t level,
@@ -59,6 +75,9 @@ NIGHI_FN bool nighi_beam_step(nighi_beam_state *beam, nigh_status *status);
 /* Beam search of layer 0 that keeps frontier and results apart: only slots that are live and pass
  * the session's filter count. Leaves the results in session->pool, ascending. */
 NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start);
+/* Beam search of layer 0 that scores such slots only: where a node is refused, its neighbours take
+ * its place. Fewer than ef in session->pool: it saw no more, which says little about what is. */
+NIGHI_FN nigh_status nighi_beam_hops(const nighi_walk *walk, uint64_t start);
 /* Scores every live slot that passes the filter: the `limit` nearest in session->pool. */
 NIGHI_FN nigh_status nighi_scan(const nighi_walk *walk, uint32_t limit);
 /* Expands one node of layer 0 into session->slots and session->orders. */
@@ -71,6 +90,11 @@ NIGHI_FN void nighi_frontier_push(nigh_session *session, uint64_t entry);
 NIGHI_FN bool nighi_accepts(const nigh_index *index, nigh_session *session, uint32_t slot);
 /* Begins a walk's marks: nothing is seen but where it starts and what it skips. */
 NIGHI_FN void nighi_visit_start(const nighi_walk *walk, uint64_t start);
+
+/* The i-th of slots spread evenly: multiples of the golden ratio. */
+NIGHI_INLINE uint32_t nighi_spread(uint32_t i, uint32_t slot_count) {
+    return (uint32_t)(((uint64_t)(uint32_t)(i * 2654435769u) * slot_count) >> 32);
+}
 
 /* Appends the links of a row that are seen for the first time to slots[count]. */
 NIGHI_INLINE uint32_t nighi_gather(const nighi_walk *walk, const uint32_t *row, uint32_t degree_max,

@@ -12,12 +12,12 @@ NIGHI_FN bool nighi_accepts(const nigh_index *index, nigh_session *session, uint
         return slot < filter->bit_count && (filter->bits[slot / 32] >> (slot % 32) & 1) != 0;
     }
     if (filter->fn != NULL) {
-        uint64_t key = 0;
-        if (index->config.keys == NIGH_KEYS_BYTES) {
-            return filter->fn(filter->user, slot, NULL) != 0;
-        }
-        key = nighi_key_value(index, slot);
-        return filter->fn(filter->user, slot, &key) != 0;
+        const bool bytes = index->config.keys == NIGH_KEYS_BYTES;
+        const uint64_t key = bytes ? 0 : nighi_key_value(index, slot);
+        const bool passed = filter->fn(filter->user, slot, bytes ? NULL : &key) != 0;
+        session->asked++;
+        session->passed += passed;
+        return passed;
     }
     return true;
 }
@@ -111,39 +111,72 @@ NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start)
     return NIGH_OK;
 }
 
-static nigh_status nighi_scan_batch(const nighi_walk *walk, uint32_t limit, uint32_t count) {
-    nigh_session *session = walk->session;
-    const nigh_status status = nighi_score_true(walk, count);
-    for (uint32_t i = 0; status == NIGH_OK && i < count; i++) {
-        nighi_result_push(session, limit, nighi_entry(session->orders[i], session->slots[i]));
-    }
-    return status;
+NIGHI_INLINE uint32_t nighi_lowest_bit(uint32_t word) {
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__wasm__)
+    return (uint32_t)__builtin_ctz(word);
+#else
+    return nighi_popcount((word & (0u - word)) - 1); /* __builtin_ctz may be a library's */
+#endif
 }
 
-NIGHI_FN nigh_status nighi_scan(const nighi_walk *walk, uint32_t limit) {
+/* The next slot from `slot` on whose bit is set, or `end` or beyond. */
+NIGHI_INLINE uint32_t nighi_next_bit(const uint32_t *bits, uint32_t slot, uint32_t end) {
+    while (slot < end) {
+        const uint32_t word = bits[slot / 32] >> slot % 32;
+        if (word != 0) {
+            return slot + nighi_lowest_bit(word);
+        }
+        slot = (slot | 31) + 1;
+    }
+    return slot;
+}
+
+/* Gathers the next slots to be scanned, and asks for them. */
+static void nighi_scan_take(const nighi_walk *walk, const nighi_space *space, uint32_t *from,
+                            nighi_round *round) {
     nigh_session *session = walk->session;
     const nighi_filter *filter = &session->filter;
     const uint32_t end = filter->bits != NULL ? nighi_min_u32(walk->slot_count, filter->bit_count)
                                               : walk->slot_count;
-    nigh_status status = NIGH_OK;
     uint32_t count = 0;
-    session->pool_count = 0;
-    session->stats.scanned = 1;
-    for (uint32_t slot = 0; slot < end && status == NIGH_OK; slot++) {
-        if (filter->bits != NULL && filter->bits[slot / 32] == 0) {
-            slot |= 31; /* 32 refused at once */
-            continue;
+    uint32_t slot = *from;
+    while (count < session->group_max) {
+        slot = filter->bits != NULL ? nighi_next_bit(filter->bits, slot, end) : slot;
+        if (slot >= end) {
+            break;
         }
         if (nighi_accepts(walk->index, session, slot)) {
-            session->slots[count++] = slot;
+            round->slots[count++] = slot;
         }
-        if (count == session->batch_max) {
-            status = nighi_scan_batch(walk, limit, count);
-            count = 0;
-        }
+        slot++;
     }
-    if (status == NIGH_OK) {
-        status = nighi_scan_batch(walk, limit, count);
+    *from = slot;
+    round->count = count;
+    nighi_space_take(space, session, round->slots, round->rows, count);
+}
+
+NIGHI_FN nigh_status nighi_scan(const nighi_walk *walk, uint32_t limit) {
+    nigh_session *session = walk->session;
+    nighi_round rounds[2] = {
+        {session->slots, session->vectors, 0, 0},
+        {session->slots + session->batch_max, session->vectors + session->batch_max, 0, 0}};
+    nigh_status status = NIGH_OK;
+    nighi_space space;
+    uint32_t now = 0;
+    uint32_t from = 0;
+    nighi_space_get(walk->index, walk->coded, &space);
+    session->pool_count = 0;
+    session->stats.scanned = 1;
+    nighi_scan_take(walk, &space, &from, &rounds[0]);
+    while (status == NIGH_OK && rounds[now].count > 0) {
+        const nighi_round *round = &rounds[now];
+        now ^= 1;
+        nighi_scan_take(walk, &space, &from, &rounds[now]); /* on its way while this is scored */
+        status = nighi_space_score(&space, session, &walk->probe, round->slots, round->rows,
+                                   round->count);
+        for (uint32_t i = 0; status == NIGH_OK && i < round->count; i++) {
+            nighi_result_push(session, limit, nighi_entry(session->orders[i], round->slots[i]));
+        }
     }
     nighi_results_sort(session);
     return status;
