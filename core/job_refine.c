@@ -41,8 +41,8 @@ enum {
     NIGHI_REFINE_END
 };
 
-/* By the ratio of squared distances to the tenth and hundredth neighbour, in 1024ths: clusters of 24
- * dimensions have 685, sentence vectors 760, words 783 (50,000 of them) to 854 (340,000). */
+/* By the ratio of squared distances to the tenth and hundredth neighbour, in 1024ths: clusters of
+ * 24 dimensions have 685, sentence vectors 760, words 783 (50,000 of them) to 854 (340,000). */
 static const struct {
     uint32_t below;
     uint32_t ef;

@@ -26,7 +26,7 @@ NIGHI_FN void nighi_node_move(nigh_index *index, nigh_session *session);
  * is chosen anew, with plan->alpha. For jobs: no other writer stores to this row. */
 NIGHI_FN nigh_status nighi_row_absorb(nigh_index *index, nigh_session *session, uint32_t slot,
                                       uint32_t level, const uint32_t *sources, uint32_t count);
-/* Gives a row of layer 0 the links[count], nearest first, and keeps parent and children. For jobs. */
+/* Gives a row of layer 0 the links[count], nearest first; parent and children stay. For jobs. */
 NIGHI_FN void nighi_row_replace(nigh_index *index, nighi_plan *plan, uint32_t slot, uint32_t *links,
                                 uint32_t count);
 /* A new node gets its parent, without locks; the link that the parent gave up for it, or
