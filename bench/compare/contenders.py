@@ -15,6 +15,7 @@ import numpy
 
 import figures
 import machine
+import tuning
 
 ROOT = machine.ROOT
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -51,6 +52,7 @@ class Variant:
     search: tuple = ("--load",)
     element_bytes: float = 4  # of what a search reads to score a row
     note: str = ""
+    tuned: bool = False  # gamma and expansions chosen on base rows (tuning.py)
 
 
 PEERS = [
@@ -73,11 +75,12 @@ VARIANTS = [
     Variant("f32", note="index in huge pages (--load)"),
     Variant("f32 mapped", search=(), note="the file mapped, ordinary pages"),
     Variant("u7", build=("--codes", "u7"), element_bytes=1, note="8-bit codes, exact rerank"),
-    Variant("u7 gamma .10", build=("--codes", "u7"), search=("--load", "--gamma", "0.10"),
-            element_bytes=1, note="stops at 1.1 times the distance of the k-th"),
-    Variant("u7 refined", build=("--codes", "u7", "--refine"), element_bytes=1),
-    Variant("u7 refined gamma .10", build=("--codes", "u7", "--refine"),
-            search=("--load", "--gamma", "0.10"), element_bytes=1),
+    Variant("u7 tuned", build=("--codes", "u7"), element_bytes=1, tuned=True,
+            note="gamma and expansions chosen on base rows"),
+    Variant("u7 refined", build=("--codes", "u7", "--refine"), element_bytes=1,
+            note="the graph refined after the build, which its time includes"),
+    Variant("u7 refined tuned", build=("--codes", "u7", "--refine"), element_bytes=1, tuned=True,
+            note="both"),
 ]
 
 
@@ -250,6 +253,7 @@ class NighContender(Contender):
                     raise Unavailable(f"this build of nigh {verb} knows no {word}")
         self.path = os.path.join(self.folder, "index.nigh")
         self.row_bytes = int(variant.element_bytes * set_.dim)
+        self.chosen = []
 
     def index_name(self, name):
         return " ".join(("nigh", *self.variant.build))  # variants of search share an index
@@ -268,7 +272,7 @@ class NighContender(Contender):
         """(what the command says of each ef, the memory it has most of the time)"""
         arguments = [self.command, "search", self.path, self.set.queries, "-k", str(K), "--truth",
                      self.set.truth, "--ef", ",".join(map(str, efs)), "--rounds", str(rounds),
-                     "--threads", "1", "--json", *self.variant.search]
+                     "--threads", "1", "--json", *self.variant.search, *self.chosen]
         if rounds > 1:
             arguments.append("--warm")
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -285,6 +289,10 @@ class NighContender(Contender):
         return found.get("results", [found]), statistics.median(samples or [0])
 
     def probe(self, efs, enough):
+        if self.variant.tuned:
+            self.chosen = tuning.choose(self.command, self.path, self.set.base, self.folder, K,
+                                        self.variant.search)
+            self.note += " (" + " ".join(self.chosen).replace("--", "") + ")"
         for at in self.search(efs, 1)[0]:
             self.recalls[at["ef"]], self.distances[at["ef"]] = at["recall"], at["distances"]
             if at["recall"] >= enough:
