@@ -160,7 +160,7 @@ typedef struct nigh_config {
     uint32_t m;             /* links per node above layer 0, 2..1024; 0 = 16 */
     uint32_t m0;            /* links per node in layer 0, m..2048, at least 4; 0 = 2 m */
     uint32_t ef_build;      /* candidates kept while inserting, 1..65535; 0 = 200 */
-    uint32_t expansions;    /* as nigh_search_options.expansions, while inserting; 0 = 1 */
+    uint32_t expansions;    /* as nigh_search_options.expansions, while inserting; 0 = 2 */
     uint32_t block_bytes;   /* target bytes of a block, a power of two 256..2^26; 0 = 65536 */
     uint32_t key_bytes_max; /* longest byte-string key, 1..511; 0 = 511 */
     uint64_t seed;          /* draws the layers; the same seed and insertions give the same bytes */

@@ -82,7 +82,7 @@ static nigh_status nighi_config_take(const nigh_config *from, nigh_config *confi
     config->m0 =
         config->m0 == 0 ? nighi_max_u32(2 * nighi_min_u32(config->m, 1024), 4) : config->m0;
     config->ef_build = config->ef_build == 0 ? 200 : config->ef_build;
-    config->expansions = config->expansions == 0 ? 1 : config->expansions;
+    config->expansions = config->expansions == 0 ? 2 : config->expansions;
     config->block_bytes = config->block_bytes == 0 ? 65536 : config->block_bytes;
     config->key_bytes_max = config->key_bytes_max == 0 ? 511 : config->key_bytes_max;
     config->alpha = config->alpha == 0.0f ? 1.0f : config->alpha;

@@ -477,7 +477,7 @@ static const cli_option options[] = {
     {"ef-build", 0, CLI_U32, AT(ef_build), "N", 1, 65535,
      "candidates kept while inserting; default 200"},
     {"expansions", 0, CLI_U32, AT(expansions), "N", 1, 8,
-     "nodes under way at once while searching for neighbours;\ndefault 1"},
+     "nodes under way at once while searching for neighbours;\ndefault 2"},
     {"codes", 0, CLI_NAME, AT(codes), CLI_CODES, 0, 0,
      "default none. Small copies of the vectors to search on, a\nbyte (u7) or a bit (b1) an "
      "element; what is found is scored\nagain on the vectors themselves"},

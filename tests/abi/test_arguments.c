@@ -463,7 +463,7 @@ TEST(config_readback) {
     t_eq(g.config.m, 16);
     t_eq(g.config.m0, 32);
     t_eq(g.config.ef_build, 200);
-    t_eq(g.config.expansions, 1);
+    t_eq(g.config.expansions, 2);
     t_eq(g.config.block_bytes, 65536);
     t_eq(g.config.seed, 0);
     fx_drop(&g);
