@@ -4,9 +4,10 @@
  *
  * usage: bench_kernels [part of a kernel's name [part of a level's name [dim...]]]
  * Columns: nanoseconds of CPU time a call and GB/s of stored vectors, medians of nine rounds; hot:
- * sixteen vectors in the first cache; cold: random vectors of 256 MB, as a search meets them but
- * without prefetch, so that independent calls overlap as far as the machine lets them. Kernels over
- * codes: nanoseconds a code, in batches of 24 scattered ones; dim is bytes, rounded up to 16. */
+ * 24 vectors in the first cache; cold: random vectors of 256 MB, as a search meets them but without
+ * prefetch, so that independent calls overlap as far as the machine lets them. Kernels that take
+ * several vectors (four_..., code_...): nanoseconds a vector, in batches of 24 scattered ones. Of
+ * codes, dim is bytes, rounded up to 16. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,23 +26,71 @@
 static const struct {
     const char *name;
     uint32_t features;
-} levels[] = {{"scalar", 1},       {"sse41", 3},
-              {"avx2", 7},         {"avx512", 15},
-              {"avx512+", 63},     {"neon", 1 + NIGH_CPU_NEON},
+} levels[] = {{"scalar", 1},
+              {"sse41", 3},
+              {"avx2", 7},
+              {"avx512", 15},
+              {"avx512+", 63},
+              {"neon", 1 + NIGH_CPU_NEON},
               {"neon+dot", 1 + NIGH_CPU_NEON + NIGH_CPU_DOTPROD},
               {"simd128", 1 + NIGH_CPU_SIMD128}};
 
-enum { L2_F32, L2_F16, L2_BF16, DOT_F32, DOT_F16, DOT_BF16, L1_F32, SQUARE_F32, SQUARE_F16, L2_U8,
-       DOT_U8, L1_U8, I8, HAMMING, CODE_L2, CODE_DOT, CODE_L1, CODE_BITS, KERNELS };
+enum {
+    L2_F32,
+    L2_F16,
+    L2_BF16,
+    DOT_F32,
+    DOT_F16,
+    DOT_BF16,
+    L1_F32,
+    SQUARE_F32,
+    SQUARE_F16,
+    L2_U8,
+    DOT_U8,
+    L1_U8,
+    I8,
+    HAMMING,
+    FOUR_L2_F32,
+    FOUR_L2_F16,
+    FOUR_L2_BF16,
+    FOUR_DOT_F32,
+    FOUR_DOT_F16,
+    FOUR_DOT_BF16,
+    FOUR_L1_F32,
+    CODE_L2,
+    CODE_DOT,
+    CODE_L1,
+    CODE_BITS,
+    KERNELS
+};
 static const struct {
     const char *name;
     uint32_t bits; /* an element */
-} kernels[KERNELS] = {{"l2_f32", 32},  {"l2_f16", 16},         {"l2_bf16", 16},
-                      {"dot_f32", 32}, {"dot_f16", 16},        {"dot_bf16", 16},
-                      {"l1_f32", 32},  {"dot_square_f32", 32}, {"dot_square_f16", 16},
-                      {"l2_u8", 8},    {"dot_u8", 8},          {"l1_u8", 8},
-                      {"i8", 8},       {"hamming", 1},         {"code_l2", 7},
-                      {"code_dot", 7}, {"code_l1", 7},         {"code_bits", 7}};
+} kernels[KERNELS] = {{"l2_f32", 32},
+                      {"l2_f16", 16},
+                      {"l2_bf16", 16},
+                      {"dot_f32", 32},
+                      {"dot_f16", 16},
+                      {"dot_bf16", 16},
+                      {"l1_f32", 32},
+                      {"dot_square_f32", 32},
+                      {"dot_square_f16", 16},
+                      {"l2_u8", 8},
+                      {"dot_u8", 8},
+                      {"l1_u8", 8},
+                      {"i8", 8},
+                      {"hamming", 1},
+                      {"four_l2_f32", 32},
+                      {"four_l2_f16", 16},
+                      {"four_l2_bf16", 16},
+                      {"four_dot_f32", 32},
+                      {"four_dot_f16", 16},
+                      {"four_dot_bf16", 16},
+                      {"four_l1_f32", 32},
+                      {"code_l2", 7},
+                      {"code_dot", 7},
+                      {"code_l1", 7},
+                      {"code_bits", 7}};
 
 static uint8_t *memory;
 static uint32_t *order;
@@ -90,52 +139,53 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Median nanoseconds a call over vectors order[i] % count, `stride` apart. */
+/* One kernel on the vectors of a batch; the sum keeps the compiler from leaving any out. */
+static float call_batch(const nighi_kernels *table, int kernel, const void *q,
+                        const void *const *rows, uint32_t dim) {
+    float out[BATCH];
+    uint32_t orders[BATCH];
+    float sum = 0;
+    if (kernel >= CODE_L2) {
+        table->codes[kernel - CODE_L2]((const uint8_t *)q, 1, (const uint8_t *const *)rows, BATCH,
+                                       dim, orders);
+        return (float)orders[dim % BATCH];
+    }
+    for (uint32_t i = 0; kernel >= FOUR_L2_F32 && i < BATCH; i += 4) {
+        int pair = kernel - FOUR_L2_F32;
+        table->fours[pair / NIGHI_ELEM_COUNT][pair % NIGHI_ELEM_COUNT]((const float *)q, rows + i,
+                                                                       dim, out + i);
+        sum += out[i];
+    }
+    for (uint32_t i = 0; kernel < FOUR_L2_F32 && i < BATCH; i++) {
+        sum += call(table, kernel, q, rows[i], dim);
+    }
+    return sum;
+}
+
+/* Median nanoseconds a vector, of batches scattered over `count` vectors, `stride` apart. */
 static double measure(const nighi_kernels *table, int kernel, uint32_t dim, uint32_t count,
-                      size_t stride, uint32_t calls) {
+                      size_t stride) {
     static _Alignas(64) float query[4096];
+    static _Alignas(64) uint8_t code[4096];
+    static const void *rows[COLD_CALLS];
+    const uint32_t calls = COLD_CALLS / BATCH;
+    const uint32_t batches = count > BATCH ? calls : 40;
     double rounds[ROUNDS];
     for (uint32_t i = 0; i < 4096; i++) {
         query[i] = (float)(i % 251) * 0.01f - 1.0f;
+        code[i] = i >= dim ? 0 : (uint8_t)(kernel == CODE_DOT ? i * 5 % 127 - 63 : i * 5 % 128);
     }
+    for (uint32_t i = 0; i < COLD_CALLS; i++) {
+        rows[i] = memory + (size_t)(order[i] % count) * stride;
+    }
+    const void *q = kernel >= CODE_L2 ? (const void *)code : (const void *)query;
     for (int round = 0; round < ROUNDS; round++) {
         float sum = 0;
         double start = seconds();
         for (uint32_t i = 0; i < calls; i++) {
-            const void *x = memory + (size_t)(order[i % COLD_CALLS] % count) * stride;
-            sum += call(table, kernel, query, x, dim);
+            sum += call_batch(table, kernel, q, rows + i % batches * BATCH, dim);
         }
-        rounds[round] = (seconds() - start) * 1e9 / calls;
-        sink = sum;
-    }
-    qsort(rounds, ROUNDS, sizeof rounds[0], ascending);
-    return rounds[ROUNDS / 2];
-}
-
-/* As measure, for nanoseconds a code. */
-static double measure_codes(const nighi_kernels *table, int kernel, uint32_t bytes, uint32_t count,
-                            size_t stride) {
-    static _Alignas(64) uint8_t query[4096];
-    static const uint8_t *codes[COLD_CALLS];
-    const uint32_t batches = count > BATCH ? COLD_CALLS / BATCH : 40;
-    double rounds[ROUNDS];
-    memset(query, 0, sizeof query);
-    for (uint32_t i = 0; i < bytes; i++) {
-        query[i] = (uint8_t)(kernel == CODE_DOT ? i * 5 % 127 - 63 : i * 5 % 128);
-    }
-    for (uint32_t i = 0; i < COLD_CALLS; i++) {
-        codes[i] = memory + (size_t)(order[i] % count) * stride;
-    }
-    for (int round = 0; round < ROUNDS; round++) {
-        uint32_t orders[BATCH];
-        float sum = 0;
-        double start = seconds();
-        for (uint32_t i = 0; i < COLD_CALLS / BATCH; i++) {
-            table->codes[kernel - CODE_L2](query, i, codes + i % batches * BATCH, BATCH, bytes,
-                                           orders);
-            sum += (float)orders[i % BATCH];
-        }
-        rounds[round] = (seconds() - start) * 1e9 / (COLD_CALLS / BATCH * BATCH);
+        rounds[round] = (seconds() - start) * 1e9 / (calls * BATCH);
         sink = sum;
     }
     qsort(rounds, ROUNDS, sizeof rounds[0], ascending);
@@ -164,10 +214,9 @@ static void bench(int level, int kernel, uint32_t dim) {
     size_t stride = (bytes + 63) / 64 * 64;
     uint32_t all = (uint32_t)(COLD_BYTES / stride);
     nighi_kernels_pick(&table, levels[level].features);
-    double hot = codes ? measure_codes(&table, kernel, (uint32_t)bytes, BATCH, stride)
-                       : measure(&table, kernel, dim, 16, stride, 100000);
-    double cold = codes ? measure_codes(&table, kernel, (uint32_t)bytes, all, stride)
-                        : measure(&table, kernel, dim, all, stride, COLD_CALLS);
+    uint32_t length = codes ? (uint32_t)bytes : dim;
+    double hot = measure(&table, kernel, length, BATCH, stride);
+    double cold = measure(&table, kernel, length, all, stride);
     printf("%-15s %-9s %5u %9.1f %8.2f %9.1f %8.2f\n", kernels[kernel].name, levels[level].name,
            dim, hot, (double)bytes / hot, cold, (double)bytes / cold);
     fflush(stdout);

@@ -75,17 +75,28 @@ NIGHI_INLINE int32_t nighi_code_round(float value) {
     return (int32_t)(nighi_f32_bits(shifted) - 0x4b400000u);
 }
 
-static uint32_t nighi_encode_u7(const nigh_index *index, const float *floats, uint8_t *record) {
+/* A float's bits as an integer that orders as the float does; and back. */
+NIGHI_INLINE int32_t nighi_code_key(uint32_t bits) {
+    return (int32_t)(bits ^ ((bits >> 31) * 0x7fffffffu));
+}
+
+/* Clamps integers, not floats: comparing floats keeps compilers from making vector code of it. */
+static uint32_t nighi_encode_u7(const nigh_index *index, const float *restrict floats,
+                                uint8_t *restrict record) {
     const float center = index->coding.center;
     const float steps = index->coding.steps;
-    const float limit = (float)NIGHI_CODE_LIMIT;
+    const int32_t most = nighi_code_key(nighi_f32_bits((float)NIGHI_CODE_LIMIT));
+    const int32_t beyond = nighi_code_key(nighi_f32_bits((float)NIGHI_CODE_LIMIT + 0.5f));
+    const uint32_t dim = index->config.dim;
     uint32_t clamped = 0;
-    for (uint32_t i = 0; i < index->config.dim; i++) {
-        float value = nighi_fp_mul(floats[i] - center, steps);
-        clamped += (value > limit + 0.5f) | (value < -limit - 0.5f);
-        value = value > limit ? limit : value;
-        value = value < -limit ? -limit : value;
-        record[i] = (uint8_t)(nighi_code_round(value) + (int32_t)NIGHI_CODE_ZERO);
+    for (uint32_t i = 0; i < dim; i++) {
+        const float value = nighi_fp_mul(floats[i] - center, steps);
+        int32_t key = nighi_code_key(nighi_f32_bits(value));
+        clamped += (uint32_t)(key > beyond) + (uint32_t)(key < ~beyond);
+        key = key > most ? most : key;
+        key = key < ~most ? ~most : key;
+        const float kept = nighi_f32_from_bits((uint32_t)nighi_code_key((uint32_t)key));
+        record[i] = (uint8_t)(nighi_code_round(kept) + (int32_t)NIGHI_CODE_ZERO);
     }
     return clamped;
 }

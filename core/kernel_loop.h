@@ -2,16 +2,20 @@
  * layer L3; uses: base, kernel
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * No include guard: each inclusion defines twelve static functions K_NAME(l2_f32) ... and forgets
- * its parameters. Those that the including file defines before:
+ * No include guard: each inclusion defines 21 static functions K_NAME(l2_f32), K_NAME(four_l2_f32)
+ * ... and forgets its parameters. Those that the including file defines before:
  *   K_NAME(op)          the function's name for op: l2_f32, dot_f16, l1_bf16, dot_square_f32 ...
  *   K_TARGET            attributes of a function for this instruction set, or nothing
  *   K_WIDTH             floats in a vector: 4, 8 or 16
  *   K_COUNT             NIGHI_LANES / K_WIDTH: 8, 4 or 2 accumulators
+ *   K_ROWS              rows summed side by side, 1, 2 or 4: their K_ROWS * K_COUNT accumulators
+ *                       and two vectors more should fit the registers
  *   K_VEC               the vector type
  *   K_ZERO() K_ADD(a, b) K_SUB(a, b) K_MUL(a, b) K_ABS(a)
  *   K_PIN(v)            as NIGHI_FP_PIN, for a vector product
  *   K_REDUCE(v)         folds one vector to a float: lanes width/2, ..., 2, 1
+ *   K_REDUCE_4(v, out)  the same of v[0..3] to out[0..3], transposing: each row's additions are
+ *                       those of K_REDUCE, four rows to an instruction
  *   K_LOAD_F32(p) K_LOAD_F16(p) K_LOAD_BF16(p)          K_WIDTH elements, unaligned, widened
  *   K_PART_F32(p, n) K_PART_F16(p, n) K_PART_BF16(p, n) n < K_WIDTH of them, zeros behind, from no
  *                       byte beyond the n-th
@@ -34,6 +38,15 @@
 #define K_FOLD_LANES(a) K_ADD(a##0, a##1)
 #endif
 
+/* Rows a, b, c, d: row a has accumulators a0, a1, ... and elements at a_x. */
+#define K_ROW(M, ...) M(a, 0, __VA_ARGS__)
+#if K_ROWS == 4
+#define K_EACH_ROW(M, ...)                                                                         \
+    M(a, 0, __VA_ARGS__) M(b, 1, __VA_ARGS__) M(c, 2, __VA_ARGS__) M(d, 3, __VA_ARGS__)
+#elif K_ROWS == 2
+#define K_EACH_ROW(M, ...) M(a, 0, __VA_ARGS__) M(b, 1, __VA_ARGS__)
+#endif
+
 #define K_INLINE K_TARGET static inline __attribute__((always_inline))
 
 K_INLINE K_VEC K_NAME(term_l2)(K_VEC q, K_VEC x) {
@@ -54,45 +67,85 @@ K_INLINE K_VEC K_NAME(term_l1)(K_VEC q, K_VEC x) {
     return K_ABS(difference);
 }
 
-#define K_DECLARE(i, a) K_VEC a##i = K_ZERO();
+#define K_DECLARE(i, r) K_VEC r##i = K_ZERO();
+#define K_ROW_BEGIN(r, n, ELEM)                                                                    \
+    const ELEM *r##_x = (const ELEM *)rows[n];                                                     \
+    K_EACH(K_DECLARE, r)
+#define K_ROW_STEP(r, n, i, TERM, LOAD) r##i = K_ADD(r##i, TERM(q_vec, LOAD(r##_x + i * K_WIDTH)));
+#define K_ROW_NEXT(r, n, by) r##_x += by;
+#define K_ROW_PART(r, n, TERM, PART) K_VEC r##_part = TERM(q_vec, PART(r##_x + at, part));
+#define K_ROW_LAST(r, n, i) r##i = K_ADD(r##i, r##_part);
+#define K_ROW_END(r, n, sums) sums[n] = K_FOLD_LANES(r);
 
-/* One accumulator: a full vector; the same if the tail has it; the tail's last, partial vector. */
-#define K_STEP(i, TERM, LOAD)                                                                      \
-    a##i = K_ADD(a##i, TERM(K_LOAD_F32(q + i * K_WIDTH), LOAD(x + i * K_WIDTH)));
-#define K_STEP_TAIL(i, TERM, LOAD)                                                                 \
+/* One accumulator of each row: a full vector; the same if the tail has it; the tail's last, partial
+ * vector. */
+#define K_STEP(i, ROWS, TERM, LOAD)                                                                \
+    q_vec = K_LOAD_F32(q + i * K_WIDTH);                                                           \
+    ROWS(K_ROW_STEP, i, TERM, LOAD)
+#define K_STEP_TAIL(i, ROWS, TERM, LOAD)                                                           \
     if (rest >= (i + 1) * K_WIDTH) {                                                               \
-        K_STEP(i, TERM, LOAD)                                                                      \
+        K_STEP(i, ROWS, TERM, LOAD)                                                                \
     }
-#define K_STEP_LAST(i, a, last)                                                                    \
+#define K_STEP_LAST(i, ROWS)                                                                       \
     case i:                                                                                        \
-        a##i = K_ADD(a##i, last);                                                                  \
+        ROWS(K_ROW_LAST, i)                                                                        \
         break;
 
-#define K_FLOAT(op, ELEM, TERM, LOAD, PART)                                                        \
-    K_TARGET static float K_NAME(op)(const float *q, const void *vector, uint32_t dim) {           \
-        const ELEM *x = (const ELEM *)vector;                                                      \
-        K_EACH(K_DECLARE, a)                                                                       \
+/* sums[n] = the lanes of rows[n], folded to one vector. */
+#define K_SUMS(op, ROWS, ELEM, TERM, LOAD, PART)                                                   \
+    K_INLINE void K_NAME(op)(const float *q, const void *const *rows, uint32_t dim, K_VEC *sums) { \
+        K_VEC q_vec;                                                                               \
+        ROWS(K_ROW_BEGIN, ELEM)                                                                    \
         for (uint32_t block = dim / NIGHI_LANES; block > 0; block--) {                             \
-            K_EACH(K_STEP, TERM, LOAD)                                                             \
+            K_EACH(K_STEP, ROWS, TERM, LOAD)                                                       \
             q += NIGHI_LANES;                                                                      \
-            x += NIGHI_LANES;                                                                      \
+            ROWS(K_ROW_NEXT, NIGHI_LANES)                                                          \
         }                                                                                          \
         uint32_t rest = dim % NIGHI_LANES;                                                         \
         if (rest != 0) {                                                                           \
             uint32_t part = rest % K_WIDTH;                                                        \
-            K_EACH(K_STEP_TAIL, TERM, LOAD)                                                        \
+            K_EACH(K_STEP_TAIL, ROWS, TERM, LOAD)                                                  \
             if (part != 0) {                                                                       \
                 uint32_t at = rest - part;                                                         \
-                K_VEC last = TERM(K_PART_F32(q + at, part), PART(x + at, part));                   \
+                q_vec = K_PART_F32(q + at, part);                                                  \
+                ROWS(K_ROW_PART, TERM, PART)                                                       \
                 switch (at / K_WIDTH) {                                                            \
-                    K_EACH(K_STEP_LAST, a, last)                                                   \
+                    K_EACH(K_STEP_LAST, ROWS)                                                      \
                 default:                                                                           \
                     break;                                                                         \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \
-        K_VEC sum = K_FOLD_LANES(a);                                                               \
+        ROWS(K_ROW_END, sums)                                                                      \
+    }
+
+#define K_ONE(op, ELEM, TERM, LOAD, PART)                                                          \
+    K_SUMS(sum_##op, K_ROW, ELEM, TERM, LOAD, PART)                                                \
+    K_TARGET static float K_NAME(op)(const float *q, const void *x, uint32_t dim) {                \
+        K_VEC sum;                                                                                 \
+        K_NAME(sum_##op)(q, &x, dim, &sum);                                                        \
         return K_REDUCE(sum);                                                                      \
+    }
+
+#if K_ROWS == 1
+#define K_SUMS_SIDE(op, ELEM, TERM, LOAD, PART)
+#define K_SIDE(op) K_NAME(sum_##op)
+#else
+#define K_SUMS_SIDE(op, ELEM, TERM, LOAD, PART)                                                    \
+    K_SUMS(side_##op, K_EACH_ROW, ELEM, TERM, LOAD, PART)
+#define K_SIDE(op) K_NAME(side_##op)
+#endif
+
+#define K_FLOAT(op, ELEM, TERM, LOAD, PART)                                                        \
+    K_ONE(op, ELEM, TERM, LOAD, PART)                                                              \
+    K_SUMS_SIDE(op, ELEM, TERM, LOAD, PART)                                                        \
+    K_TARGET static void K_NAME(four_##op)(const float *q, const void *const *rows, uint32_t dim,  \
+                                           float *out) {                                           \
+        K_VEC sums[4];                                                                             \
+        for (uint32_t n = 0; n < 4; n += K_ROWS) {                                                 \
+            K_SIDE(op)(q, rows + n, dim, sums + n);                                                \
+        }                                                                                          \
+        K_REDUCE_4(sums, out);                                                                     \
     }
 
 #if K_SPLIT
@@ -105,7 +158,7 @@ K_INLINE K_VEC K_NAME(term_square)(K_VEC q, K_VEC x) {
 }
 
 #define K_DOT_SQUARE(op, TYPE, ELEM, LOAD, PART)                                                   \
-    K_FLOAT(square_##TYPE, ELEM, K_NAME(term_square), LOAD, PART)                                  \
+    K_ONE(square_##TYPE, ELEM, K_NAME(term_square), LOAD, PART)                                    \
     K_TARGET static void K_NAME(op)(const float *q, const void *x, uint32_t dim, float *out) {     \
         out[0] = K_NAME(dot_##TYPE)(q, x, dim);                                                    \
         out[1] = K_NAME(square_##TYPE)(q, x, dim);                                                 \
@@ -186,6 +239,15 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_F32] = K_NAME(l1_f32);
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_F16] = K_NAME(l1_f16);
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_BF16] = K_NAME(l1_bf16);
+    table->fours[NIGHI_OP_L2][NIGHI_ELEM_F32] = K_NAME(four_l2_f32);
+    table->fours[NIGHI_OP_L2][NIGHI_ELEM_F16] = K_NAME(four_l2_f16);
+    table->fours[NIGHI_OP_L2][NIGHI_ELEM_BF16] = K_NAME(four_l2_bf16);
+    table->fours[NIGHI_OP_DOT][NIGHI_ELEM_F32] = K_NAME(four_dot_f32);
+    table->fours[NIGHI_OP_DOT][NIGHI_ELEM_F16] = K_NAME(four_dot_f16);
+    table->fours[NIGHI_OP_DOT][NIGHI_ELEM_BF16] = K_NAME(four_dot_bf16);
+    table->fours[NIGHI_OP_L1][NIGHI_ELEM_F32] = K_NAME(four_l1_f32);
+    table->fours[NIGHI_OP_L1][NIGHI_ELEM_F16] = K_NAME(four_l1_f16);
+    table->fours[NIGHI_OP_L1][NIGHI_ELEM_BF16] = K_NAME(four_l1_bf16);
     table->dot_square[NIGHI_ELEM_F32] = K_NAME(dot_square_f32);
     table->dot_square[NIGHI_ELEM_F16] = K_NAME(dot_square_f16);
     table->dot_square[NIGHI_ELEM_BF16] = K_NAME(dot_square_bf16);
@@ -195,6 +257,7 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
 #undef K_TARGET
 #undef K_WIDTH
 #undef K_COUNT
+#undef K_ROWS
 #undef K_VEC
 #undef K_ZERO
 #undef K_ADD
@@ -203,6 +266,7 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
 #undef K_ABS
 #undef K_PIN
 #undef K_REDUCE
+#undef K_REDUCE_4
 #undef K_LOAD_F32
 #undef K_LOAD_F16
 #undef K_LOAD_BF16
@@ -212,11 +276,25 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
 #undef K_SPLIT
 #undef K_EACH
 #undef K_FOLD_LANES
+#undef K_ROW
+#ifdef K_EACH_ROW
+#undef K_EACH_ROW
+#endif
 #undef K_INLINE
 #undef K_DECLARE
+#undef K_ROW_BEGIN
+#undef K_ROW_STEP
+#undef K_ROW_NEXT
+#undef K_ROW_PART
+#undef K_ROW_LAST
+#undef K_ROW_END
 #undef K_STEP
 #undef K_STEP_TAIL
 #undef K_STEP_LAST
+#undef K_SUMS
+#undef K_ONE
+#undef K_SUMS_SIDE
+#undef K_SIDE
 #undef K_FLOAT
 #undef K_DOT_SQUARE
 #undef K_BOTH

@@ -42,10 +42,21 @@ NEON_INLINE float neon_reduce(float32x4_t v) {
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
+/* The halves of two rows, one upon the other. */
+NEON_INLINE float32x4_t neon_halves_add(float32x4_t a, float32x4_t b) {
+    float32x4_t low = vcombine_f32(vget_low_f32(a), vget_low_f32(b));
+    return vaddq_f32(low, vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
+}
+
+NEON_INLINE void neon_reduce_4(const float32x4_t v[4], float *out) {
+    vst1q_f32(out, vpaddq_f32(neon_halves_add(v[0], v[1]), neon_halves_add(v[2], v[3])));
+}
+
 #define K_NAME(op) neon_##op
 #define K_TARGET
 #define K_WIDTH 4
 #define K_COUNT 8
+#define K_ROWS 2
 #define K_VEC float32x4_t
 #define K_ZERO() vdupq_n_f32(0.0f)
 #define K_ADD(a, b) vaddq_f32(a, b)
@@ -54,6 +65,7 @@ NEON_INLINE float neon_reduce(float32x4_t v) {
 #define K_ABS(a) vabsq_f32(a)
 #define K_PIN(v) NIGHI_FP_PIN(v)
 #define K_REDUCE(v) neon_reduce(v)
+#define K_REDUCE_4(v, out) neon_reduce_4(v, out)
 #define K_LOAD_F32(p) vld1q_f32(p)
 #define K_LOAD_F16(p) neon_widen_f16(vld1_u16(p))
 #define K_LOAD_BF16(p) neon_widen_bf16(vld1_u16(p))

@@ -55,6 +55,14 @@ X86_SSE41 X86_INLINE float x86_reduce_128(__m128 v) {
     return _mm_cvtss_f32(v);
 }
 
+X86_SSE41 X86_INLINE void x86_reduce4_128(const __m128 v[4], float *out) {
+    __m128 ab = _mm_add_ps(_mm_movelh_ps(v[0], v[1]), _mm_movehl_ps(v[1], v[0]));
+    __m128 cd = _mm_add_ps(_mm_movelh_ps(v[2], v[3]), _mm_movehl_ps(v[3], v[2]));
+    __m128 even = _mm_shuffle_ps(ab, cd, 0x88);
+    __m128 odd = _mm_shuffle_ps(ab, cd, 0xdd);
+    _mm_storeu_ps(out, _mm_add_ps(even, odd));
+}
+
 #define X86_LOAD_64(p) _mm_loadl_epi64((const __m128i *)(const void *)(p))
 #define X86_LOAD_128(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 
@@ -62,6 +70,7 @@ X86_SSE41 X86_INLINE float x86_reduce_128(__m128 v) {
 #define K_TARGET X86_SSE41
 #define K_WIDTH 4
 #define K_COUNT 8
+#define K_ROWS 1
 #define K_VEC __m128
 #define K_ZERO() _mm_setzero_ps()
 #define K_ADD(a, b) _mm_add_ps(a, b)
@@ -70,6 +79,7 @@ X86_SSE41 X86_INLINE float x86_reduce_128(__m128 v) {
 #define K_ABS(a) _mm_andnot_ps(_mm_set1_ps(-0.0f), a)
 #define K_PIN(v) NIGHI_FP_PIN(v)
 #define K_REDUCE(v) x86_reduce_128(v)
+#define K_REDUCE_4(v, out) x86_reduce4_128(v, out)
 #define K_LOAD_F32(p) _mm_loadu_ps(p)
 #define K_LOAD_F16(p) x86_widen_f16(X86_LOAD_64(p))
 #define K_LOAD_BF16(p) x86_widen_bf16(X86_LOAD_64(p))
@@ -189,10 +199,29 @@ X86_AVX2 X86_INLINE float x86_reduce_256(__m256 v) {
     return _mm_cvtss_f32(s);
 }
 
+/* Rows 0 and 2 share a vector, and 1 and 3, so that the last shuffle leaves them in order. */
+X86_AVX2 X86_INLINE void x86_fold4_256(__m256 v02, __m256 v13, float *out) {
+    __m256 low = _mm256_shuffle_ps(v02, v13, 0x44);
+    __m256 v = _mm256_add_ps(low, _mm256_shuffle_ps(v02, v13, 0xee));
+    __m128 v01 = _mm256_castps256_ps128(v);
+    __m128 v23 = _mm256_extractf128_ps(v, 1);
+    __m128 even = _mm_shuffle_ps(v01, v23, 0x88);
+    _mm_storeu_ps(out, _mm_add_ps(even, _mm_shuffle_ps(v01, v23, 0xdd)));
+}
+
+X86_AVX2 X86_INLINE __m256 x86_halves_add(__m256 a, __m256 b) {
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+
+X86_AVX2 X86_INLINE void x86_reduce4_256(const __m256 v[4], float *out) {
+    x86_fold4_256(x86_halves_add(v[0], v[2]), x86_halves_add(v[1], v[3]), out);
+}
+
 #define K_NAME(op) avx2_##op
 #define K_TARGET X86_AVX2
 #define K_WIDTH 8
 #define K_COUNT 4
+#define K_ROWS 2
 #define K_VEC __m256
 #define K_ZERO() _mm256_setzero_ps()
 #define K_ADD(a, b) _mm256_add_ps(a, b)
@@ -201,6 +230,7 @@ X86_AVX2 X86_INLINE float x86_reduce_256(__m256 v) {
 #define K_ABS(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define K_PIN(v) NIGHI_FP_PIN(v)
 #define K_REDUCE(v) x86_reduce_256(v)
+#define K_REDUCE_4(v, out) x86_reduce4_256(v, out)
 #define K_LOAD_F32(p) _mm256_loadu_ps(p)
 #define K_LOAD_F16(p) _mm256_cvtph_ps(X86_LOAD_128(p))
 #define K_LOAD_BF16(p) x86_brains_256(X86_LOAD_128(p))
@@ -319,12 +349,25 @@ X86_AVX512 X86_INLINE float x86_reduce_512(__m512 v) {
     return _mm_cvtss_f32(s);
 }
 
+#define X86_QUARTERS(a, b, order) _mm512_maskz_shuffle_f32x4(0xffff, a, b, order)
+
+/* Adds the halves of each row: of two rows in a vector, then of four. */
+X86_AVX512 X86_INLINE void x86_reduce4_512(const __m512 v[4], float *out) {
+    __m512 v02 = _mm512_add_ps(X86_QUARTERS(v[0], v[2], 0x44), X86_QUARTERS(v[0], v[2], 0xee));
+    __m512 v13 = _mm512_add_ps(X86_QUARTERS(v[1], v[3], 0x44), X86_QUARTERS(v[1], v[3], 0xee));
+    __m512 all = _mm512_add_ps(X86_QUARTERS(v02, v13, 0x88), X86_QUARTERS(v02, v13, 0xdd));
+    __m256 high = _mm512_maskz_extractf32x8_ps(0xff, all, 1);
+    x86_fold4_256(_mm512_castps512_ps256(all), high, out);
+}
+#undef X86_QUARTERS
+
 #define X86_MASK_16(n) ((__mmask16)((1u << (n)) - 1u))
 
 #define K_NAME(op) avx512_##op
 #define K_TARGET X86_AVX512
 #define K_WIDTH 16
 #define K_COUNT 2
+#define K_ROWS 4
 #define K_VEC __m512
 #define K_ZERO() _mm512_setzero_ps()
 #define K_ADD(a, b) _mm512_add_ps(a, b)
@@ -333,6 +376,7 @@ X86_AVX512 X86_INLINE float x86_reduce_512(__m512 v) {
 #define K_ABS(a) _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a)
 #define K_PIN(v) X86_PIN_512(v)
 #define K_REDUCE(v) x86_reduce_512(v)
+#define K_REDUCE_4(v, out) x86_reduce4_512(v, out)
 #define K_LOAD_F32(p) _mm512_loadu_ps(p)
 #define K_LOAD_F16(p) x86_halves_512(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #define K_LOAD_BF16(p) x86_brains_512(_mm256_loadu_si256((const __m256i *)(const void *)(p)))
