@@ -1,9 +1,10 @@
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L15; uses: check, convert, cpu, fp, image, index, job, mutate, search, tune
+ * layer L15; uses: check, code, convert, cpu, fp, image, index, job, mutate, search, tune
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
 #include "check.h"
+#include "code.h"
 #include "convert.h"
 #include "cpu.h"
 #include "fp.h"
@@ -648,13 +649,26 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
     return nighi_job_begin(index, &o, &input, memory, memory_bytes, job);
 }
 
+static bool nighi_job_session_fits(const nigh_job *job, const nigh_session *session) {
+    const uint32_t kind = job->options.kind;
+    const bool whole = kind == NIGH_JOB_REFINE || kind == NIGH_JOB_VACUUM;
+    if (kind == NIGH_JOB_CODES) {
+        return true;
+    }
+    if ((session->flags & NIGH_SESSION_READ) != 0 ||
+        (whole && (session->flags & NIGH_SESSION_SMALL) != 0)) {
+        return false;
+    }
+    return !nighi_coded(job->index) || nighi_code_room(job->index, session);
+}
+
 NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress) {
     nigh_progress now = {.struct_size = sizeof now};
     if (job == NULL || session == NULL || progress == NULL || session->index != job->index ||
         !nighi_struct_room(progress, (uint32_t)sizeof now)) {
         return NIGH_E_INVALID;
     }
-    if (job->options.kind != NIGH_JOB_CODES && (session->flags & NIGH_SESSION_READ) != 0) {
+    if (!nighi_job_session_fits(job, session)) {
         return NIGH_E_SESSION;
     }
     const nigh_status status = nighi_job_run(job, session, &now);

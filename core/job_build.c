@@ -58,9 +58,9 @@ typedef struct nighi_build_job {
 /* Of each item: pairs, both ways, and one link that a parent lost. */
 #define NIGHI_MORE_STEP (2 * NIGHI_PAIR_MAX + 1)
 
-/* Items of the batch that begins with `item`. */
-static uint32_t nighi_batch_size(uint32_t slot_count, uint32_t left) {
-    const uint32_t share = nighi_max_u32(slot_count / NIGHI_BATCH_SHARE, 1);
+/* Items of the batch that a graph of so many nodes bears. */
+static uint32_t nighi_batch_size(uint32_t nodes, uint32_t left) {
+    const uint32_t share = nighi_max_u32(nodes / NIGHI_BATCH_SHARE, 1);
     return nighi_min_u32(nighi_min_u32(share, NIGHI_BATCH_MAX), left);
 }
 
@@ -68,11 +68,12 @@ static uint32_t nighi_batch_size(uint32_t slot_count, uint32_t left) {
 static void nighi_build_extent(const nigh_job *job, uint32_t *batch_max, uint64_t *edge_max) {
     const nigh_config *config = &job->index->config;
     const uint32_t first = nighi_load_acquire(&job->index->counts.slot_count);
+    const uint32_t nodes = first - nighi_load(&job->index->counts.free_count);
     const uint64_t each = (uint64_t)nighi_degree_new(job->index, 0) + NIGHI_MORE_STEP;
     *batch_max = 1;
     *edge_max = 1;
     for (uint32_t at = 0; at < job->input.count;) {
-        const uint32_t size = nighi_batch_size(first + at, job->input.count - at);
+        const uint32_t size = nighi_batch_size(nodes + at, job->input.count - at);
         const uint64_t upper = nighi_upper_draw(config, first + at, first + at + size);
         const uint64_t edges = size * each + upper * config->m;
         *batch_max = nighi_max_u32(*batch_max, size);
@@ -194,8 +195,9 @@ static nigh_status nighi_build_room(nigh_index *index, uint32_t slot, uint32_t f
 static nigh_status nighi_build_begin(nigh_job *job) {
     nigh_index *index = job->index;
     nighi_build_job *build = job->state;
-    const uint32_t slot_count = nighi_load(&index->counts.slot_count);
-    build->end = build->begin + nighi_batch_size(slot_count, build->stop - build->begin);
+    const uint32_t nodes =
+        nighi_load(&index->counts.slot_count) - nighi_load(&index->counts.free_count);
+    build->end = build->begin + nighi_batch_size(nodes, build->stop - build->begin);
     build->upper_base = nighi_load(&index->counts.upper_count);
     uint32_t upper = 0;
     for (uint32_t item = build->begin; item < build->end; item++) {

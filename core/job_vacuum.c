@@ -4,9 +4,10 @@
  *
  * First every row that leads to removed nodes gets what lies behind them instead (as FreshDiskANN
  * does: Singh et al., 2021), side by side: rows of removed nodes are only read, each other row is
- * read and stored by one task. Then live nodes under removed parents get live ones. Then removed
- * nodes leave, youngest first, so that none leaves before its children: between any two of them the
- * tree is whole. A freed slot keeps its layers. */
+ * read and stored by one task. Then live nodes under removed parents get live ones, where older
+ * ones have room. Then removed nodes leave, youngest first: the oldest child of one takes its
+ * place, the others find parents first. Between any two steps the tree is whole, and nobody has too
+ * many children. A freed slot keeps its layers. */
 #include "blocks.h"
 #include "graph.h"
 #include "image.h"
@@ -22,19 +23,20 @@
 #define NIGHI_VACUUM_FREE 512u  /* slots a task */
 
 enum {
-    NIGHI_VACUUM_REPAIR = 1, /* live rows lead round removed nodes */
-    NIGHI_VACUUM_DROP,       /* removed rows no longer lead to removed ones */
-    NIGHI_VACUUM_COUNT,      /* who has how many children */
-    NIGHI_VACUUM_PARENTS,    /* live nodes get live parents */
-    NIGHI_VACUUM_LEAVE,      /* removed nodes leave */
+    NIGHI_VACUUM_OPEN = 1, /* image and pager are told which rows will change */
+    NIGHI_VACUUM_REPAIR,   /* live rows lead round removed nodes */
+    NIGHI_VACUUM_DROP,     /* removed rows no longer lead to removed ones */
+    NIGHI_VACUUM_COUNT,    /* who has how many children */
+    NIGHI_VACUUM_PARENTS,  /* live nodes get live parents */
+    NIGHI_VACUUM_LEAVE,    /* removed nodes leave */
     NIGHI_VACUUM_END
 };
 
 typedef struct nighi_vacuum_job {
     uint32_t slot_count;
-    uint32_t at;     /* of a phase that goes slot by slot */
-    uint32_t lowest; /* the live node that will be the root */
-    uint8_t *children;
+    uint32_t at;          /* of a phase that goes slot by slot */
+    uint32_t lowest;      /* the live node that will be the root */
+    uint8_t *children;    /* of live nodes; before they are counted: layers that are repaired */
     uint32_t *last_child; /* the youngest one that has its parent for good */
 } nighi_vacuum_job;
 
@@ -45,6 +47,7 @@ static void nighi_vacuum_layout(nighi_arena *arena, nigh_job *job) {
     uint32_t *last_child = nighi_arena_take(arena, slot_count, 4);
     if (vacuum != NULL) {
         *vacuum = (nighi_vacuum_job){slot_count, 0, NIGHI_NONE, children, last_child};
+        nighi_fill(children, 0, slot_count);
         job->state = vacuum;
         job->total = nighi_load(&job->index->counts.deleted_count);
     }
@@ -56,6 +59,53 @@ static bool nighi_slot_live(const nigh_index *index, uint32_t slot) {
 
 static bool nighi_slot_removed(const nigh_index *index, uint32_t slot) {
     return (nighi_node_word(index, slot) & NIGHI_NODE_PENDING) == NIGHI_NODE_REMOVED;
+}
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+static bool nighi_vacuum_row_changes(const nigh_index *index, uint32_t slot, uint32_t level) {
+    const uint32_t *row = nighi_row(index, slot, level);
+    const uint32_t degree_max = nighi_degree_max(index, level);
+    bool changes = !nighi_slot_live(index, slot);
+    for (uint32_t i = 0; i < degree_max && !changes; i++) {
+        const uint32_t link = nighi_link_slot(row[i]);
+        if (link >= index->counts.slot_count) {
+            break;
+        }
+        changes = !nighi_slot_live(index, link);
+    }
+    return changes;
+}
+
+static nigh_status nighi_vacuum_open_slot(nigh_index *index, uint32_t slot) {
+    const uint32_t word = nighi_node_word(index, slot);
+    const uint32_t top = nighi_node_present(word) ? nighi_level(index, slot) : 0;
+    nigh_status status = NIGH_OK;
+    for (uint32_t level = 0; nighi_node_present(word) && level <= top && status == NIGH_OK;
+         level++) {
+        if (nighi_vacuum_row_changes(index, slot, level)) {
+            status = level == 0
+                         ? nighi_touch(index, NIGHI_LINKS0, slot)
+                         : nighi_touch(index, NIGHI_UPPER, (word & NIGHI_UPPER_NONE) + level - 1);
+        }
+    }
+    return status;
+}
+
+static nigh_status nighi_vacuum_open(nigh_job *job) {
+    nigh_index *index = job->index;
+    nighi_vacuum_job *vacuum = job->state;
+    const uint32_t to = index->dirty == NULL
+                            ? vacuum->slot_count
+                            : nighi_min_u32(vacuum->slot_count, vacuum->at + NIGHI_VACUUM_TREE);
+    nigh_status status = NIGH_OK;
+    nighi_image_open(index);
+    nighi_store(&index->changed, 1u);
+    while (vacuum->at < to && status == NIGH_OK) {
+        status = index->dirty == NULL ? NIGH_OK : nighi_vacuum_open_slot(index, vacuum->at);
+        vacuum->at += status == NIGH_OK;
+    }
+    return status;
 }
 
 /* ---- Rows ----------------------------------------------------------------------------------- */
@@ -168,7 +218,7 @@ static void nighi_vacuum_drop(nigh_index *index, nighi_plan *plan, uint32_t slot
 
 static nigh_status nighi_vacuum_rows(nigh_job *job, nigh_session *session, uint32_t task) {
     nigh_index *index = job->index;
-    const nighi_vacuum_job *vacuum = job->state;
+    nighi_vacuum_job *vacuum = job->state;
     const uint32_t from = task * NIGHI_VACUUM_STEP;
     const uint32_t to = nighi_min_u32(vacuum->slot_count, from + NIGHI_VACUUM_STEP);
     const bool repair = job->phase == NIGHI_VACUUM_REPAIR;
@@ -178,9 +228,12 @@ static nigh_status nighi_vacuum_rows(nigh_job *job, nigh_session *session, uint3
             continue;
         }
         const uint32_t top = nighi_level(index, slot);
-        for (uint32_t level = 0; level <= top && status == NIGH_OK; level++) {
+        /* Not once more what was done before a task failed: the rows would not become the same. */
+        for (uint32_t level = repair ? vacuum->children[slot] : 0;
+             level <= top && status == NIGH_OK; level++) {
             if (repair) {
                 status = nighi_vacuum_repair(index, session, slot, level);
+                vacuum->children[slot] = (uint8_t)(level + (status == NIGH_OK));
             } else {
                 nighi_vacuum_drop(index, &session->plan, slot, level);
             }
@@ -210,8 +263,23 @@ static void nighi_vacuum_count(nigh_job *job, uint32_t task) {
     }
 }
 
-/* A live older node for a live one whose parent leaves. *child: it must come between that one and
- * this child of it; else NIGHI_NONE. */
+/* A child of a row that is younger than `slot`, or NIGHI_NONE. */
+static uint32_t nighi_vacuum_younger(const nigh_index *index, uint32_t parent, uint32_t slot) {
+    const uint32_t *row = nighi_row0(index, parent);
+    for (uint32_t i = 0; i < index->config.m0; i++) {
+        const uint32_t link = nighi_link_slot(row[i]);
+        if (link >= index->counts.slot_count) {
+            break;
+        }
+        if (row[i] >> 31 != 0 && link > slot) {
+            return link;
+        }
+    }
+    return NIGHI_NONE;
+}
+
+/* A live older node for a live one whose parent leaves. *child: that one is full, and this younger
+ * child of it changes places with the node; else NIGHI_NONE. NIGHI_NONE: there is none now. */
 static uint32_t nighi_vacuum_parent(const nigh_job *job, uint32_t slot, uint32_t *child) {
     const nigh_index *index = job->index;
     const nighi_vacuum_job *vacuum = job->state;
@@ -235,29 +303,27 @@ static uint32_t nighi_vacuum_parent(const nigh_job *job, uint32_t slot, uint32_t
     while (vacuum->children[at] >= limit && vacuum->last_child[at] != NIGHI_NONE) {
         at = vacuum->last_child[at];
     }
-    row = nighi_row0(index, at);
-    for (uint32_t i = 0; vacuum->children[at] >= limit && i < index->config.m0; i++) {
-        const uint32_t link = nighi_link_slot(row[i]);
-        if (row[i] >> 31 != 0 && link > slot && link < vacuum->slot_count &&
-            nighi_slot_live(index, link)) {
-            *child = link; /* all of its children are younger */
-            return at;
-        }
+    if (vacuum->children[at] < limit) {
+        return at;
     }
-    for (uint32_t any = slot; vacuum->children[at] >= limit && any-- > vacuum->lowest;) {
+    for (uint32_t any = slot; any-- > vacuum->lowest;) {
         if (nighi_slot_live(index, any) && vacuum->children[any] < limit) {
             return any;
         }
     }
-    return at;
+    for (uint32_t any = at + 1; any-- > vacuum->lowest;) {
+        *child = nighi_slot_live(index, any) ? nighi_vacuum_younger(index, any, slot) : NIGHI_NONE;
+        if (*child != NIGHI_NONE) {
+            return any;
+        }
+    }
+    return NIGHI_NONE;
 }
 
-static nigh_status nighi_vacuum_adopt(nigh_job *job, nigh_session *session, uint32_t slot,
-                                      uint32_t before) {
-    nigh_index *index = job->index;
-    nighi_vacuum_job *vacuum = job->state;
-    uint32_t child = NIGHI_NONE;
-    const uint32_t parent = nighi_vacuum_parent(job, slot, &child);
+/* Under `before`, which leaves, is `slot`: it moves to `parent`, and `child` of that one to
+ * `before`, if there is one. */
+static nigh_status nighi_vacuum_move(nigh_index *index, nighi_plan *plan, uint32_t slot,
+                                     uint32_t before, uint32_t parent, uint32_t child) {
     const uint32_t touched[4] = {parent, slot, before, child};
     nigh_status status = NIGH_OK;
     for (uint32_t i = 0; i < 4 && status == NIGH_OK; i++) {
@@ -267,16 +333,30 @@ static nigh_status nighi_vacuum_adopt(nigh_job *job, nigh_session *session, uint
         return status;
     }
     if (child == NIGHI_NONE) {
-        (void)nighi_child_adopt(index, &session->plan, parent, slot);
-        vacuum->children[parent]++;
+        (void)nighi_child_adopt(index, plan, parent, slot);
+        nighi_child_leave(index, plan, before, slot);
     } else {
-        nighi_child_between(index, &session->plan, parent, slot, child);
-        vacuum->children[slot]++;
+        nighi_child_swap(index, plan, parent, slot, before, child);
     }
-    vacuum->last_child[parent] = slot;
-    nighi_child_leave(index, &session->plan, before, slot);
-    nighi_child_leave(index, &session->plan, slot, before); /* it was link 0 */
+    nighi_child_leave(index, plan, slot, before); /* it was link 0 */
     return NIGH_OK;
+}
+
+static nigh_status nighi_vacuum_adopt(nigh_job *job, nigh_session *session, uint32_t slot,
+                                      uint32_t before) {
+    nighi_vacuum_job *vacuum = job->state;
+    uint32_t child = NIGHI_NONE;
+    const uint32_t parent = nighi_vacuum_parent(job, slot, &child);
+    if (parent == NIGHI_NONE) {
+        return NIGH_OK; /* it finds one when its parent leaves */
+    }
+    const nigh_status status =
+        nighi_vacuum_move(job->index, &session->plan, slot, before, parent, child);
+    if (status == NIGH_OK) {
+        vacuum->children[parent] = (uint8_t)(vacuum->children[parent] + (child == NIGHI_NONE));
+        vacuum->last_child[parent] = slot;
+    }
+    return status;
 }
 
 static nigh_status nighi_vacuum_parents(nigh_job *job, nigh_session *session) {
@@ -306,6 +386,75 @@ static nigh_status nighi_vacuum_parents(nigh_job *job, nigh_session *session) {
         }
     }
     return NIGH_OK;
+}
+
+/* The same when `before` leaves: any older node will do, best a live one. Each has room for two, so
+ * that there is always one with room, or with a younger child. */
+static uint32_t nighi_orphan_parent(const nigh_index *index, uint32_t slot, uint32_t before,
+                                    uint32_t *child) {
+    const uint32_t limit = nighi_children_max(index);
+    const uint32_t root = nighi_load(&index->counts.root);
+    uint32_t *row = nighi_row0(index, slot);
+    uint32_t room = NIGHI_NONE;
+    uint32_t full = NIGHI_NONE;
+    *child = NIGHI_NONE;
+    for (uint32_t i = 0; i < index->config.m0 && nighi_link_slot(row[i]) != NIGHI_LINK_END; i++) {
+        const uint32_t link = nighi_link_slot(row[i]);
+        if (link < slot && nighi_slot_live(index, link) &&
+            nighi_children_count(index, link) < limit) {
+            return link;
+        }
+    }
+    for (uint32_t any = slot; any-- > root;) {
+        if (any == before || !nighi_node_present(nighi_node_word(index, any))) {
+            continue;
+        }
+        if (nighi_children_count(index, any) < limit) {
+            room = any;
+            if (nighi_slot_live(index, any)) {
+                break;
+            }
+        } else if (full == NIGHI_NONE && nighi_vacuum_younger(index, any, slot) != NIGHI_NONE) {
+            full = any;
+        }
+    }
+    if (room == NIGHI_NONE && full != NIGHI_NONE) {
+        *child = nighi_vacuum_younger(index, full, slot);
+        return full;
+    }
+    return room;
+}
+
+/* All children but the oldest find another parent. Those that change places are ever younger. */
+static nigh_status nighi_vacuum_orphans(nigh_index *index, nigh_session *session, uint32_t slot) {
+    const uint32_t *row = nighi_row0(index, slot);
+    for (;;) {
+        uint32_t heir = NIGHI_NONE;
+        uint32_t orphan = NIGHI_NONE;
+        uint32_t child = NIGHI_NONE;
+        for (uint32_t i = 0; i < index->config.m0; i++) {
+            const uint32_t link = nighi_link_slot(row[i]);
+            if (link == NIGHI_LINK_END) {
+                break;
+            }
+            if (row[i] >> 31 != 0) {
+                orphan = link < heir ? heir : link;
+                heir = nighi_min_u32(heir, link);
+            }
+        }
+        if (orphan == NIGHI_NONE) {
+            return NIGH_OK;
+        }
+        const uint32_t parent = nighi_orphan_parent(index, orphan, slot, &child);
+        if (parent == NIGHI_NONE) {
+            return NIGH_E_CORRUPT;
+        }
+        const nigh_status status =
+            nighi_vacuum_move(index, &session->plan, orphan, slot, parent, child);
+        if (status != NIGH_OK) {
+            return status;
+        }
+    }
 }
 
 /* ---- Leaving -------------------------------------------------------------------------------- */
@@ -371,8 +520,12 @@ static nigh_status nighi_vacuum_touch(nigh_index *index, uint32_t slot) {
     for (uint32_t i = 0; i < top && status == NIGH_OK; i++) {
         status = nighi_touch(index, NIGHI_UPPER, first + i);
     }
+    const uint32_t heir = nighi_vacuum_younger(index, slot, slot);
     if (status == NIGH_OK && parent < index->counts.slot_count) {
         status = nighi_touch(index, NIGHI_LINKS0, parent);
+    }
+    if (status == NIGH_OK && heir != NIGHI_NONE) {
+        status = nighi_touch(index, NIGHI_LINKS0, heir);
     }
     return status == NIGH_OK ? nighi_keymap_touch_leave(index, slot) : status;
 }
@@ -419,12 +572,15 @@ static nigh_status nighi_vacuum_leave(nigh_job *job, nigh_session *session) {
     for (uint32_t step = 0; step < NIGHI_VACUUM_FREE && vacuum->at > 0; step++) {
         const uint32_t slot = vacuum->at - 1;
         if (nighi_slot_removed(index, slot)) {
-            const nigh_status status = nighi_vacuum_touch(index, slot);
+            nigh_status status = nighi_vacuum_orphans(index, session, slot);
+            if (status == NIGH_OK) {
+                status = nighi_vacuum_touch(index, slot);
+            }
             if (status != NIGH_OK) {
                 return status;
             }
             nighi_vacuum_leave_one(index, session, slot);
-            job->done++;
+            nighi_job_done(job, 1);
         }
         vacuum->at--;
     }
@@ -439,6 +595,8 @@ static nigh_status nighi_vacuum_task(nigh_job *job, nigh_session *session, uint3
         return status;
     }
     switch (job->phase) {
+    case NIGHI_VACUUM_OPEN:
+        return nighi_vacuum_open(job);
     case NIGHI_VACUUM_REPAIR:
     case NIGHI_VACUUM_DROP:
         return nighi_vacuum_rows(job, session, task);
@@ -455,7 +613,8 @@ static nigh_status nighi_vacuum_task(nigh_job *job, nigh_session *session, uint3
 static bool nighi_vacuum_next(nigh_job *job) {
     nighi_vacuum_job *vacuum = job->state;
     job->task_count = 1;
-    if (job->phase == NIGHI_VACUUM_PARENTS && vacuum->at < vacuum->slot_count) {
+    if ((job->phase == NIGHI_VACUUM_OPEN || job->phase == NIGHI_VACUUM_PARENTS) &&
+        vacuum->at < vacuum->slot_count) {
         return true;
     }
     if (job->phase == NIGHI_VACUUM_LEAVE && vacuum->at > 0) {

@@ -67,7 +67,7 @@ static uint32_t nighi_row_now(const nigh_index *index, uint32_t slot, uint32_t l
                : nighi_row_read_marked(row, nighi_degree_max(index, level), slot_count, links);
 }
 
-static uint32_t nighi_children_count(const nigh_index *index, uint32_t slot) {
+NIGHI_FN uint32_t nighi_children_count(const nigh_index *index, uint32_t slot) {
     const uint32_t *row = nighi_row0(index, slot);
     uint32_t marked = 0;
     for (uint32_t i = 0; i < index->config.m0; i++) {
@@ -212,16 +212,37 @@ NIGHI_FN void nighi_node_fill(nigh_index *index, nighi_plan *plan) {
     }
 }
 
-/* Writers that overtook us may have given all children of a full node: any older one with room. */
-static uint32_t nighi_parent_any(const nigh_index *index, uint32_t self, uint32_t limit) {
-    const uint32_t root = nighi_load(&index->counts.root);
-    for (uint32_t slot = self; slot-- > root;) {
-        if (nighi_node_present(nighi_node_word(index, slot)) &&
-            nighi_children_count(index, slot) < limit) {
-            return slot;
+/* A child of a row that is younger than `self`, or NIGHI_NONE. */
+static uint32_t nighi_child_after(const nigh_index *index, uint32_t parent, uint32_t self) {
+    const uint32_t *row = nighi_row0(index, parent);
+    for (uint32_t i = 0; i < index->config.m0; i++) {
+        const uint32_t link = nighi_load_acquire(&row[i]);
+        if (nighi_link_slot(link) == NIGHI_LINK_END) {
+            break;
+        }
+        if (link >> 31 != 0 && nighi_link_slot(link) > self) {
+            return nighi_link_slot(link);
         }
     }
-    return root;
+    return NIGHI_NONE;
+}
+
+/* Any older node with room; else one with a child younger than `self`, in whose place it comes.
+ * Each has room for two, so that there is one or the other. */
+static uint32_t nighi_parent_any(const nigh_index *index, uint32_t self, uint32_t limit) {
+    const uint32_t root = nighi_load(&index->counts.root);
+    uint32_t full = root;
+    for (uint32_t slot = nighi_min_u32(self, nighi_load_acquire(&index->counts.slot_count));
+         slot-- > root;) {
+        if (!nighi_node_present(nighi_node_word(index, slot))) {
+            continue;
+        }
+        if (nighi_children_count(index, slot) < limit) {
+            return slot;
+        }
+        full = nighi_child_after(index, slot, self) != NIGHI_NONE ? slot : full;
+    }
+    return full;
 }
 
 /* The nearest chosen neighbour with room for a child; where all are full, a descendant of the
@@ -341,21 +362,6 @@ static uint32_t nighi_parent_first(const nigh_index *index, uint32_t *links, uin
     return count;
 }
 
-/* A child of a row that is younger than `self`, or NIGHI_NONE. */
-static uint32_t nighi_child_after(const nigh_index *index, uint32_t parent, uint32_t self) {
-    const uint32_t *row = nighi_row0(index, parent);
-    for (uint32_t i = 0; i < index->config.m0; i++) {
-        const uint32_t link = nighi_load_acquire(&row[i]);
-        if (nighi_link_slot(link) == NIGHI_LINK_END) {
-            break;
-        }
-        if (link >> 31 != 0 && nighi_link_slot(link) > self) {
-            return nighi_link_slot(link);
-        }
-    }
-    return NIGHI_NONE;
-}
-
 /* Under the locks of all three rows: `self` takes the place of `child` under `parent`, and `child`
  * becomes its own. */
 static void nighi_between(nigh_index *index, nighi_plan *plan, uint32_t parent, uint32_t self,
@@ -392,7 +398,8 @@ static bool nighi_parent_steal(nigh_index *index, nighi_plan *plan, uint32_t par
     nighi_held held;
     nighi_rows_lock(writer, slots, 3, &held);
     const uint32_t *row = nighi_row0(index, child);
-    const bool still = nighi_link_slot(nighi_load(row)) == parent;
+    const bool still = nighi_link_slot(nighi_load(row)) == parent &&
+                       nighi_children_count(index, self) < nighi_children_max(index);
     if (still) {
         nighi_between(index, plan, parent, self, child);
     }
@@ -680,7 +687,8 @@ static bool nighi_row_try(nigh_index *index, nigh_session *session, nighi_row_pl
         for (uint32_t i = 0; row->level > 0 && i < count; i++) {
             links[i] = nighi_link_slot(links[i]);
         }
-        if (count < nighi_degree_max(index, row->level)) {
+        if (count < nighi_degree_max(index, row->level) && /* a row of the tree may have it */
+            nighi_links_find(links, count, plan->self) == NIGHI_NONE) {
             links[count++] = plan->self;
             nighi_row_store(index, nighi_row(index, row->slot, row->level), row->level, links,
                             count);
@@ -786,9 +794,37 @@ NIGHI_FN void nighi_child_leave(nigh_index *index, nighi_plan *plan, uint32_t pa
     nighi_mark_clear(index, plan, parent, child, true);
 }
 
-NIGHI_FN void nighi_child_between(nigh_index *index, nighi_plan *plan, uint32_t parent,
-                                  uint32_t self, uint32_t child) {
-    nighi_between(index, plan, parent, self, child);
+/* `out` leaves a row, `in` is there as a child. */
+static void nighi_child_turn(nigh_index *index, nighi_plan *plan, uint32_t parent, uint32_t out,
+                             uint32_t in) {
+    uint32_t *links = plan->links;
+    uint32_t count = nighi_row_now(index, parent, 0, links);
+    const uint32_t there = nighi_links_find(links, count, in);
+    const uint32_t at = nighi_links_find(links, count, out);
+    if (there != NIGHI_NONE) {
+        links[there] = in | NIGHI_LINK_MARK;
+    }
+    if (at != NIGHI_NONE && there == NIGHI_NONE) {
+        links[at] = in | NIGHI_LINK_MARK;
+    } else if (at != NIGHI_NONE) {
+        nighi_move(links + at, links + at + 1, (size_t)(count - at - 1) * 4);
+        count--;
+    }
+    nighi_row_store(index, nighi_row0(index, parent), 0, links, count);
+}
+
+NIGHI_FN void nighi_child_swap(nigh_index *index, nighi_plan *plan, uint32_t parent, uint32_t self,
+                               uint32_t before, uint32_t child) {
+    uint32_t *links = plan->links;
+    nighi_child_turn(index, plan, parent, child, self);
+    uint32_t count = nighi_row_now(index, self, 0, links);
+    count = nighi_parent_first(index, links, count, parent);
+    nighi_row_store(index, nighi_row0(index, self), 0, links, count);
+    nighi_child_turn(index, plan, before, self, child);
+    count = nighi_row_now(index, child, 0, links);
+    count = nighi_parent_first(index, links, count, before);
+    nighi_row_store(index, nighi_row0(index, child), 0, links, count);
+    nighi_mark_clear(index, plan, child, parent, true); /* it may be leaving too */
 }
 
 NIGHI_FN void nighi_node_unlink(nigh_index *index, nighi_plan *plan, uint32_t slot) {

@@ -36,9 +36,11 @@ NIGHI_FN uint32_t nighi_child_adopt(nigh_index *index, nighi_plan *plan, uint32_
 /* `parent` forgets a child. For jobs. */
 NIGHI_FN void nighi_child_leave(nigh_index *index, nighi_plan *plan, uint32_t parent,
                                 uint32_t child);
-/* `self` takes the place of `child` under `parent` and becomes its parent. For jobs. */
-NIGHI_FN void nighi_child_between(nigh_index *index, nighi_plan *plan, uint32_t parent,
-                                  uint32_t self, uint32_t child);
+/* `self` and `child`, children of `before` and of `parent`, change places. For jobs. */
+NIGHI_FN void nighi_child_swap(nigh_index *index, nighi_plan *plan, uint32_t parent, uint32_t self,
+                               uint32_t before, uint32_t child);
+/* Children of a node, by the marks of its row. */
+NIGHI_FN uint32_t nighi_children_count(const nigh_index *index, uint32_t slot);
 /* Takes a node with at most one child out of the tree: its parent takes the child, or the child
  * loses its parent. For jobs. */
 NIGHI_FN void nighi_node_unlink(nigh_index *index, nighi_plan *plan, uint32_t slot);

@@ -472,7 +472,7 @@ NIGHI_FN nigh_status nighi_mark(nigh_index *index, const nighi_key *key, bool re
     slot = nighi_keymap_find(index, key);
     const uint32_t word = slot == NIGHI_NONE ? 0 : nighi_node_word(index, slot);
     uint32_t *node = slot == NIGHI_NONE ? NULL : nighi_word(&index->regions[NIGHI_NODE], slot);
-    if (node == NULL) {
+    if (node == NULL || nighi_node_free(word)) {
         status = NIGH_E_NOT_FOUND;
     } else if (!nighi_node_present(word)) {
         status = NIGH_E_BUSY;

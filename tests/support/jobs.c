@@ -120,6 +120,25 @@ nigh_status fx_codes(fx *f, uint32_t codes, float code_min, float code_max) {
     return status;
 }
 
+nigh_status fx_work(fx *f, uint32_t kind, uint32_t count, uint64_t seed) {
+    nigh_session *sessions[8];
+    nigh_job *job = NULL;
+    nigh_progress progress = {0};
+    const nigh_job_options options = fx_job_options(kind);
+    t_assert(count >= 1 && count <= 8);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t least = kind == NIGH_JOB_REFINE ? 512 : 16;
+        nigh_session_options so = fx_session_options(least + 30 * i, 0, 0);
+        sessions[i] = fx_session(f, &so);
+    }
+    nigh_status status = fx_job_begin(f, &options, NULL, NULL, 0, &job);
+    if (status == NIGH_OK) {
+        status = fx_job_finish(job, sessions, count, seed, &progress);
+        t_assert(status != NIGH_OK || progress.done == progress.total);
+    }
+    return status;
+}
+
 nigh_stats fx_stats(const nigh_index *index) {
     nigh_stats stats = {0};
     stats.struct_size = sizeof stats;

@@ -30,6 +30,8 @@ nigh_status fx_job_finish(nigh_job *job, nigh_session **sessions, uint32_t count
 nigh_status fx_build(fx *f, uint64_t first, uint32_t count, const void *rows, uint32_t *done);
 /* A whole CODES; the fixture's session is made anew, as it may want more room. */
 nigh_status fx_codes(fx *f, uint32_t codes, float code_min, float code_max);
+/* A whole REFINE or VACUUM, by sessions of its own: `count` of different sizes, drawn by `seed`. */
+nigh_status fx_work(fx *f, uint32_t kind, uint32_t count, uint64_t seed);
 nigh_stats fx_stats(const nigh_index *index);
 nigh_session_stats fx_cost(const nigh_session *session);
 #endif
