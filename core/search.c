@@ -193,26 +193,35 @@ static nigh_status nighi_search_end(const nighi_walk *walk, nighi_way *way,
     return walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k)) : NIGH_OK;
 }
 
-static nigh_status nighi_search_graph(const nighi_walk *walk, uint32_t entry, nighi_way *way,
-                                      const nigh_search_options *options, uint32_t k) {
-    uint64_t start = 0;
-    nigh_status status = nighi_descend(walk, entry, 0, &start);
-    if (status == NIGH_OK) {
-        status = nighi_search_walk(walk, way, start);
+/* Descends to where layer 0 is walked from, unless that is not the way. */
+static nigh_status nighi_search_enter(const nighi_walk *walk, uint32_t entry, nighi_way *way,
+                                      uint64_t *start) {
+    *start = 0;
+    if (way->kind == NIGHI_WAY_SCAN) {
+        return NIGH_OK;
     }
-    return status == NIGH_OK ? nighi_search_end(walk, way, options, k, start) : status;
+    const nigh_status status = nighi_descend(walk, entry, 0, start);
+    if (status == NIGH_OK) {
+        nighi_way_look(walk, *start, way);
+    }
+    return status;
 }
 
-/* A search that has begun, to its hits. */
-static nigh_status nighi_search_answer(const nighi_walk *walk, uint32_t entry, nighi_way *way,
-                                       const nigh_search_options *options, nighi_hits *hits) {
-    const nigh_index *index = walk->index;
-    const uint32_t updates = nighi_updates(index);
-    const nigh_status status = way->kind == NIGHI_WAY_SCAN
-                                   ? nighi_search_scan(walk, way, options, hits->limit)
-                                   : nighi_search_graph(walk, entry, way, options, hits->limit);
+/* A search that has entered, to its hits. */
+static nigh_status nighi_search_answer(const nighi_walk *walk, uint64_t start, nighi_way *way,
+                                       const nigh_search_options *options, uint32_t updates,
+                                       nighi_hits *hits) {
+    nigh_status status = NIGH_OK;
+    if (way->kind == NIGHI_WAY_SCAN) {
+        status = nighi_search_scan(walk, way, options, hits->limit);
+    } else {
+        status = nighi_search_walk(walk, way, start);
+        if (status == NIGH_OK) {
+            status = nighi_search_end(walk, way, options, hits->limit, start);
+        }
+    }
     if (status == NIGH_OK) {
-        nighi_hits_take(index, walk->session, hits, options, updates);
+        nighi_hits_take(walk->index, walk->session, hits, options, updates);
     }
     return status;
 }
@@ -223,13 +232,17 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
     nighi_way way;
     uint32_t entry = NIGHI_NONE;
     hits->found = 0;
-    const nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
+    nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
     if (status != NIGH_OK || entry == NIGHI_NONE) {
         return status;
     }
+    uint64_t start = 0;
     walk.k = nighi_min_u32(hits->limit, walk.ef);
     nighi_way_choose(&walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &way);
-    return nighi_search_answer(&walk, entry, &way, options, hits);
+    const uint32_t updates = nighi_updates(index);
+    status = nighi_search_enter(&walk, entry, &way, &start);
+    return status == NIGH_OK ? nighi_search_answer(&walk, start, &way, options, updates, hits)
+                             : status;
 }
 
 NIGHI_FN nigh_status nighi_search(const nigh_index *index, nigh_session *session, const void *row,
@@ -254,15 +267,15 @@ static nigh_status nighi_lane_begin(nighi_lane *lane, const nigh_index *index, c
     }
     lane->walk.k = nighi_min_u32(lane->hits.limit, lane->walk.ef);
     nighi_way_choose(&lane->walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &lane->way);
-    if (lane->way.kind != NIGHI_WAY_LIST) {
-        return nighi_search_answer(&lane->walk, entry, &lane->way, options, &lane->hits);
-    }
     lane->updates = nighi_updates(index);
-    status = nighi_descend(&lane->walk, entry, 0, &lane->start);
-    if (status == NIGH_OK) {
+    status = nighi_search_enter(&lane->walk, entry, &lane->way, &lane->start);
+    if (status == NIGH_OK && lane->way.kind == NIGHI_WAY_LIST) {
         lane->wide = nighi_walk_widened(&lane->walk, &lane->way);
         nighi_beam_open(&lane->beam, &lane->wide, 0, lane->start);
         *under_way = true;
+    } else if (status == NIGH_OK) {
+        status = nighi_search_answer(&lane->walk, lane->start, &lane->way, options, lane->updates,
+                                     &lane->hits);
     }
     return status;
 }

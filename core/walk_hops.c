@@ -5,7 +5,8 @@
  * ACORN-1 (Patel et al., "ACORN: performant and predicate-agnostic search", 2024): an expanded
  * node's neighbours are its allowed neighbours, and those of the refused ones, up to a row's worth.
  * A refused node costs the reading of its links, never a distance, so all candidates are matches
- * and one sorted list holds them. A refused node is passed through once a search. */
+ * and one sorted list holds them. A refused node is passed through once a search. Not for
+ * callbacks: ten times as many calls as a sweep (docs/decisions/003-filters.md). */
 #include "walk.h"
 
 #define NIGHI_HOP_SEEDS 16u   /* matches to start from where the walk has run dry, */
@@ -16,11 +17,9 @@ typedef struct nighi_hops {
     nighi_space space;
     nighi_round rounds[2];
     uint32_t now;
-    uint32_t next;   /* no entry below it is waiting to be expanded */
-    uint32_t end;    /* of the bitmap */
-    uint8_t refused; /* mark of a slot that the callback has refused */
-    bool live;       /* nothing is removed */
-    bool asks;       /* a callback, with marks to remember its answer */
+    uint32_t next; /* no entry below it is waiting to be expanded */
+    uint32_t end;  /* of the bitmap */
+    bool live;     /* nothing is removed */
 } nighi_hops;
 
 static void nighi_hops_init(nighi_hops *hops, const nighi_walk *walk, uint64_t start) {
@@ -31,39 +30,10 @@ static void nighi_hops_init(nighi_hops *hops, const nighi_walk *walk, uint64_t s
                                     {session->slots + session->batch_max,
                                      session->vectors + session->batch_max, 0, 0}},
                          .end = nighi_min_u32(walk->slot_count, session->filter.bit_count),
-                         .live = nighi_load(&index->counts.deleted_count) == 0,
-                         .asks = session->filter.fn != NULL && session->marks != NULL};
+                         .live = nighi_load(&index->counts.deleted_count) == 0};
     nighi_space_get(index, walk->coded, &hops->space);
-    if (hops->asks) {
-        nighi_visit_begin(session);
-        if (session->epoch == 255) { /* two marks in a row, neither cleared away */
-            nighi_visit_begin(session);
-        }
-        hops->refused = (uint8_t)session->epoch;
-    }
     nighi_visit_start(walk, start);
     session->pool_count = 0;
-}
-
-/* May this slot be returned? Asks a callback once where there is room to remember. */
-NIGHI_INLINE bool nighi_hops_allow(const nighi_hops *hops, uint32_t slot) {
-    const nigh_index *index = hops->walk->index;
-    nigh_session *session = hops->walk->session;
-    const nighi_filter *filter = &session->filter;
-    if (NIGHI_LIKELY(filter->bits != NULL)) {
-        return slot < filter->bit_count && (filter->bits[slot / 32] >> (slot % 32) & 1) != 0 &&
-               (hops->live || nighi_node_live(nighi_node_word(index, slot)));
-    }
-    if (!hops->asks) {
-        return nighi_accepts(index, session, slot);
-    }
-    const uint8_t mark = session->marks[slot];
-    if (mark == hops->refused || mark == (uint8_t)session->epoch) {
-        return false; /* seen: allowed or not, it is done with */
-    }
-    const bool allowed = nighi_accepts(index, session, slot);
-    session->marks[slot] = allowed ? mark : hops->refused;
-    return allowed;
 }
 
 /* Gathers the unseen allowed slots of a row, at most until there are `most`; the others into
@@ -87,9 +57,9 @@ NIGHI_INLINE uint32_t nighi_hops_row(const nighi_hops *hops, const bool bitmap, 
             }
             continue;
         }
-        const bool allowed = bitmap ? slot < end && (bits[slot / 32] >> (slot % 32) & 1) != 0 &&
-                                          (live || nighi_node_live(nighi_node_word(index, slot)))
-                                    : nighi_hops_allow(hops, slot);
+        const bool allowed =
+            (!bitmap || (slot < end && (bits[slot / 32] >> (slot % 32) & 1) != 0)) &&
+            (live || nighi_node_live(nighi_node_word(index, slot)));
         if (allowed) {
             slots[count] = slot;
             count += nighi_visit(session, slot);
@@ -198,7 +168,7 @@ static nigh_status nighi_hops_seed(nighi_hops *hops) {
     round->count = 0;
     for (uint32_t i = 0; i < NIGHI_HOP_PROBES && round->count < most; i++) {
         const uint32_t slot = nighi_spread(i, walk->slot_count);
-        if (nighi_node_live(nighi_node_word(walk->index, slot)) && nighi_hops_allow(hops, slot)) {
+        if (nighi_accepts(walk->index, session, slot)) {
             round->slots[round->count] = slot;
             round->count += nighi_visit(session, slot);
         }

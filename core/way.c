@@ -19,6 +19,7 @@
 #define NIGHI_HOPS_WIDER 2u     /* for the recall that a list has: matches are linked less well */
 #define NIGHI_EXACT_MAX 1000u   /* so few are scored on true vectors although there are codes */
 #define NIGHI_PROBES 64u        /* slots that a callback is asked about before */
+#define NIGHI_LOOK_LEAST 4u     /* matches among neighbours that say something */
 #define NIGHI_ASK_COST 50u      /* of a callback */
 #define NIGHI_SMALL 1024u       /* tombstones among so few slots: as ever, so are the answers */
 #define NIGHI_FETCH_COST 200u   /* of a vector that has no address, beside that of its bytes */
@@ -83,10 +84,7 @@ static uint64_t nighi_list_cost(const nighi_walk *walk, uint32_t ef) {
 
 static uint64_t nighi_hops_cost(const nighi_walk *walk, uint32_t ef) {
     const uint64_t m0 = walk->index->config.m0;
-    const uint64_t ask = walk->session->filter.fn != NULL ? NIGHI_ASK_COST : 0;
-    return (m0 * m0 * 3 / 2 + m0 * nighi_row_cost(walk->index, walk->coded) * 3 / 4 +
-            m0 * 8 * ask) *
-           ef;
+    return (m0 * m0 * 3 / 2 + m0 * nighi_row_cost(walk->index, walk->coded) * 3 / 4) * ef;
 }
 
 /* The pool runs on into the frontier, which only the sweep uses. */
@@ -94,10 +92,11 @@ static bool nighi_list_fits(const nighi_walk *walk, uint32_t ef) {
     return ef <= (uint64_t)walk->session->ef_max + walk->session->frontier_max;
 }
 
-/* Have matches enough of their like two links away? */
-static bool nighi_hops_linked(const nighi_walk *walk, uint32_t matches, uint32_t ef) {
+/* Have matches enough of their like two links away? Not for callbacks: so many calls. */
+static bool nighi_hops_can(const nighi_walk *walk, uint32_t matches, uint32_t ef) {
     const uint64_t square = (uint64_t)walk->index->config.m0 * walk->index->config.m0;
-    return matches * square >= (uint64_t)walk->slot_count * NIGHI_HOPS_LINKED &&
+    return walk->session->filter.fn == NULL &&
+           matches * square >= (uint64_t)walk->slot_count * NIGHI_HOPS_LINKED &&
            ef <= NIGHI_HOPS_EF_MAX && nighi_list_fits(walk, ef);
 }
 
@@ -160,7 +159,7 @@ NIGHI_FN void nighi_way_choose(const nighi_walk *walk, bool exact, nighi_way *wa
         way->kind = NIGHI_WAY_LIST;
         way->ef = list;
     }
-    if (nighi_hops_linked(walk, way->matches, hops) && nighi_hops_cost(walk, hops) < least) {
+    if (nighi_hops_can(walk, way->matches, hops) && nighi_hops_cost(walk, hops) < least) {
         least = nighi_hops_cost(walk, hops);
         way->kind = NIGHI_WAY_HOPS;
         way->ef = hops;
@@ -181,7 +180,7 @@ NIGHI_FN bool nighi_way_again(const nighi_walk *walk, nighi_way *way) {
     const uint32_t hops = nighi_hops_ef(walk, way->matches);
     /* What matches lies apart from the query. Where most match, a sweep gets there as fast. */
     if (way->kind == NIGHI_WAY_LIST && way->matches < walk->slot_count / 2 &&
-        nighi_hops_linked(walk, way->matches, hops)) {
+        nighi_hops_can(walk, way->matches, hops)) {
         way->kind = NIGHI_WAY_HOPS;
         way->ef = hops;
         return true;
@@ -193,4 +192,25 @@ NIGHI_FN bool nighi_way_again(const nighi_walk *walk, nighi_way *way) {
         nighi_way_scan(walk, way);
     }
     return true;
+}
+
+NIGHI_FN void nighi_way_look(const nighi_walk *walk, uint64_t start, nighi_way *way) {
+    const nigh_index *index = walk->index;
+    nigh_session *session = walk->session;
+    if (way->kind != NIGHI_WAY_LIST || !way->refuses || walk->expansions_max != 0) {
+        return;
+    }
+    const uint32_t count = nighi_row_read(nighi_row0(index, nighi_entry_slot(start)),
+                                          index->config.m0, walk->slot_count, session->slots);
+    const uint64_t expected = (uint64_t)count * way->matches / walk->slot_count;
+    if (expected < NIGHI_LOOK_LEAST) {
+        return;
+    }
+    uint32_t allowed = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        allowed += nighi_accepts(index, session, session->slots[i]);
+    }
+    if (allowed * 4 < expected) {
+        (void)nighi_way_again(walk, way);
+    }
 }
