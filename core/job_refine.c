@@ -182,7 +182,6 @@ static nigh_status nighi_refine_begin(nigh_job *job) {
     nigh_index *index = job->index;
     const uint32_t size = refine->end - refine->begin;
     nigh_status status = NIGH_OK;
-    job->done = refine->begin;
     nighi_image_open(index);
     nighi_store(&index->changed, 1u);
     nighi_edges_begin(&refine->edges, (uint64_t)size * index->config.m0);
@@ -304,6 +303,7 @@ static bool nighi_refine_next(nigh_job *job) {
     }
     job->phase = refine->slot_count < 2 ? NIGHI_REFINE_END : nighi_refine_after(refine, job->phase);
     if (job->phase == NIGHI_REFINE_BEGIN) {
+        job->done = refine->begin; /* under the job's lock, as all that others read */
         refine->end = nighi_min_u32(refine->slot_count, refine->begin + NIGHI_REFINE_BATCH);
     }
     const uint32_t size = refine->end - refine->begin;
@@ -330,6 +330,9 @@ static bool nighi_refine_next(nigh_job *job) {
         break;
     default:
         break;
+    }
+    if (job->phase == NIGHI_REFINE_END) {
+        job->done = job->total;
     }
     return job->phase != NIGHI_REFINE_END;
 }

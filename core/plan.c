@@ -450,12 +450,12 @@ static nigh_status nighi_links_join(const nigh_index *index, nigh_session *sessi
     return status;
 }
 
-/* Where a search begins that may not begin at `slot` itself. */
+/* Where a search begins that may not begin at `slot` itself; there is a link. */
 static nigh_status nighi_start_beside(const nighi_walk *walk, uint32_t slot, uint64_t *start) {
     nigh_session *session = walk->session;
     const uint32_t link = nighi_link_slot(nighi_load(nighi_row0(walk->index, slot)));
     nighi_space space;
-    session->slots[0] = link < walk->slot_count ? link : slot == 0 ? 1 : 0;
+    session->slots[0] = link;
     nighi_space_get(walk->index, walk->coded, &space);
     nighi_space_take(&space, session, session->slots, session->vectors, 1);
     const nigh_status status =
@@ -502,6 +502,9 @@ NIGHI_FN nigh_status nighi_plan_near(const nigh_index *index, nigh_session *sess
     walk->expansions = 4;
     status = nighi_descend(walk, entry, 0, &start);
     if (status == NIGH_OK && nighi_entry_slot(start) == slot) {
+        if (nighi_link_slot(nighi_load(nighi_row0(index, slot))) >= slot_count) {
+            return NIGH_OK; /* the only node there is */
+        }
         status = nighi_start_beside(walk, slot, &start);
     }
     return status == NIGH_OK ? nighi_beam(walk, 0, start) : status;

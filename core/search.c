@@ -316,8 +316,9 @@ static void nighi_stats_add(nigh_session_stats *sum, const nigh_session_stats *o
 static nigh_status nighi_lane_row(const nighi_lane *lane, const nigh_index *index,
                                   const nighi_batch *batch, const void **row) {
     nigh_status status = NIGH_OK;
-    *row = batch->rows + (size_t)lane->query * index->metric.row_bytes;
-    if (batch->stored != NULL) {
+    if (batch->stored == NULL) {
+        *row = batch->rows + (size_t)lane->query * index->metric.row_bytes;
+    } else {
         const void *vector = NULL;
         status = nighi_vectors(index, lane->session, &batch->stored[lane->query], 1, &vector);
         if (status == NIGH_OK) {
