@@ -215,12 +215,14 @@ NIGHI_FN void nighi_node_fill(nigh_index *index, nighi_plan *plan) {
 /* A child of a row that is younger than `self`, or NIGHI_NONE. */
 static uint32_t nighi_child_after(const nigh_index *index, uint32_t parent, uint32_t self) {
     const uint32_t *row = nighi_row0(index, parent);
+    const uint32_t slot_count = nighi_load_acquire(&index->counts.slot_count);
     for (uint32_t i = 0; i < index->config.m0; i++) {
         const uint32_t link = nighi_load_acquire(&row[i]);
         if (nighi_link_slot(link) == NIGHI_LINK_END) {
             break;
         }
-        if (link >> 31 != 0 && nighi_link_slot(link) > self) {
+        if (link >> 31 != 0 && nighi_link_slot(link) > self &&
+            nighi_link_slot(link) < slot_count) { /* beyond: a damaged image */
             return nighi_link_slot(link);
         }
     }
