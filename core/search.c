@@ -142,7 +142,7 @@ static bool nighi_way_short(const nighi_walk *walk, const nighi_way *way) {
     if (way->kind == NIGHI_WAY_LIST) {
         const bool all = session->pool_count < way->ef && session->stats.truncated == 0;
         nighi_list_sift(walk, walk->ef);
-        return !all && session->pool_count < walk->ef - walk->ef / 4;
+        return !all && session->pool_count < nighi_max_u32(walk->k, walk->ef - walk->ef / 4);
     }
     return session->pool_count < walk->ef;
 }

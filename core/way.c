@@ -20,7 +20,7 @@
 #define NIGHI_EXACT_MAX 1000u   /* so few are scored on true vectors although there are codes */
 #define NIGHI_PROBES 64u        /* slots that a callback is asked about before */
 #define NIGHI_LOOK_LEAST 4u     /* matches among neighbours that say something */
-#define NIGHI_ASK_COST 50u      /* of a callback */
+#define NIGHI_ASK_COST 200u     /* of a callback */
 #define NIGHI_SMALL 1024u       /* tombstones among so few slots: as ever, so are the answers */
 #define NIGHI_FETCH_COST 200u   /* of a vector that has no address, beside that of its bytes */
 
@@ -50,10 +50,11 @@ static uint32_t nighi_root(uint64_t value) {
     return root;
 }
 
-/* Width of a list that likely holds ef matches: two standard deviations more than they take. */
+/* Width of a list that likely holds ef matches: two standard deviations more than they take, where
+ * half match. */
 static uint32_t nighi_list_ef(const nighi_walk *walk, uint32_t matches) {
     const uint64_t refused = nighi_min_u64(nighi_refused_beside(walk, matches), UINT32_MAX);
-    const uint64_t slack = refused == 0 ? 0 : 2 * (uint64_t)nighi_root(refused) + 1;
+    const uint64_t slack = refused == 0 ? 0 : 3 * (uint64_t)nighi_root(refused) + 1;
     const uint64_t ef = nighi_min_u64(walk->ef + refused + slack, UINT32_MAX);
     return nighi_max_u32(nighi_min_u32((uint32_t)ef, walk->slot_count), walk->ef);
 }

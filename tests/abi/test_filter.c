@@ -184,6 +184,23 @@ TEST(ways) {
     world_close(&w);
 }
 
+/* At ef = k a list may hold too few by chance: then the graph is walked again, not everything
+ * scanned. */
+TEST(narrow) {
+    world w;
+    world_open(&w, l2());
+    bits_random(&w, 500);
+    nigh_search_options so = fx_search_options(10, 0);
+    for (int how = AS_BITS; how < FILTERS && w.n == ALL; how++) {
+        world_filter(&w, w.f.session, how);
+        for (uint32_t i = 0; i < 300; i++) {
+            t_ok(fx_search(&w.f, w.f.session, oracle_row(&w.o, i), &so, 10, &w.h));
+            t_assert(w.h.found == 10 && fx_cost(w.f.session).scanned == 0);
+        }
+    }
+    world_close(&w);
+}
+
 /* Allowed is what is farthest from the query: where the walk begins, nothing matches. */
 TEST(correlated) {
     world w;
@@ -340,6 +357,7 @@ TEST(codes) {
 SUITE {
     RUN(every_selectivity);
     RUN(ways);
+    RUN(narrow);
     RUN(correlated);
     RUN(removed_region);
     RUN(budget_and_radius);
