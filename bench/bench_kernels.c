@@ -26,70 +26,26 @@
 static const struct {
     const char *name;
     uint32_t features;
-} levels[] = {{"scalar", 1},
-              {"sse41", 3},
-              {"avx2", 7},
-              {"avx512", 15},
-              {"avx512+", 63},
-              {"neon", 1 + NIGH_CPU_NEON},
+} levels[] = {{"scalar", 1},       {"sse41", 3},
+              {"avx2", 7},         {"avx512", 15},
+              {"avx512+", 63},     {"neon", 1 + NIGH_CPU_NEON},
               {"neon+dot", 1 + NIGH_CPU_NEON + NIGH_CPU_DOTPROD},
               {"simd128", 1 + NIGH_CPU_SIMD128}};
 
-enum {
-    L2_F32,
-    L2_F16,
-    L2_BF16,
-    DOT_F32,
-    DOT_F16,
-    DOT_BF16,
-    L1_F32,
-    SQUARE_F32,
-    SQUARE_F16,
-    L2_U8,
-    DOT_U8,
-    L1_U8,
-    I8,
-    HAMMING,
-    FOUR_L2_F32,
-    FOUR_L2_F16,
-    FOUR_L2_BF16,
-    FOUR_DOT_F32,
-    FOUR_DOT_F16,
-    FOUR_DOT_BF16,
-    FOUR_L1_F32,
-    CODE_L2,
-    CODE_DOT,
-    CODE_L1,
-    CODE_BITS,
-    KERNELS
-};
+enum { L2_F32, L2_F16, L2_BF16, DOT_F32, DOT_F16, DOT_BF16, L1_F32, SQUARE_F32, SQUARE_F16, L2_U8,
+       DOT_U8, L1_U8, I8, HAMMING, FOUR_L2_F32, FOUR_L2_F16, FOUR_L2_BF16, FOUR_DOT_F32,
+       FOUR_DOT_F16, FOUR_DOT_BF16, FOUR_L1_F32, CODE_L2, CODE_DOT, CODE_L1, CODE_BITS, KERNELS };
 static const struct {
     const char *name;
     uint32_t bits; /* an element */
-} kernels[KERNELS] = {{"l2_f32", 32},
-                      {"l2_f16", 16},
-                      {"l2_bf16", 16},
-                      {"dot_f32", 32},
-                      {"dot_f16", 16},
-                      {"dot_bf16", 16},
-                      {"l1_f32", 32},
-                      {"dot_square_f32", 32},
-                      {"dot_square_f16", 16},
-                      {"l2_u8", 8},
-                      {"dot_u8", 8},
-                      {"l1_u8", 8},
-                      {"i8", 8},
-                      {"hamming", 1},
-                      {"four_l2_f32", 32},
-                      {"four_l2_f16", 16},
-                      {"four_l2_bf16", 16},
-                      {"four_dot_f32", 32},
-                      {"four_dot_f16", 16},
-                      {"four_dot_bf16", 16},
-                      {"four_l1_f32", 32},
-                      {"code_l2", 7},
-                      {"code_dot", 7},
-                      {"code_l1", 7},
+} kernels[KERNELS] = {{"l2_f32", 32},       {"l2_f16", 16},         {"l2_bf16", 16},
+                      {"dot_f32", 32},      {"dot_f16", 16},        {"dot_bf16", 16},
+                      {"l1_f32", 32},       {"dot_square_f32", 32}, {"dot_square_f16", 16},
+                      {"l2_u8", 8},         {"dot_u8", 8},          {"l1_u8", 8},
+                      {"i8", 8},            {"hamming", 1},         {"four_l2_f32", 32},
+                      {"four_l2_f16", 16},  {"four_l2_bf16", 16},   {"four_dot_f32", 32},
+                      {"four_dot_f16", 16}, {"four_dot_bf16", 16},  {"four_l1_f32", 32},
+                      {"code_l2", 7},       {"code_dot", 7},        {"code_l1", 7},
                       {"code_bits", 7}};
 
 static uint8_t *memory;
@@ -139,11 +95,16 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static nighi_float4_kernel four_of(const nighi_kernels *table, int kernel) {
+    int pair = kernel - FOUR_L2_F32;
+    return table->fours[pair / NIGHI_ELEM_COUNT][pair % NIGHI_ELEM_COUNT];
+}
+
 /* One kernel on the vectors of a batch; the sum keeps the compiler from leaving any out. */
 static float call_batch(const nighi_kernels *table, int kernel, const void *q,
                         const void *const *rows, uint32_t dim) {
-    float out[BATCH];
     uint32_t orders[BATCH];
+    float out[4];
     float sum = 0;
     if (kernel >= CODE_L2) {
         table->codes[kernel - CODE_L2]((const uint8_t *)q, 1, (const uint8_t *const *)rows, BATCH,
@@ -151,10 +112,8 @@ static float call_batch(const nighi_kernels *table, int kernel, const void *q,
         return (float)orders[dim % BATCH];
     }
     for (uint32_t i = 0; kernel >= FOUR_L2_F32 && i < BATCH; i += 4) {
-        int pair = kernel - FOUR_L2_F32;
-        table->fours[pair / NIGHI_ELEM_COUNT][pair % NIGHI_ELEM_COUNT]((const float *)q, rows + i,
-                                                                       dim, out + i);
-        sum += out[i];
+        four_of(table, kernel)((const float *)q, rows + i, dim, out);
+        sum += out[0] + out[1] + out[2] + out[3];
     }
     for (uint32_t i = 0; kernel < FOUR_L2_F32 && i < BATCH; i++) {
         sum += call(table, kernel, q, rows[i], dim);
@@ -214,6 +173,9 @@ static void bench(int level, int kernel, uint32_t dim) {
     size_t stride = (bytes + 63) / 64 * 64;
     uint32_t all = (uint32_t)(COLD_BYTES / stride);
     nighi_kernels_pick(&table, levels[level].features);
+    if (kernel >= FOUR_L2_F32 && !codes && four_of(&table, kernel) == NULL) {
+        return;
+    }
     uint32_t length = codes ? (uint32_t)bytes : dim;
     double hot = measure(&table, kernel, length, BATCH, stride);
     double cold = measure(&table, kernel, length, all, stride);

@@ -21,21 +21,37 @@ static const void *batch_trailer(const nighi_metric *metric, const void *vector)
 
 /* ---- f32, f16, bf16 ------------------------------------------------------------------------- */
 
-BATCH(batch_float) {
+/* sums[i] of vectors[i]: by fours where the kernels have such a form, by single calls the rest. */
+static void batch_float_sums(const nighi_metric *metric, uint32_t op, const nighi_query *query,
+                             const void *const *vectors, uint32_t count, float *sums) {
+    _Static_assert(NIGH_DTYPE_F16 - NIGH_DTYPE_F32 == NIGHI_ELEM_F16 &&
+                       NIGH_DTYPE_BF16 - NIGH_DTYPE_F32 == NIGHI_ELEM_BF16,
+                   "both count the float types alike");
+    nighi_float4_kernel four = metric->kernels.fours[op][metric->dtype - NIGH_DTYPE_F32];
     nighi_float_kernel kernel = metric->float_kernel;
     const float *q = (const float *)query->elements;
     uint32_t dim = metric->dim;
+    uint32_t i = 0;
+    for (; four != NULL && count - i >= 4; i += 4) {
+        four(q, vectors + i, dim, sums + i);
+    }
+    for (; i < count; i++) {
+        sums[i] = kernel(q, vectors[i], dim);
+    }
+}
+
+BATCH(batch_float) {
+    uint32_t op = metric->metric == NIGH_METRIC_L2 ? NIGHI_OP_L2 : NIGHI_OP_L1;
+    batch_float_sums(metric, op, query, vectors, count, distances);
     for (uint32_t i = 0; i < count; i++) {
-        distances[i] = nighi_distance_canonical(kernel(q, vectors[i], dim));
+        distances[i] = nighi_distance_canonical(distances[i]);
     }
 }
 
 BATCH(batch_float_ip) {
-    nighi_float_kernel kernel = metric->float_kernel;
-    const float *q = (const float *)query->elements;
-    uint32_t dim = metric->dim;
+    batch_float_sums(metric, NIGHI_OP_DOT, query, vectors, count, distances);
     for (uint32_t i = 0; i < count; i++) {
-        distances[i] = nighi_distance_canonical(1.0f - kernel(q, vectors[i], dim));
+        distances[i] = nighi_distance_canonical(1.0f - distances[i]);
     }
 }
 
@@ -48,11 +64,9 @@ static float batch_cosine_one(const nighi_metric *metric, const nighi_query *que
 }
 
 BATCH(batch_float_cosine) {
-    nighi_float_kernel kernel = metric->float_kernel;
-    const float *q = (const float *)query->elements;
-    uint32_t dim = metric->dim;
+    batch_float_sums(metric, NIGHI_OP_DOT, query, vectors, count, distances);
     for (uint32_t i = 0; i < count; i++) {
-        float dot = kernel(q, vectors[i], dim);
+        float dot = distances[i];
         uint32_t word = nighi_elem_word(batch_trailer(metric, vectors[i]));
         distances[i] = batch_cosine_one(metric, query, vectors[i], dot, nighi_f32_from_bits(word));
     }

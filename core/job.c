@@ -6,10 +6,10 @@
 #include "mutate.h"
 
 static const nighi_job_kind *nighi_job_kind_of(uint32_t kind) {
-    return kind == NIGH_JOB_CODES    ? &nighi_job_codes
-           : kind == NIGH_JOB_BUILD  ? &nighi_job_build
-           : kind == NIGH_JOB_REFINE ? &nighi_job_refine
-           : kind == NIGH_JOB_VACUUM ? &nighi_job_vacuum
+    return kind == NIGH_JOB_CODES    ? nighi_job_codes()
+           : kind == NIGH_JOB_BUILD  ? nighi_job_build()
+           : kind == NIGH_JOB_REFINE ? nighi_job_refine()
+           : kind == NIGH_JOB_VACUUM ? nighi_job_vacuum()
                                      : NULL;
 }
 

@@ -49,10 +49,10 @@ struct nigh_job {
     void *state; /* of the kind */
 };
 
-extern const nighi_job_kind nighi_job_codes;
-extern const nighi_job_kind nighi_job_build;
-extern const nighi_job_kind nighi_job_refine;
-extern const nighi_job_kind nighi_job_vacuum;
+NIGHI_FN const nighi_job_kind *nighi_job_codes(void);
+NIGHI_FN const nighi_job_kind *nighi_job_build(void);
+NIGHI_FN const nighi_job_kind *nighi_job_refine(void);
+NIGHI_FN const nighi_job_kind *nighi_job_vacuum(void);
 
 /* `options` complete. Without `job` only counts. */
 NIGHI_FN nigh_status nighi_job_bytes(nigh_index *index, const nigh_job_options *options,

@@ -582,4 +582,7 @@ static nigh_status nighi_build_task(nigh_job *job, nigh_session *session, uint32
     }
 }
 
-const nighi_job_kind nighi_job_build = {nighi_build_layout, nighi_build_next, nighi_build_task};
+NIGHI_FN const nighi_job_kind *nighi_job_build(void) {
+    static const nighi_job_kind kind = {nighi_build_layout, nighi_build_next, nighi_build_task};
+    return &kind;
+}

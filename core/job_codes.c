@@ -204,4 +204,7 @@ static nigh_status nighi_codes_task(nigh_job *job, nigh_session *session, uint32
                                               : nighi_codes_publish(job);
 }
 
-const nighi_job_kind nighi_job_codes = {nighi_codes_layout, nighi_codes_next, nighi_codes_task};
+NIGHI_FN const nighi_job_kind *nighi_job_codes(void) {
+    static const nighi_job_kind kind = {nighi_codes_layout, nighi_codes_next, nighi_codes_task};
+    return &kind;
+}

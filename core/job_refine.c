@@ -337,4 +337,7 @@ static bool nighi_refine_next(nigh_job *job) {
     return job->phase != NIGHI_REFINE_END;
 }
 
-const nighi_job_kind nighi_job_refine = {nighi_refine_layout, nighi_refine_next, nighi_refine_task};
+NIGHI_FN const nighi_job_kind *nighi_job_refine(void) {
+    static const nighi_job_kind kind = {nighi_refine_layout, nighi_refine_next, nighi_refine_task};
+    return &kind;
+}

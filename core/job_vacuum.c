@@ -642,4 +642,7 @@ static bool nighi_vacuum_next(nigh_job *job) {
     return job->total > 0 && job->phase < NIGHI_VACUUM_END;
 }
 
-const nighi_job_kind nighi_job_vacuum = {nighi_vacuum_layout, nighi_vacuum_next, nighi_vacuum_task};
+NIGHI_FN const nighi_job_kind *nighi_job_vacuum(void) {
+    static const nighi_job_kind kind = {nighi_vacuum_layout, nighi_vacuum_next, nighi_vacuum_task};
+    return &kind;
+}

@@ -20,16 +20,13 @@ enum { NIGHI_ELEM_F32 = 0, NIGHI_ELEM_F16 = 1, NIGHI_ELEM_BF16 = 2, NIGHI_ELEM_C
 
 /* sum (q-x)^2, sum q*x or sum |q-x|: q is f32, x is f32, f16 or bf16, widened exactly. */
 typedef float (*nighi_float_kernel)(const float *q, const void *x, uint32_t dim);
-/* The same of four rows, to out[0..3]: the bits of four calls, for less than four calls' time. */
+/* The same of rows[0..3], to out[0..3]: the bits of four calls, in less time. */
 typedef void (*nighi_float4_kernel)(const float *q, const void *const *rows, uint32_t dim,
                                     float *out);
 /* out[0] = sum q*x, out[1] = sum x*x, each with its own 32 lanes: cosine without a stored norm. */
 typedef void (*nighi_dot_square_kernel)(const float *q, const void *x, uint32_t dim, float *out);
 /* The same three operations on bytes; exact, below 2^32 for dim <= 65535. */
 typedef uint32_t (*nighi_u8_kernel)(const uint8_t *q, const uint8_t *x, uint32_t dim);
-/* The same of four rows, to out[0..3]: the bits of four calls, for less than four calls' time. */
-typedef void (*nighi_float4_kernel)(const float *q, const void *const *rows, uint32_t dim,
-                                    float *out);
 /* out[0] = sum q*x, out[1] = sum x, out[2] = sum x*x over signed bytes: with scale and zero point
  * every metric but L1 follows from these. Exact. */
 typedef void (*nighi_i8_kernel)(const int8_t *q, const int8_t *x, uint32_t dim, int32_t *out);
@@ -57,7 +54,7 @@ typedef void (*nighi_code_kernel)(const uint8_t *query, uint32_t bias, const uin
 
 typedef struct nighi_kernels {
     nighi_float_kernel floats[NIGHI_OP_COUNT][NIGHI_ELEM_COUNT];
-    nighi_float4_kernel fours[NIGHI_OP_COUNT][NIGHI_ELEM_COUNT];
+    nighi_float4_kernel fours[NIGHI_OP_COUNT][NIGHI_ELEM_COUNT]; /* NULL where they gain nothing */
     nighi_dot_square_kernel dot_square[NIGHI_ELEM_COUNT];
     nighi_u8_kernel u8[NIGHI_OP_COUNT];
     nighi_i8_kernel i8;

@@ -2,24 +2,29 @@
  * layer L3; uses: base, kernel
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * No include guard: each inclusion defines 21 static functions K_NAME(l2_f32), K_NAME(four_l2_f32)
- * ... and forgets its parameters. Those that the including file defines before:
+ * No include guard: each inclusion defines twelve static functions K_NAME(l2_f32) ... and, where
+ * K_ROWS is given, nine K_NAME(four_l2_f32) ..., and forgets its parameters. Those that the
+ * including file defines before:
  *   K_NAME(op)          the function's name for op: l2_f32, dot_f16, l1_bf16, dot_square_f32 ...
  *   K_TARGET            attributes of a function for this instruction set, or nothing
  *   K_WIDTH             floats in a vector: 4, 8 or 16
  *   K_COUNT             NIGHI_LANES / K_WIDTH: 8, 4 or 2 accumulators
- *   K_ROWS              rows summed side by side, 1, 2 or 4: their K_ROWS * K_COUNT accumulators
- *                       and two vectors more should fit the registers
  *   K_VEC               the vector type
  *   K_ZERO() K_ADD(a, b) K_SUB(a, b) K_MUL(a, b) K_ABS(a)
  *   K_PIN(v)            as NIGHI_FP_PIN, for a vector product
  *   K_REDUCE(v)         folds one vector to a float: lanes width/2, ..., 2, 1
- *   K_REDUCE_4(v, out)  the same of v[0..3] to out[0..3], transposing: each row's additions are
- *                       those of K_REDUCE, four rows to an instruction
  *   K_LOAD_F32(p) K_LOAD_F16(p) K_LOAD_BF16(p)          K_WIDTH elements, unaligned, widened
  *   K_PART_F32(p, n) K_PART_F16(p, n) K_PART_BF16(p, n) n < K_WIDTH of them, zeros behind, from no
  *                       byte beyond the n-th
  *   K_SPLIT             1: cosine's two sums in two passes, where registers are few; else 0
+ * And for four rows at once:
+ *   K_ROWS              rows summed side by side, 2 or 4: their K_ROWS * K_COUNT accumulators and
+ *                       two vectors more should fit the registers. With 16 of 4 floats not even
+ *                       two rows do; one after another, with one fold, gained nothing
+ *   K_REDUCE_4(v, out)  K_REDUCE of v[0..3] to out[0..3], transposing: the same additions for each
+ *                       row, of four rows in one instruction
+ *   K_KEEP(v)           makes a vector opaque: rows share the query's. gcc 12 would read memory in
+ *                       every product of AVX2, and loads are what bounds those
  * Zeros behind a tail leave their lanes as they are: a lane starts from +0, so it is never -0. */
 
 #if K_COUNT == 8
@@ -40,10 +45,12 @@
 
 /* Rows a, b, c, d: row a has accumulators a0, a1, ... and elements at a_x. */
 #define K_ROW(M, ...) M(a, 0, __VA_ARGS__)
-#if K_ROWS == 4
+#if !defined(K_ROWS)
+#define K_KEEP(v) ((void)0)
+#elif K_ROWS == 4
 #define K_EACH_ROW(M, ...)                                                                         \
     M(a, 0, __VA_ARGS__) M(b, 1, __VA_ARGS__) M(c, 2, __VA_ARGS__) M(d, 3, __VA_ARGS__)
-#elif K_ROWS == 2
+#else
 #define K_EACH_ROW(M, ...) M(a, 0, __VA_ARGS__) M(b, 1, __VA_ARGS__)
 #endif
 
@@ -81,6 +88,7 @@ K_INLINE K_VEC K_NAME(term_l1)(K_VEC q, K_VEC x) {
  * vector. */
 #define K_STEP(i, ROWS, TERM, LOAD)                                                                \
     q_vec = K_LOAD_F32(q + i * K_WIDTH);                                                           \
+    K_KEEP(q_vec);                                                                                 \
     ROWS(K_ROW_STEP, i, TERM, LOAD)
 #define K_STEP_TAIL(i, ROWS, TERM, LOAD)                                                           \
     if (rest >= (i + 1) * K_WIDTH) {                                                               \
@@ -127,26 +135,25 @@ K_INLINE K_VEC K_NAME(term_l1)(K_VEC q, K_VEC x) {
         return K_REDUCE(sum);                                                                      \
     }
 
-#if K_ROWS == 1
-#define K_SUMS_SIDE(op, ELEM, TERM, LOAD, PART)
-#define K_SIDE(op) K_NAME(sum_##op)
+#if !defined(K_ROWS)
+
+#define K_FLOAT(op, ELEM, TERM, LOAD, PART) K_ONE(op, ELEM, TERM, LOAD, PART)
+
 #else
-#define K_SUMS_SIDE(op, ELEM, TERM, LOAD, PART)                                                    \
-    K_SUMS(side_##op, K_EACH_ROW, ELEM, TERM, LOAD, PART)
-#define K_SIDE(op) K_NAME(side_##op)
-#endif
 
 #define K_FLOAT(op, ELEM, TERM, LOAD, PART)                                                        \
     K_ONE(op, ELEM, TERM, LOAD, PART)                                                              \
-    K_SUMS_SIDE(op, ELEM, TERM, LOAD, PART)                                                        \
+    K_SUMS(sums_##op, K_EACH_ROW, ELEM, TERM, LOAD, PART)                                          \
     K_TARGET static void K_NAME(four_##op)(const float *q, const void *const *rows, uint32_t dim,  \
                                            float *out) {                                           \
         K_VEC sums[4];                                                                             \
         for (uint32_t n = 0; n < 4; n += K_ROWS) {                                                 \
-            K_SIDE(op)(q, rows + n, dim, sums + n);                                                \
+            K_NAME(sums_##op)(q, rows + n, dim, sums + n);                                         \
         }                                                                                          \
         K_REDUCE_4(sums, out);                                                                     \
     }
+
+#endif
 
 #if K_SPLIT
 
@@ -239,6 +246,10 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_F32] = K_NAME(l1_f32);
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_F16] = K_NAME(l1_f16);
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_BF16] = K_NAME(l1_bf16);
+    table->dot_square[NIGHI_ELEM_F32] = K_NAME(dot_square_f32);
+    table->dot_square[NIGHI_ELEM_F16] = K_NAME(dot_square_f16);
+    table->dot_square[NIGHI_ELEM_BF16] = K_NAME(dot_square_bf16);
+#if defined(K_ROWS)
     table->fours[NIGHI_OP_L2][NIGHI_ELEM_F32] = K_NAME(four_l2_f32);
     table->fours[NIGHI_OP_L2][NIGHI_ELEM_F16] = K_NAME(four_l2_f16);
     table->fours[NIGHI_OP_L2][NIGHI_ELEM_BF16] = K_NAME(four_l2_bf16);
@@ -248,9 +259,7 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
     table->fours[NIGHI_OP_L1][NIGHI_ELEM_F32] = K_NAME(four_l1_f32);
     table->fours[NIGHI_OP_L1][NIGHI_ELEM_F16] = K_NAME(four_l1_f16);
     table->fours[NIGHI_OP_L1][NIGHI_ELEM_BF16] = K_NAME(four_l1_bf16);
-    table->dot_square[NIGHI_ELEM_F32] = K_NAME(dot_square_f32);
-    table->dot_square[NIGHI_ELEM_F16] = K_NAME(dot_square_f16);
-    table->dot_square[NIGHI_ELEM_BF16] = K_NAME(dot_square_bf16);
+#endif
 }
 
 #undef K_NAME
@@ -265,6 +274,7 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
 #undef K_MUL
 #undef K_ABS
 #undef K_PIN
+#undef K_KEEP
 #undef K_REDUCE
 #undef K_REDUCE_4
 #undef K_LOAD_F32
@@ -277,9 +287,7 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
 #undef K_EACH
 #undef K_FOLD_LANES
 #undef K_ROW
-#ifdef K_EACH_ROW
 #undef K_EACH_ROW
-#endif
 #undef K_INLINE
 #undef K_DECLARE
 #undef K_ROW_BEGIN
@@ -293,8 +301,6 @@ K_TARGET static void K_NAME(fill_floats)(nighi_kernels *table) {
 #undef K_STEP_LAST
 #undef K_SUMS
 #undef K_ONE
-#undef K_SUMS_SIDE
-#undef K_SIDE
 #undef K_FLOAT
 #undef K_DOT_SQUARE
 #undef K_BOTH

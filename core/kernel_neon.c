@@ -64,6 +64,7 @@ NEON_INLINE void neon_reduce_4(const float32x4_t v[4], float *out) {
 #define K_MUL(a, b) vmulq_f32(a, b)
 #define K_ABS(a) vabsq_f32(a)
 #define K_PIN(v) NIGHI_FP_PIN(v)
+#define K_KEEP(v) __asm__("" : "+w"(v))
 #define K_REDUCE(v) neon_reduce(v)
 #define K_REDUCE_4(v, out) neon_reduce_4(v, out)
 #define K_LOAD_F32(p) vld1q_f32(p)

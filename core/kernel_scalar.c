@@ -108,24 +108,6 @@ SCALAR_FLOAT(scalar_dot_bf16, uint16_t, nighi_elem_bf16, scalar_dot)
 SCALAR_FLOAT(scalar_l1_f32, float, nighi_elem_f32, scalar_l1)
 SCALAR_FLOAT(scalar_l1_f16, uint16_t, nighi_elem_f16, scalar_l1)
 SCALAR_FLOAT(scalar_l1_bf16, uint16_t, nighi_elem_bf16, scalar_l1)
-
-/* Four rows share nothing that a scalar core feels. */
-#define SCALAR_FOUR(name, kernel)                                                                  \
-    static void name(const float *q, const void *const *rows, uint32_t dim, float *out) {          \
-        for (uint32_t i = 0; i < 4; i++) {                                                         \
-            out[i] = kernel(q, rows[i], dim);                                                      \
-        }                                                                                          \
-    }
-SCALAR_FOUR(scalar_four_l2_f32, scalar_l2_f32)
-SCALAR_FOUR(scalar_four_l2_f16, scalar_l2_f16)
-SCALAR_FOUR(scalar_four_l2_bf16, scalar_l2_bf16)
-SCALAR_FOUR(scalar_four_dot_f32, scalar_dot_f32)
-SCALAR_FOUR(scalar_four_dot_f16, scalar_dot_f16)
-SCALAR_FOUR(scalar_four_dot_bf16, scalar_dot_bf16)
-SCALAR_FOUR(scalar_four_l1_f32, scalar_l1_f32)
-SCALAR_FOUR(scalar_four_l1_f16, scalar_l1_f16)
-SCALAR_FOUR(scalar_four_l1_bf16, scalar_l1_bf16)
-#undef SCALAR_FOUR
 SCALAR_FLOAT(scalar_square_f32, float, nighi_elem_f32, scalar_square)
 SCALAR_FLOAT(scalar_square_f16, uint16_t, nighi_elem_f16, scalar_square)
 SCALAR_FLOAT(scalar_square_bf16, uint16_t, nighi_elem_bf16, scalar_square)
@@ -231,15 +213,7 @@ void nighi_kernels_scalar(nighi_kernels *table) {
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_F32] = scalar_l1_f32;
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_F16] = scalar_l1_f16;
     table->floats[NIGHI_OP_L1][NIGHI_ELEM_BF16] = scalar_l1_bf16;
-    table->fours[NIGHI_OP_L2][NIGHI_ELEM_F32] = scalar_four_l2_f32;
-    table->fours[NIGHI_OP_L2][NIGHI_ELEM_F16] = scalar_four_l2_f16;
-    table->fours[NIGHI_OP_L2][NIGHI_ELEM_BF16] = scalar_four_l2_bf16;
-    table->fours[NIGHI_OP_DOT][NIGHI_ELEM_F32] = scalar_four_dot_f32;
-    table->fours[NIGHI_OP_DOT][NIGHI_ELEM_F16] = scalar_four_dot_f16;
-    table->fours[NIGHI_OP_DOT][NIGHI_ELEM_BF16] = scalar_four_dot_bf16;
-    table->fours[NIGHI_OP_L1][NIGHI_ELEM_F32] = scalar_four_l1_f32;
-    table->fours[NIGHI_OP_L1][NIGHI_ELEM_F16] = scalar_four_l1_f16;
-    table->fours[NIGHI_OP_L1][NIGHI_ELEM_BF16] = scalar_four_l1_bf16;
+    nighi_fill(table->fours, 0, sizeof table->fours);
     table->dot_square[NIGHI_ELEM_F32] = scalar_dot_square_f32;
     table->dot_square[NIGHI_ELEM_F16] = scalar_dot_square_f16;
     table->dot_square[NIGHI_ELEM_BF16] = scalar_dot_square_bf16;

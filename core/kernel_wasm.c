@@ -33,23 +33,10 @@ WASM_INLINE float wasm_reduce(v128_t v) {
     return wasm_f32x4_extract_lane(v, 0) + wasm_f32x4_extract_lane(v, 1);
 }
 
-/* The halves of two rows, one upon the other. */
-WASM_INLINE v128_t wasm_halves_add(v128_t a, v128_t b) {
-    return wasm_f32x4_add(wasm_i64x2_shuffle(a, b, 0, 2), wasm_i64x2_shuffle(a, b, 1, 3));
-}
-
-WASM_INLINE void wasm_reduce_4(const v128_t v[4], float *out) {
-    v128_t ab = wasm_halves_add(v[0], v[1]);
-    v128_t cd = wasm_halves_add(v[2], v[3]);
-    v128_t even = wasm_i32x4_shuffle(ab, cd, 0, 2, 4, 6);
-    wasm_v128_store(out, wasm_f32x4_add(even, wasm_i32x4_shuffle(ab, cd, 1, 3, 5, 7)));
-}
-
 #define K_NAME(op) simd128_##op
 #define K_TARGET
 #define K_WIDTH 4
 #define K_COUNT 8
-#define K_ROWS 1
 #define K_VEC v128_t
 #define K_ZERO() wasm_f32x4_const(0.0f, 0.0f, 0.0f, 0.0f)
 #define K_ADD(a, b) wasm_f32x4_add(a, b)
@@ -58,7 +45,6 @@ WASM_INLINE void wasm_reduce_4(const v128_t v[4], float *out) {
 #define K_ABS(a) wasm_f32x4_abs(a)
 #define K_PIN(v) ((void)0)
 #define K_REDUCE(v) wasm_reduce(v)
-#define K_REDUCE_4(v, out) wasm_reduce_4(v, out)
 #define K_LOAD_F32(p) wasm_v128_load(p)
 #define K_LOAD_F16(p) wasm_widen_f16(wasm_u32x4_load16x4(p))
 #define K_LOAD_BF16(p) wasm_widen_bf16(wasm_u32x4_load16x4(p))

@@ -55,14 +55,6 @@ X86_SSE41 X86_INLINE float x86_reduce_128(__m128 v) {
     return _mm_cvtss_f32(v);
 }
 
-X86_SSE41 X86_INLINE void x86_reduce4_128(const __m128 v[4], float *out) {
-    __m128 ab = _mm_add_ps(_mm_movelh_ps(v[0], v[1]), _mm_movehl_ps(v[1], v[0]));
-    __m128 cd = _mm_add_ps(_mm_movelh_ps(v[2], v[3]), _mm_movehl_ps(v[3], v[2]));
-    __m128 even = _mm_shuffle_ps(ab, cd, 0x88);
-    __m128 odd = _mm_shuffle_ps(ab, cd, 0xdd);
-    _mm_storeu_ps(out, _mm_add_ps(even, odd));
-}
-
 #define X86_LOAD_64(p) _mm_loadl_epi64((const __m128i *)(const void *)(p))
 #define X86_LOAD_128(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 
@@ -70,7 +62,6 @@ X86_SSE41 X86_INLINE void x86_reduce4_128(const __m128 v[4], float *out) {
 #define K_TARGET X86_SSE41
 #define K_WIDTH 4
 #define K_COUNT 8
-#define K_ROWS 1
 #define K_VEC __m128
 #define K_ZERO() _mm_setzero_ps()
 #define K_ADD(a, b) _mm_add_ps(a, b)
@@ -79,7 +70,6 @@ X86_SSE41 X86_INLINE void x86_reduce4_128(const __m128 v[4], float *out) {
 #define K_ABS(a) _mm_andnot_ps(_mm_set1_ps(-0.0f), a)
 #define K_PIN(v) NIGHI_FP_PIN(v)
 #define K_REDUCE(v) x86_reduce_128(v)
-#define K_REDUCE_4(v, out) x86_reduce4_128(v, out)
 #define K_LOAD_F32(p) _mm_loadu_ps(p)
 #define K_LOAD_F16(p) x86_widen_f16(X86_LOAD_64(p))
 #define K_LOAD_BF16(p) x86_widen_bf16(X86_LOAD_64(p))
@@ -229,6 +219,7 @@ X86_AVX2 X86_INLINE void x86_reduce4_256(const __m256 v[4], float *out) {
 #define K_MUL(a, b) _mm256_mul_ps(a, b)
 #define K_ABS(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define K_PIN(v) NIGHI_FP_PIN(v)
+#define K_KEEP(v) __asm__("" : "+x"(v))
 #define K_REDUCE(v) x86_reduce_256(v)
 #define K_REDUCE_4(v, out) x86_reduce4_256(v, out)
 #define K_LOAD_F32(p) _mm256_loadu_ps(p)
@@ -375,6 +366,7 @@ X86_AVX512 X86_INLINE void x86_reduce4_512(const __m512 v[4], float *out) {
 #define K_MUL(a, b) _mm512_mul_ps(a, b)
 #define K_ABS(a) _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a)
 #define K_PIN(v) X86_PIN_512(v)
+#define K_KEEP(v) __asm__("" : "+v"(v))
 #define K_REDUCE(v) x86_reduce_512(v)
 #define K_REDUCE_4(v, out) x86_reduce4_512(v, out)
 #define K_LOAD_F32(p) _mm512_loadu_ps(p)

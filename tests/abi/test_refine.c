@@ -402,7 +402,7 @@ TEST(searches_go_on) {
 
 /* ---- Quality -------------------------------------------------------------------------------- */
 
-/* Widths as refining itself compares them: below, with clusters of a hundred, it may cost a point. */
+/* Widths as refining compares them: below, with clusters of a hundred, it may cost a point. */
 enum { WIDTHS = 7 };
 static const uint32_t widths[WIDTHS] = {16, 20, 28, 40, 64, 100, 160};
 

@@ -16,6 +16,7 @@
 
 static ref_guarded left_memory;
 static ref_guarded right_memory;
+static ref_guarded row_memory[4];
 static ref_guarded code_memory[CODES_MAX];
 static uint32_t skipped;
 
@@ -127,6 +128,37 @@ static void run_float(const nighi_kernels *table, const char *level, uint32_t el
     check_float(what, dim, pattern, sums[0], dot, exact);
     float square = reduce(3, elem, q, x, dim, exact);
     check_float(what, dim, pattern, sums[1], square, exact);
+}
+
+static void compare_four(const nighi_kernels *table, const char *level, uint32_t elem,
+                         const float *q, const void *const *rows, uint32_t dim) {
+    for (uint32_t op = 0; op < NIGHI_OP_COUNT; op++) {
+        float out[5] = {7, 7, 7, 7, 7};
+        table->fours[op][elem](q, rows, dim, out);
+        t_eq(nighi_f32_bits(out[4]), nighi_f32_bits(7));
+        for (uint32_t i = 0; i < 4; i++) {
+            float want = table->floats[op][elem](q, rows[i], dim);
+            bool nan = want != want && out[i] != out[i]; /* any NaN will do */
+            if (!nan && nighi_f32_bits(out[i]) != nighi_f32_bits(want)) {
+                t_failf("%s op %u elem %u dim %u: row %u of four %a, alone %a", level, op, elem,
+                        dim, i, (double)out[i], (double)want);
+            }
+        }
+    }
+}
+
+/* Four rows, each between pages of its own, against four calls. */
+static void run_four(const nighi_kernels *table, const char *level, uint32_t elem, uint32_t dim,
+                     int pattern, int at_end, uint64_t *state) {
+    const void *rows[4];
+    float *q = (float *)ref_place(&left_memory, dim * sizeof(float), at_end);
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t bytes = dim * (elem == NIGHI_ELEM_F32 ? 4u : 2u);
+        void *x = ref_place(&row_memory[i], bytes, at_end);
+        fill_floats(q, x, elem, dim, pattern, state);
+        rows[i] = x;
+    }
+    compare_four(table, level, elem, q, rows, dim);
 }
 
 static void fill_bytes(uint8_t *p, uint32_t dim, int pattern, uint64_t *state) {
@@ -278,6 +310,34 @@ TEST(floats_match_the_definition) {
     }
 }
 
+TEST(four_rows_are_four_calls) {
+    uint64_t state = t_seed() << 32;
+    for (int level = 0; level < REF_LEVELS; level++) {
+        nighi_kernels table;
+        uint32_t features = ref_levels[level].features;
+        if (!ref_runs(level)) {
+            continue;
+        }
+        nighi_kernels_pick(&table, features);
+        bool wide = (features & (NIGH_CPU_AVX2 | NIGH_CPU_AVX512 | NIGH_CPU_NEON)) != 0;
+        for (uint32_t i = 0; i < NIGHI_OP_COUNT * NIGHI_ELEM_COUNT; i++) {
+            t_eq(table.fours[i / NIGHI_ELEM_COUNT][i % NIGHI_ELEM_COUNT] != NULL, wide);
+        }
+        for (uint32_t step = 0; wide && dim_of(step) != 0; step++) {
+            uint32_t dim = dim_of(step);
+            for (int run = 0; run < 2 * REF_PATTERNS; run++) {
+                int pattern = run / 2;
+                if ((dim > 2000 && pattern > 1) || (t_small() && dim > 70 && dim % 19 != 5)) {
+                    continue;
+                }
+                for (uint32_t elem = 0; elem < NIGHI_ELEM_COUNT; elem++) {
+                    run_four(&table, ref_levels[level].name, elem, dim, pattern, run % 2, &state);
+                }
+            }
+        }
+    }
+}
+
 TEST(bytes_are_exact) {
     uint64_t state = t_seed() << 32;
     for (int level = 0; level < REF_LEVELS; level++) {
@@ -315,7 +375,7 @@ TEST(codes_are_exact) {
 /* Rows of files start anywhere: every alignment that the element type allows. */
 TEST(any_alignment) {
     static uint8_t left[64 + 4 * 131];
-    static uint8_t right[64 + 4 * 131];
+    static uint8_t right[64 + 4 * 131 + 16];
     uint64_t state = t_seed();
     uint32_t dim = 131;
     for (int level = 0; level < REF_LEVELS; level++) {
@@ -333,6 +393,10 @@ TEST(any_alignment) {
                 float want = reduce(NIGHI_OP_L2, elem, q, x, dim, exact);
                 check_float(ref_levels[level].name, dim, REF_RANDOM,
                             table.floats[NIGHI_OP_L2][elem](q, x, dim), want, exact);
+                const void *rows[4] = {x, right + shift + 4, right + shift + 12, right};
+                if (table.fours[NIGHI_OP_L2][elem] != NULL) {
+                    compare_four(&table, ref_levels[level].name, elem, q, rows, dim);
+                }
             }
         }
     }
@@ -361,6 +425,10 @@ SUITE {
     left_memory = ref_guard((size_t)DIM_MAX * 4);
     right_memory = ref_guard((size_t)DIM_MAX * 4);
     RUN(floats_match_the_definition);
+    for (uint32_t i = 0; i < 4; i++) {
+        row_memory[i] = ref_guard((size_t)DIM_MAX * 4);
+    }
+    RUN(four_rows_are_four_calls);
     for (uint32_t i = 0; i < CODES_MAX; i++) {
         code_memory[i] = ref_guard(CODE_BYTES_MAX);
     }
