@@ -149,7 +149,7 @@ static bool nighi_check_code(const nigh_index *index, nigh_session *session, uin
     }
     const uint8_t *vector = nighi_record(&index->regions[NIGHI_VECTOR], slot);
     const float *floats = nighi_code_floats(index, vector, session->query_scratch);
-    (void)nighi_code_encode(index, floats, session->code_record);
+    (void)nighi_code_encode(&index->coding, index->config.dim, floats, session->code_record);
     return nighi_compare(session->code_record, nighi_record(&index->regions[NIGHI_CODE], slot),
                          index->coding.stride) == 0 ||
            nighi_fault(report, NIGHI_FAULT_CODE, slot, 0);

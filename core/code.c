@@ -81,13 +81,12 @@ NIGHI_INLINE int32_t nighi_code_key(uint32_t bits) {
 }
 
 /* Clamps integers, not floats: comparing floats keeps compilers from making vector code of it. */
-static uint32_t nighi_encode_u7(const nigh_index *index, const float *restrict floats,
-                                uint8_t *restrict record) {
-    const float center = index->coding.center;
-    const float steps = index->coding.steps;
+static uint32_t nighi_encode_u7(const nighi_coding *coding, uint32_t dim,
+                                const float *restrict floats, uint8_t *restrict record) {
+    const float center = coding->center;
+    const float steps = coding->steps;
     const int32_t most = nighi_code_key(nighi_f32_bits((float)NIGHI_CODE_LIMIT));
     const int32_t beyond = nighi_code_key(nighi_f32_bits((float)NIGHI_CODE_LIMIT + 0.5f));
-    const uint32_t dim = index->config.dim;
     uint32_t clamped = 0;
     for (uint32_t i = 0; i < dim; i++) {
         const float value = nighi_fp_mul(floats[i] - center, steps);
@@ -101,16 +100,16 @@ static uint32_t nighi_encode_u7(const nigh_index *index, const float *restrict f
     return clamped;
 }
 
-NIGHI_FN uint32_t nighi_code_encode(const nigh_index *index, const float *floats, uint8_t *record) {
-    const uint32_t dim = index->config.dim;
-    const uint32_t stride = index->coding.stride;
-    if (index->coding.kind == NIGH_CODES_U7) {
+NIGHI_FN uint32_t nighi_code_encode(const nighi_coding *coding, uint32_t dim, const float *floats,
+                                    uint8_t *record) {
+    const uint32_t stride = coding->stride;
+    if (coding->kind == NIGH_CODES_U7) {
         nighi_fill(record + dim, 0, stride - dim);
-        return nighi_encode_u7(index, floats, record);
+        return nighi_encode_u7(coding, dim, floats, record);
     }
     nighi_fill(record, 0, stride);
     for (uint32_t i = 0; i < dim; i++) {
-        record[i / 8] |= (uint8_t)((floats[i] > index->coding.center) << (i % 8));
+        record[i / 8] |= (uint8_t)((floats[i] > coding->center) << (i % 8));
     }
     return 0;
 }

@@ -26,7 +26,8 @@ NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
  * vector's. May return the row itself. `scratch`: dim floats. */
 NIGHI_FN const float *nighi_code_floats(const nigh_index *index, const void *row, float *scratch);
 /* One record from those floats; how many elements were clamped. */
-NIGHI_FN uint32_t nighi_code_encode(const nigh_index *index, const float *floats, uint8_t *record);
+NIGHI_FN uint32_t nighi_code_encode(const nighi_coding *coding, uint32_t dim, const float *floats,
+                                    uint8_t *record);
 /* A record as a query: `code` holds the stride rounded up to 64 bytes, zero beyond the record, and
  * is aligned to 64. Returns the bias that the kernel wants. */
 NIGHI_FN uint32_t nighi_code_query(const nigh_index *index, const uint8_t *record, uint8_t *code);

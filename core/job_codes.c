@@ -25,15 +25,6 @@ typedef struct nighi_codes_job {
     bool donated; /* the region lies in the job's memory */
 } nighi_codes_job;
 
-/* The index as encoding sees it: its own configuration and coding may still be the old ones. */
-static void nighi_codes_view(const nigh_job *job, nigh_index *view) {
-    const nighi_codes_job *codes = job->state;
-    *view = *job->index;
-    view->config = codes->config;
-    view->coding = codes->coding;
-    view->regions[NIGHI_CODE] = codes->region;
-}
-
 static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
     nigh_index *index = job->index;
     const uint32_t kind = job->options.codes;
@@ -72,16 +63,16 @@ static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
 
 static nigh_status nighi_codes_floats(void *user, nigh_session *session, uint32_t slot,
                                       const float **floats) {
-    const nigh_index *view = user;
+    const nigh_index *index = user;
     const void *vector = NULL;
     *floats = NULL;
-    if (!nighi_node_present(nighi_node_word(view, slot))) {
+    if (!nighi_node_present(nighi_node_word(index, slot))) {
         return NIGH_OK;
     }
-    const nigh_status status = nighi_vectors(view, session, &slot, 1, &vector);
+    const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);
     if (status == NIGH_OK) {
-        nighi_row_from_stored(view, vector, session->row);
-        *floats = nighi_code_floats(view, session->row, session->query_scratch);
+        nighi_row_from_stored(index, vector, session->row);
+        *floats = nighi_code_floats(index, session->row, session->query_scratch);
     }
     return status;
 }
@@ -89,7 +80,6 @@ static nigh_status nighi_codes_floats(void *user, nigh_session *session, uint32_
 static nigh_status nighi_codes_sample(nigh_job *job, nigh_session *session) {
     nighi_codes_job *codes = job->state;
     nigh_index *index = job->index;
-    nigh_index view;
     if (!codes->donated) { /* the pager may move blocks */
         const uint32_t step = 1u << codes->region.shift;
         nigh_status status = NIGH_OK;
@@ -101,27 +91,26 @@ static nigh_status nighi_codes_sample(nigh_job *job, nigh_session *session) {
         }
         codes->region = index->regions[NIGHI_CODE];
     }
-    nighi_codes_view(job, &view);
-    return nighi_sample_span(nighi_codes_floats, &view, session, &codes->config, codes->slot_count,
+    return nighi_sample_span(nighi_codes_floats, index, session, &codes->config, codes->slot_count,
                              &codes->coding);
 }
 
 static nigh_status nighi_codes_encode(nigh_job *job, nigh_session *session, uint32_t task) {
     nighi_codes_job *codes = job->state;
-    nigh_index view;
     uint32_t clamped = 0;
     const uint32_t from = task * NIGHI_CODES_STEP;
     const uint32_t to = nighi_min_u32(codes->slot_count, from + NIGHI_CODES_STEP);
-    nighi_codes_view(job, &view);
     for (uint32_t slot = from; slot < to; slot++) {
         const float *floats = NULL;
         uint8_t *record = nighi_record(&codes->region, slot);
-        const nigh_status status = nighi_codes_floats(&view, session, slot, &floats);
+        const nigh_status status = nighi_codes_floats(job->index, session, slot, &floats);
         if (status != NIGH_OK) {
             return status;
         }
         nighi_fill(record, 0, codes->region.stride);
-        clamped += floats == NULL ? 0 : nighi_code_encode(&view, floats, record);
+        clamped += floats == NULL
+                       ? 0
+                       : nighi_code_encode(&codes->coding, codes->config.dim, floats, record);
     }
     const uint32_t version = nighi_lock(&job->lock);
     if (codes->attempt != job->attempt) {

@@ -66,7 +66,8 @@ static void nighi_code_take(const nigh_index *index, nigh_session *session) {
     plan->code_clamped = 0;
     if (nighi_coded(index)) {
         const float *floats = nighi_code_floats(index, plan->record, session->query_scratch);
-        plan->code_clamped = nighi_code_encode(index, floats, plan->code);
+        plan->code_clamped =
+            nighi_code_encode(&index->coding, index->config.dim, floats, plan->code);
     }
 }
 

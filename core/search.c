@@ -54,7 +54,7 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
     nighi_walk_set(index, session, slot_count, options, walk);
     if (walk->coded) { /* before the query: they share scratch */
         const float *floats = nighi_code_floats(index, row, session->query_scratch);
-        (void)nighi_code_encode(index, floats, session->code_record);
+        (void)nighi_code_encode(&index->coding, index->config.dim, floats, session->code_record);
         session->code_bias = nighi_code_query(index, session->code_record, session->code_query);
         walk->probe.bias = session->code_bias;
     }

@@ -70,9 +70,11 @@ static uint32_t nighi_hash_size(uint32_t frontier_max) {
     return size;
 }
 
-/* With arena->base NULL `session` is a dummy that only carries sizes. */
-static void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
-                                 const nigh_session_options *options, nigh_session *session) {
+/* With arena->base NULL `session` is a dummy that only carries sizes. Never inlined: the dummy and
+ * what is spilled here do not belong in one stack frame. */
+static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
+                                                const nigh_session_options *options,
+                                                nigh_session *session) {
     const nigh_config *config = &index->config;
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
