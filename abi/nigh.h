@@ -208,7 +208,9 @@ typedef struct nigh_search_options {
     uint32_t rerank;         /* with codes: how many are scored again on true vectors, at least k;
                                 0 = by k and ef */
     float gamma;             /* also stop when the next candidate is (1 + gamma) times as far as the
-                                k-th best (Al-Jazzazi et al. 2025); 0 = off */
+                                k-th best (Al-Jazzazi et al. 2025); 0 = off. Farther ones are not
+                                kept either, so ef may be large and gamma alone decide the effort.
+                                Searches that sweep for a filter do not look at it */
 } nigh_search_options;
 
 /* What the last call on a session cost. */

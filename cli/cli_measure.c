@@ -32,9 +32,15 @@ static uint64_t tune_clock(void *user) {
 
 int cli_queries_new(cli_queries *queries, uint32_t ef_max) {
     nigh_session_options options = {.struct_size = sizeof options,
-                                    .ef_max = ef_max > queries->k ? ef_max : queries->k,
+                                    .ef_max = ef_max,
                                     .flags = NIGH_SESSION_READ,
                                     .lanes = queries->lanes};
+    if (options.ef_max < queries->k) {
+        options.ef_max = queries->k;
+    }
+    if (queries->tune && options.ef_max < 64) { /* what nigh_tune wants */
+        options.ef_max = 64;
+    }
     uint64_t hits = queries->count * queries->k;
     queries->distances = cli_memory(hits * sizeof(float));
     queries->slots = cli_memory(hits * sizeof(uint32_t));
@@ -58,7 +64,7 @@ int cli_queries_new(cli_queries *queries, uint32_t ef_max) {
             return cli_failed(status, "a session", NULL);
         }
     }
-    if (options.ef_max >= 64 && queries->tune) {
+    if (queries->tune) {
         nigh_status status =
             nigh_tune((nigh_index *)queries->open->index, queries->sessions[0], tune_clock, NULL);
         if (status != NIGH_OK) {
@@ -199,10 +205,8 @@ static int timed_pass(cli_queries *queries, cli_measure *measure) {
     return code;
 }
 
-int cli_measure_run(cli_queries *queries, uint32_t ef, uint64_t warm, uint32_t rounds,
-                    cli_measure *measure) {
+int cli_measure_run(cli_queries *queries, uint64_t warm, uint32_t rounds, cli_measure *measure) {
     cli_measure *all = cli_memory(rounds * sizeof *all);
-    queries->options.ef = ef;
     int code = all != NULL ? run_pass(queries, warm) : CLI_ERROR;
     for (uint32_t i = 0; i < rounds && code == CLI_OK; i++) {
         code = timed_pass(queries, &all[i]);
@@ -210,7 +214,8 @@ int cli_measure_run(cli_queries *queries, uint32_t ef, uint64_t warm, uint32_t r
     if (code == CLI_OK) {
         qsort(all, rounds, sizeof *all, by_seconds);
         *measure = all[rounds / 2];
-        measure->ef = ef;
+        measure->ef = queries->options.ef;
+        measure->gamma = queries->options.gamma;
         measure->recall = -1;
     }
     nigh_close(all);

@@ -14,7 +14,7 @@ typedef struct cli_queries {
     uint32_t k;
     uint32_t threads;
     uint32_t lanes;              /* above 1: nigh_search_batch */
-    nigh_search_options options; /* ef is set by each measurement */
+    nigh_search_options options; /* of the next measurement */
     nigh_session **sessions;     /* one a thread */
     uint64_t *keys;              /* u64 and identity keys; else NULL */
     float *distances;
@@ -29,6 +29,7 @@ typedef struct cli_queries {
 
 typedef struct cli_measure {
     uint32_t ef;
+    float gamma;
     double seconds; /* of the median round */
     double cpu_seconds;
     double qps;
@@ -41,8 +42,7 @@ typedef struct cli_measure {
 int cli_queries_new(cli_queries *queries, uint32_t ef_max);
 void cli_queries_free(cli_queries *queries);
 /* `warm` untimed queries, then `rounds` timed passes of all, of which the median counts. */
-int cli_measure_run(cli_queries *queries, uint32_t ef, uint64_t warm, uint32_t rounds,
-                    cli_measure *measure);
+int cli_measure_run(cli_queries *queries, uint64_t warm, uint32_t rounds, cli_measure *measure);
 /* Hits that name the same ids as the first k of each row of truth (int32, below 0: none), as a
  * share of those. by_key: ids are keys, else slots. Below 0 after a message. */
 double cli_recall(const cli_queries *queries, const uint8_t *truth, uint64_t stride, bool by_key);

@@ -179,6 +179,25 @@ static bool store_list(const cli_option *option, const char *text, cli_list *lis
     return false;
 }
 
+static bool store_reals(const cli_option *option, const char *text, cli_reals *list) {
+    double low = (double)option->low / 1000;
+    double high = (double)option->high / 1000;
+    list->count = 0;
+    for (const char *at = text; list->count < CLI_LIST_MAX; at++) {
+        char *end = NULL;
+        double value = strtod(at, &end);
+        if (end == at || (*end != 0 && *end != ',') || !(value >= low && value <= high)) {
+            return false;
+        }
+        list->value[list->count++] = (float)value;
+        at = end;
+        if (*at == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool store_real(const cli_verb *verb, const cli_option *option, const char *text, void *to) {
     char *end = NULL;
     double low = (double)option->low / 1000;
@@ -223,6 +242,14 @@ static bool store(const cli_verb *verb, const cli_option *option, const char *te
         cli_usage(
             verb->name, "--%s: '%s' is not a number, or numbers with commas between, of %llu..%llu",
             option->name, text, (unsigned long long)option->low, (unsigned long long)option->high);
+        return false;
+    case CLI_REALS:
+        if (store_reals(option, text, (cli_reals *)(void *)to)) {
+            return true;
+        }
+        cli_usage(verb->name,
+                  "--%s: '%s' is not a number of %g..%g, or several with commas between",
+                  option->name, text, (double)option->low / 1000, (double)option->high / 1000);
         return false;
     default:
         break;

@@ -13,7 +13,8 @@ enum {
     CLI_TEXT, /* const char * into argv */
     CLI_NAME, /* uint32_t: place (from 1) in `value`, names separated by | */
     CLI_LIST, /* cli_list of numbers within low..high, separated by commas */
-    CLI_REAL  /* float within low..high, in thousandths */
+    CLI_REAL, /* float within low..high, in thousandths */
+    CLI_REALS /* cli_reals of such numbers, separated by commas */
 };
 
 enum { CLI_LIST_MAX = 64 };
@@ -21,6 +22,11 @@ typedef struct cli_list {
     uint32_t count;
     uint32_t value[CLI_LIST_MAX];
 } cli_list;
+
+typedef struct cli_reals {
+    uint32_t count;
+    float value[CLI_LIST_MAX];
+} cli_reals;
 
 typedef struct cli_option {
     const char *name;

@@ -26,7 +26,6 @@ typedef struct search_settings {
     uint32_t rerank;
     uint32_t no_codes;
     uint32_t lanes;
-    float gamma;
     uint32_t json;
     uint32_t warm;
     uint32_t rounds;
@@ -34,6 +33,7 @@ typedef struct search_settings {
     uint32_t load;
     uint32_t format;
     cli_list ef;
+    cli_reals gamma;
 } search_settings;
 
 typedef struct search_state {
@@ -99,6 +99,11 @@ static int open_truth(search_state *state) {
     return CLI_OK;
 }
 
+/* Measurements: one for each ef, or for each gamma. */
+static uint32_t runs_of(const search_settings *set) {
+    return set->ef.count > set->gamma.count ? set->ef.count : set->gamma.count;
+}
+
 static int check_settings(search_settings *set) {
     if (set->ef.count == 0) {
         set->ef.count = 1;
@@ -107,8 +112,12 @@ static int check_settings(search_settings *set) {
     if (set->exact != 0) {
         set->ef.count = 1;
     }
-    if (set->ef.count > 1 && (set->output != NULL || set->distances != NULL)) {
-        return cli_usage("search", "--out and --distances need a single --ef");
+    set->gamma.count = set->gamma.count == 0 || set->exact != 0 ? 1 : set->gamma.count;
+    if (set->ef.count > 1 && set->gamma.count > 1) {
+        return cli_usage("search", "one of --ef and --gamma may have several numbers, not both");
+    }
+    if (runs_of(set) > 1 && (set->output != NULL || set->distances != NULL)) {
+        return cli_usage("search", "--out and --distances need a single --ef and --gamma");
     }
     return CLI_OK;
 }
@@ -151,19 +160,20 @@ static int measure(search_state *state) {
     queries->options.struct_size = sizeof queries->options;
     queries->options.expansions = set->expansions;
     queries->options.rerank = set->rerank;
-    queries->options.gamma = set->gamma;
     queries->options.flags =
         (set->exact != 0 ? NIGH_SEARCH_EXACT : 0) | (set->no_codes != 0 ? NIGH_SEARCH_NO_CODES : 0);
     queries->progress = true;
     queries->tune = set->truth != NULL || set->rounds > 1;
-    bool shown = set->truth == NULL && set->output == NULL && set->ef.count == 1 &&
-                 set->json == 0 && set->rounds == 1 && set->warm == 0;
+    bool shown = set->truth == NULL && set->output == NULL && runs_of(set) == 1 && set->json == 0 &&
+                 set->rounds == 1 && set->warm == 0;
     uint64_t warm = queries->count < WARM && set->warm == 0 ? queries->count : WARM;
     warm = set->warm != 0 ? queries->count : warm;
     warm = shown ? 0 : set->exact != 0 && set->warm == 0 ? warm / WARM : warm;
     int code = cli_queries_new(queries, ef_max);
-    for (uint32_t i = 0; i < set->ef.count && code == CLI_OK; i++) {
-        code = cli_measure_run(queries, set->ef.value[i], warm, set->rounds, &state->measures[i]);
+    for (uint32_t i = 0; i < runs_of(set) && code == CLI_OK; i++) {
+        queries->options.ef = set->ef.value[set->ef.count > 1 ? i : 0];
+        queries->options.gamma = set->gamma.value[set->gamma.count > 1 ? i : 0];
+        code = cli_measure_run(queries, warm, set->rounds, &state->measures[i]);
         if (code == CLI_OK && set->truth != NULL) {
             state->measures[i].recall =
                 cli_recall(queries, state->truth, state->truth_rows.stride, state->by_key);
@@ -247,14 +257,18 @@ static void print_hits(const search_state *state) {
 
 static void print_table(const search_state *state) {
     bool truth = state->set.truth != NULL;
-    printf("%s%s\tqps\tp50_us\tp99_us\tdistances\n", state->set.exact != 0 ? "exact" : "ef",
-           truth ? "\trecall" : "");
-    for (uint32_t i = 0; i < state->set.ef.count; i++) {
+    bool gamma = state->set.gamma.value[0] > 0 || state->set.gamma.count > 1;
+    printf("%s%s%s\tqps\tp50_us\tp99_us\tdistances\n", state->set.exact != 0 ? "exact" : "ef",
+           gamma ? "\tgamma" : "", truth ? "\trecall" : "");
+    for (uint32_t i = 0; i < runs_of(&state->set); i++) {
         const cli_measure *at = &state->measures[i];
         if (state->set.exact != 0) {
             printf("exact");
         } else {
             printf("%u", at->ef);
+        }
+        if (gamma) {
+            printf("\t%g", (double)at->gamma);
         }
         if (truth) {
             printf("\t%.4f", at->recall);
@@ -265,6 +279,7 @@ static void print_table(const search_state *state) {
 
 static void json_measure(cli_json *json, const cli_measure *at) {
     cli_json_u64(json, "ef", at->ef);
+    cli_json_real(json, "gamma", (double)at->gamma, 6);
     if (at->recall >= 0) {
         cli_json_real(json, "recall", at->recall, 9);
     } else {
@@ -315,18 +330,18 @@ static void print_json(const search_state *state) {
     cli_json_u64(&json, "rounds", set->rounds);
     cli_json_text(&json, "kernel", cli_kernel_text(state->open.stats.features, text, sizeof text));
     cli_json_real(&json, "open_s", state->open_seconds, 6);
-    if (set->ef.count == 1) {
+    if (runs_of(set) == 1) {
         json_measure(&json, &state->measures[0]);
     } else {
         cli_json_open(&json, "results", '[');
-        for (uint32_t i = 0; i < set->ef.count; i++) {
+        for (uint32_t i = 0; i < runs_of(set); i++) {
             cli_json_open(&json, NULL, '{');
             json_measure(&json, &state->measures[i]);
             cli_json_close(&json);
         }
         cli_json_close(&json);
     }
-    if (set->truth == NULL && set->output == NULL && set->ef.count == 1) {
+    if (set->truth == NULL && set->output == NULL && runs_of(set) == 1) {
         json_hits(&json, state);
     }
     cli_json_close(&json);
@@ -343,8 +358,8 @@ static int report(const search_state *state) {
     }
     if (set->json != 0) {
         print_json(state);
-    } else if (set->truth == NULL && set->output == NULL && set->ef.count == 1 &&
-               set->rounds == 1 && set->warm == 0) {
+    } else if (set->truth == NULL && set->output == NULL && runs_of(set) == 1 && set->rounds == 1 &&
+               set->warm == 0) {
         print_hits(state);
     } else {
         print_table(state);
@@ -394,8 +409,10 @@ static const cli_option options[] = {
     {"rerank", 0, CLI_U32, AT(rerank), "N", 1, 65535,
      "of an index with codes: candidates scored again on true\nvectors, raised to k; default by k "
      "and ef"},
-    {"gamma", 0, CLI_REAL, AT(gamma), "X", 0, 16000,
-     "also stop at candidates 1 + X times as far as the k-th\nbest; default 0: off"},
+    {"gamma", 0, CLI_REALS, AT(gamma), "X,X,...", 0, 16000,
+     "also stop at candidates 1 + X times as far as the k-th\nbest; default 0: off. Several, with "
+     "a "
+     "large --ef, give a\ntable"},
     {"no-codes", 0, CLI_FLAG, AT(no_codes), NULL, 0, 0, "search on the true vectors"},
     {"lanes", 0, CLI_U32, AT(lanes), "N", 1, 4,
      "queries that a thread has under way at once; default 1"},

@@ -95,4 +95,41 @@ NIGHI_INLINE uint32_t nighi_list_insert(uint64_t *list, uint32_t *count, uint32_
     return at;
 }
 
+/* Sorts by counting what is smaller: no jump that could miss, and counts do not wait for each
+ * other. For few: n * n comparisons. */
+NIGHI_INLINE void nighi_entries_sort(const uint64_t *entries, uint32_t n, uint64_t *sorted) {
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t smaller = 0;
+        for (uint32_t j = 0; j < n; j++) {
+            smaller += entries[j] < entries[i];
+        }
+        sorted[smaller] = entries[i];
+    }
+}
+
+/* Merges n ascending entries, none of which is there, into an ascending list of at most `limit`, as
+ * if they were inserted one by one. before[i]: how many of the old list are nearer than entry i.
+ * The n searches overlap, since none waits for an insertion, and what is there moves once. */
+NIGHI_INLINE void nighi_list_merge(uint64_t *list, uint32_t *count, uint32_t limit,
+                                   const uint64_t *sorted, uint32_t n, uint32_t *before) {
+    uint32_t end = *count;
+    for (uint32_t i = 0; i < n; i++) {
+        before[i] = nighi_lower_bound(list, end, sorted[i]);
+    }
+    *count = n > limit - end ? limit : end + n;
+    for (uint32_t i = n; i-- > 0;) {
+        const uint32_t from = before[i];
+        const uint32_t to = from + i + 1;
+        if (to < limit) {
+            const uint32_t room = limit - to;
+            const uint32_t moved = end - from < room ? end - from : room;
+            nighi_move(list + to, list + from, (uint64_t)moved * sizeof(uint64_t));
+        }
+        if (to <= limit) {
+            list[from + i] = sorted[i];
+        }
+        end = from;
+    }
+}
+
 #endif

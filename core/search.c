@@ -85,10 +85,11 @@ static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
            nighi_pool_live(index, session) < live;
 }
 
-NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_t k) {
+NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_t k,
+                                     uint32_t width) {
     const uint32_t least = nighi_max_u32(2 * nighi_min_u32(k, NIGHI_SLOT_MAX / 2), 20);
     const uint32_t depth = options->rerank != 0 ? nighi_max_u32(options->rerank, k)
-                                                : nighi_max_u32(least, k + options->ef / 8);
+                                                : nighi_max_u32(least, k + width / 8);
     return nighi_min_u32(depth, options->ef);
 }
 
@@ -136,11 +137,13 @@ static void nighi_list_sift(const nighi_walk *walk, uint32_t most) {
 }
 
 /* Drops what a plain walk's list should not hold. Are there too few matches for what the way
- * promises? A list that is not full has seen every node: layer 0 is connected. */
+ * promises? A list that is not full has seen every node, as layer 0 is connected, unless gamma ended
+ * it. */
 static bool nighi_way_short(const nighi_walk *walk, const nighi_way *way) {
     const nigh_session *session = walk->session;
     if (way->kind == NIGHI_WAY_LIST) {
-        const bool all = session->pool_count < way->ef && session->stats.truncated == 0;
+        const bool all =
+            session->pool_count < way->ef && session->stats.truncated == 0 && !(walk->gamma > 0.0f);
         nighi_list_sift(walk, walk->ef);
         return !all && session->pool_count < nighi_max_u32(walk->k, walk->ef - walk->ef / 4);
     }
@@ -151,7 +154,7 @@ static nigh_status nighi_search_scan(const nighi_walk *walk, const nighi_way *wa
                                      const nigh_search_options *options, uint32_t k) {
     nighi_walk scan = *walk;
     scan.coded = way->codes;
-    const uint32_t depth = nighi_rerank_depth(options, k);
+    const uint32_t depth = nighi_rerank_depth(options, k, options->ef);
     const nigh_status status = nighi_scan(&scan, scan.coded ? depth : k);
     return status == NIGH_OK && scan.coded ? nighi_rerank(walk, depth) : status;
 }
@@ -190,7 +193,8 @@ static nigh_status nighi_search_end(const nighi_walk *walk, nighi_way *way,
         const nighi_way scan = {.codes = walk->coded && !nighi_source_addressed(walk->index)};
         return nighi_search_scan(walk, &scan, options, k);
     }
-    return walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k)) : NIGH_OK;
+    const uint32_t width = walk->gamma > 0.0f ? walk->session->pool_count : options->ef;
+    return walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k, width)) : NIGH_OK;
 }
 
 /* Descends to where layer 0 is walked from, unless that is not the way. */
@@ -395,8 +399,8 @@ static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *ses
     session->frontier_count = 0;
     session->overflow_count = 0;
     session->exact_count = 0;
-    session->cursor =
-        (nighi_cursor){.active = 1, .depth = nighi_rerank_depth(options, 1), .options = *options};
+    session->cursor = (nighi_cursor){
+        .active = 1, .depth = nighi_rerank_depth(options, 1, options->ef), .options = *options};
     if (entry == NIGHI_NONE) {
         return NIGH_OK;
     }

@@ -57,8 +57,9 @@ NIGHI_FN nigh_status nighi_cursor_next(const nigh_index *index, nigh_session *se
 /* Captures options for a walk of this session, whose query is prepared. */
 NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uint32_t slot_count,
                              const nigh_search_options *options, nighi_walk *walk);
-/* How many candidates of a search on codes are scored again. */
-NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_t k);
+/* How many candidates of a search on codes are scored again: `width` are those that it kept. */
+NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_t k,
+                                     uint32_t width);
 /* The word that tells whether in-place updates ran since it was read. */
 NIGHI_FN uint32_t nighi_updates(const nigh_index *index);
 NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before);

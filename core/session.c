@@ -103,7 +103,7 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
     session->vectors = nighi_arena_take(arena, rounds, sizeof *session->vectors);
     session->distances = nighi_arena_take(arena, session->batch_max, sizeof(float));
     session->orders = nighi_arena_take(arena, session->batch_max, 4);
-    session->worth = nighi_arena_take(arena, session->batch_max, 8);
+    session->worth = nighi_arena_take(arena, 2 * (uint64_t)session->batch_max, 8);
     session->code_record = nighi_arena_take(arena, 1, code_bytes);
     session->code_query = nighi_arena_take(arena, 1, code_bytes);
     session->fetched = nighi_arena_take(arena, external ? session->fetch_max : 0, row_bytes);

@@ -223,8 +223,8 @@ struct nigh_session {
     nighi_filter filter;
     uint32_t asked;  /* calls of the filter in this search, */
     uint32_t passed; /* and how often it said yes */
-    uint8_t *marks; /* visited: a byte a slot holds the epoch, or ... */
-    uint32_t *hash; /* ... NIGH_SESSION_SMALL: open addressing, power of two */
+    uint8_t *marks;  /* visited: a byte a slot holds the epoch, or ... */
+    uint32_t *hash;  /* ... NIGH_SESSION_SMALL: open addressing, power of two */
     uint32_t hash_mask;
     uint32_t hash_count;
     uint32_t hash_full; /* 1: it was full, slots were left out */
@@ -245,7 +245,7 @@ struct nigh_session {
     float *distances;     /* batch_max */
     uint32_t *orders;     /* batch_max */
     uint32_t *taken;      /* batch_max: cursor on codes */
-    uint64_t *worth;      /* batch_max: entries of a round that may enter the pool */
+    uint64_t *worth;      /* 2 batch_max: entries of a round that may enter the pool, and sorted */
     uint8_t *fetched;     /* fetch_max rows */
     uint8_t *row;         /* one row, aligned: a consistent copy of a stored vector */
     float *query_scratch; /* dim floats */

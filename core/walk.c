@@ -40,7 +40,7 @@ NIGHI_FN nigh_status nighi_score_true(const nighi_walk *walk, uint32_t count) {
     nigh_session *session = walk->session;
     nighi_space space;
     nighi_space_get(walk->index, false, &space);
-    nighi_space_take(&space, session, session->slots, session->vectors, count);
+    nighi_space_take_once(&space, session, session->slots, session->vectors, count);
     return nighi_space_score(&space, session, &walk->probe, session->slots, session->vectors,
                              count);
 }
@@ -108,15 +108,19 @@ static uint32_t nighi_gamma_bound(const nighi_walk *walk) {
     return bound > UINT32_MAX ? UINT32_MAX : (uint32_t)bound;
 }
 
+/* Asks for the links of an entry's node. */
+NIGHI_INLINE void nighi_beam_ask(const nighi_beam_state *beam, uint64_t entry) {
+    const size_t stride = beam->space.links_stride;
+    nighi_prefetch(beam->walk->index, beam->space.links + nighi_entry_slot(entry) * stride,
+                   (uint32_t)stride);
+}
+
 /* Asks for the links of the nodes that will likely be expanded next. */
 NIGHI_INLINE void nighi_links_ask(const nighi_beam_state *beam) {
     const nigh_session *session = beam->walk->session;
     const uint32_t end = nighi_min_u32(beam->next + NIGHI_LINKS_AHEAD, session->pool_count);
     for (uint32_t i = beam->next; i < end; i++) {
-        const uint64_t entry = session->pool[i];
-        nighi_prefetch(beam->walk->index,
-                       beam->space.links + nighi_entry_slot(entry) * beam->space.links_stride,
-                       (uint32_t)beam->space.links_stride);
+        nighi_beam_ask(beam, session->pool[i]);
     }
 }
 
@@ -158,6 +162,20 @@ NIGHI_INLINE void nighi_round_take(nighi_beam_state *beam, const bool flat, uint
     nighi_space_take(&beam->space, session, round->slots, round->rows, round->count);
 }
 
+/* Only entries nearer than this enter the pool: it is full of nearer ones, or the stop rule would
+ * never let them be expanded, now or later, since the k-th best only comes nearer. */
+NIGHI_INLINE uint64_t nighi_pool_last(const nighi_walk *walk) {
+    const nigh_session *session = walk->session;
+    uint64_t last = UINT64_MAX;
+    if (session->pool_count == walk->ef) {
+        last = session->pool[walk->ef - 1];
+    }
+    if (walk->gamma > 0.0f) {
+        last = nighi_min_u64(last, ((uint64_t)nighi_gamma_bound(walk) << 32) | UINT32_MAX);
+    }
+    return last;
+}
+
 /* Scores a round and merges it into the sorted pool. */
 NIGHI_INLINE nigh_status nighi_round_merge(nighi_beam_state *beam, const bool flat,
                                            nighi_round *round) {
@@ -171,7 +189,7 @@ NIGHI_INLINE nigh_status nighi_round_merge(nighi_beam_state *beam, const bool fl
     uint64_t *pool = session->pool;
     uint32_t size = session->pool_count;
     uint32_t next = beam->next;
-    const uint64_t last = size == walk->ef ? pool[size - 1] : UINT64_MAX;
+    const uint64_t last = nighi_pool_last(walk);
     uint64_t *worth = session->worth;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < round->count; i++) { /* no jump: it would miss every other time */
@@ -179,18 +197,20 @@ NIGHI_INLINE nigh_status nighi_round_merge(nighi_beam_state *beam, const bool fl
         worth[kept] = entry;
         kept += entry < last;
     }
-    for (uint32_t i = 0; i < kept; i++) {
-        const uint32_t at = nighi_list_insert(pool, &size, walk->ef, worth[i]);
-        if (at < next) {
-            next = at;
-            if (flat) { /* likely the next to be expanded */
-                nighi_prefetch(walk->index,
-                               beam->space.links +
-                                   nighi_entry_slot(worth[i]) * beam->space.links_stride,
-                               (uint32_t)beam->space.links_stride);
-            }
+    if (kept == 0) {
+        return NIGH_OK;
+    }
+    uint64_t *sorted = worth + session->batch_max;
+    nighi_entries_sort(worth, kept, sorted);
+    if (flat) { /* likely the next to be expanded: the merge gives their links time */
+        const uint64_t waits = next < size ? pool[next] : UINT64_MAX;
+        for (uint32_t i = 0; i < nighi_min_u32(kept, NIGHI_LINKS_AHEAD) && sorted[i] < waits; i++) {
+            nighi_beam_ask(beam, sorted[i]);
         }
     }
+    uint32_t *before = session->orders;
+    nighi_list_merge(pool, &size, walk->ef, sorted, kept, before);
+    next = nighi_min_u32(next, before[0]);
     session->pool_count = size;
     beam->next = next;
     return NIGH_OK;

@@ -13,16 +13,16 @@
  * many slots match and they are few among all. */
 #include "way.h"
 
-#define NIGHI_LIST_EF_MAX 1024u /* beyond it inserting into a sorted list costs more than a heap */
-#define NIGHI_HOPS_EF_MAX 4096u /* hops score so little that the list may be longer */
-#define NIGHI_HOPS_LINKED 16u   /* matches that m0 * m0 slots hold: fewer fall into islands */
-#define NIGHI_HOPS_WIDER 2u     /* for the recall that a list has: matches are linked less well */
-#define NIGHI_EXACT_MAX 1000u   /* so few are scored on true vectors although there are codes */
-#define NIGHI_PROBES 64u        /* slots that a callback is asked about before */
-#define NIGHI_LOOK_LEAST 4u     /* matches among neighbours that say something */
-#define NIGHI_ASK_COST 200u     /* of a callback */
-#define NIGHI_SMALL 1024u       /* tombstones among so few slots: as ever, so are the answers */
-#define NIGHI_FETCH_COST 200u   /* of a vector that has no address, beside that of its bytes */
+#define NIGHI_LIST_EF_MAX 16384u /* beyond it a sorted list would cost more than heaps */
+#define NIGHI_HOPS_EF_MAX 4096u  /* hops score so little that the list may be longer */
+#define NIGHI_HOPS_LINKED 16u    /* matches that m0 * m0 slots hold: fewer fall into islands */
+#define NIGHI_HOPS_WIDER 2u      /* for the recall that a list has: matches are linked less well */
+#define NIGHI_EXACT_MAX 1000u    /* so few are scored on true vectors although there are codes */
+#define NIGHI_PROBES 64u         /* slots that a callback is asked about before */
+#define NIGHI_LOOK_LEAST 4u      /* matches among neighbours that say something */
+#define NIGHI_ASK_COST 200u      /* of a callback */
+#define NIGHI_SMALL 1024u        /* tombstones among so few slots: as ever, so are the answers */
+#define NIGHI_FETCH_COST 200u    /* of a vector that has no address, beside that of its bytes */
 
 NIGHI_FN uint32_t nighi_live_count(const nigh_index *index) {
     return nighi_load_acquire(&index->counts.slot_count) -
