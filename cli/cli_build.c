@@ -489,7 +489,7 @@ static const cli_option options[] = {
     {"keep-pruned", 0, CLI_FLAG, AT(keep_pruned), NULL, 0, 0,
      "fill rows up with neighbours that selection refused"},
     {"exact-build", 0, CLI_FLAG, AT(exact_build), NULL, 0, 0,
-     "choose links on the vectors although there are codes"},
+     "choose links on the vectors themselves: three times as\nlong"},
     {"seed", 0, CLI_U64, AT(seed), "N", 0, UINT64_MAX, "draws the layers; default 42"},
     {"threads", 0, CLI_U32, AT(threads), "N", 0, 1024,
      "default 1; 0: one for each processor. The bytes are the\nsame with any number"},

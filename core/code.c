@@ -16,10 +16,6 @@ NIGHI_FN bool nighi_code_valid(const nigh_config *config, uint32_t kind) {
            config->metric != NIGH_METRIC_HAMMING && config->metric != NIGH_METRIC_CUSTOM;
 }
 
-NIGHI_FN nighi_code_kernel nighi_code_kernel_of(const nigh_index *index) {
-    return index->metric.kernels.codes[index->coding.op];
-}
-
 NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
                               nighi_coding *coding) {
     const bool directed = config->metric == NIGH_METRIC_COSINE || config->metric == NIGH_METRIC_IP;
@@ -114,12 +110,12 @@ NIGHI_FN uint32_t nighi_code_encode(const nighi_coding *coding, uint32_t dim, co
     return 0;
 }
 
-NIGHI_FN uint32_t nighi_code_query(const nigh_index *index, const uint8_t *record, uint8_t *code) {
-    const uint32_t stride = index->coding.stride;
-    const uint32_t dim = index->config.dim;
+NIGHI_FN uint32_t nighi_code_query(const nighi_coding *coding, uint32_t dim, const uint8_t *record,
+                                   uint8_t *code) {
+    const uint32_t stride = coding->stride;
     int32_t sum = 0;
     nighi_fill(code + stride, 0, nighi_round_up(stride, NIGHI_CACHE_LINE) - stride);
-    if (index->coding.op != NIGHI_CODE_DOT) {
+    if (coding->op != NIGHI_CODE_DOT) {
         nighi_copy(code, record, stride);
         return 0;
     }

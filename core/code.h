@@ -17,8 +17,6 @@
 
 /* Do codes of this kind exist for this metric and dtype? */
 NIGHI_FN bool nighi_code_valid(const nigh_config *config, uint32_t kind);
-/* The kernel of an index's codes. */
-NIGHI_FN nighi_code_kernel nighi_code_kernel_of(const nigh_index *index);
 /* The span [low, high] of elements becomes center and steps. */
 NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
                               nighi_coding *coding);
@@ -30,7 +28,8 @@ NIGHI_FN uint32_t nighi_code_encode(const nighi_coding *coding, uint32_t dim, co
                                     uint8_t *record);
 /* A record as a query: `code` holds the stride rounded up to 64 bytes, zero beyond the record, and
  * is aligned to 64. Returns the bias that the kernel wants. */
-NIGHI_FN uint32_t nighi_code_query(const nigh_index *index, const uint8_t *record, uint8_t *code);
+NIGHI_FN uint32_t nighi_code_query(const nighi_coding *coding, uint32_t dim, const uint8_t *record,
+                                   uint8_t *code);
 /* The distance that an order stands for, for comparing ratios. */
 NIGHI_INLINE uint32_t nighi_code_distance(const nigh_index *index, uint32_t order) {
     return index->coding.op == NIGHI_CODE_DOT ? order - 0x80000000u : order;
@@ -39,6 +38,18 @@ NIGHI_INLINE uint32_t nighi_code_distance(const nigh_index *index, uint32_t orde
 /* Bytes of a code query buffer, as a session is made. */
 NIGHI_INLINE uint32_t nighi_code_query_bytes(const nigh_config *config) {
     return (uint32_t)nighi_round_up(nighi_code_stride(config), NIGHI_CACHE_LINE);
+}
+/* Builds of such an index choose links on a draft: *draft becomes the configuration of its codes.
+ * Bytes are as fast as they get. */
+NIGHI_INLINE bool nighi_code_drafts(const nigh_config *config, nigh_config *draft) {
+    *draft = *config;
+    draft->codes = NIGH_CODES_U7;
+    draft->code_min = 0.0f;
+    draft->code_max = 0.0f;
+    return config->codes == NIGH_CODES_NONE && (config->build_flags & NIGH_BUILD_EXACT) == 0 &&
+           (config->dtype == NIGH_DTYPE_F32 || config->dtype == NIGH_DTYPE_F16 ||
+            config->dtype == NIGH_DTYPE_BF16) &&
+           nighi_code_valid(config, NIGH_CODES_U7);
 }
 
 /* Searches may use codes. */
@@ -49,10 +60,22 @@ NIGHI_INLINE bool nighi_coded(const nigh_index *index) {
 NIGHI_INLINE bool nighi_code_room(const nigh_index *index, const nigh_session *session) {
     return session->coded >= (uint32_t)nighi_round_up(index->coding.stride, NIGHI_CACHE_LINE);
 }
-/* Links are chosen on codes. */
-NIGHI_INLINE bool nighi_coded_build(const nigh_index *index) {
+/* What links are chosen on: NIGHI_ON_*. */
+NIGHI_INLINE uint8_t nighi_coded_build(const nigh_index *index) {
+    if (index->draft != NULL) {
+        return NIGHI_ON_DRAFT;
+    }
     return nighi_coded(index) && index->config.codes == NIGH_CODES_U7 &&
-           (index->config.build_flags & NIGH_BUILD_EXACT) == 0;
+                   (index->config.build_flags & NIGH_BUILD_EXACT) == 0
+               ? NIGHI_ON_CODES
+               : NIGHI_ON_VECTORS;
+}
+/* Of NIGHI_ON_CODES or NIGHI_ON_DRAFT. */
+NIGHI_INLINE const nighi_coding *nighi_coding_on(const nigh_index *index, uint8_t on) {
+    return on == NIGHI_ON_DRAFT ? &index->draft->coding : &index->coding;
+}
+NIGHI_INLINE const nighi_region *nighi_codes_on(const nigh_index *index, uint8_t on) {
+    return on == NIGHI_ON_DRAFT ? &index->draft->region : &index->regions[NIGHI_CODE];
 }
 
 #endif

@@ -95,20 +95,21 @@ static nigh_status nighi_handle_begin(const nigh_options *options, nigh_index *s
     return exact ? nighi_features_choose(options->features, &shape->features) : NIGH_E_BUILD;
 }
 
-static nigh_status nighi_handle_make(nigh_index *shape, const nigh_options *options, void *memory,
-                                     uint64_t memory_bytes, nigh_index **index) {
+static nigh_status nighi_handle_make(nigh_index *shape, const nigh_options *options,
+                                     uint32_t slot_max, void *memory, uint64_t memory_bytes,
+                                     nigh_index **index) {
     nighi_arena arena = {NULL, 0};
     const nigh_status status = nighi_handle_begin(options, shape);
     if (status != NIGH_OK) {
         return status;
     }
-    (void)nighi_index_layout(&arena, shape, options->slot_max);
+    (void)nighi_index_layout(&arena, shape, slot_max);
     if (!nighi_memory_fits(memory, memory_bytes, nighi_arena_bytes(&arena))) {
         return NIGH_E_MEMORY;
     }
     arena = (nighi_arena){memory, 0};
     shape->flags = options->flags;
-    *index = nighi_index_layout(&arena, shape, options->slot_max);
+    *index = nighi_index_layout(&arena, shape, slot_max);
     nighi_source source = {0};
     if ((*index)->config.vectors == NIGH_VECTORS_OWNED) {
         source.kind = NIGHI_SOURCE_OWNED;
@@ -123,12 +124,13 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
     nighi_shape(&shape, config, &nighi_counts_empty);
     /* With a span given codes begin at once; U7 without one, and B1's threshold, need a sample. */
     shape.coding.active = config->codes == NIGH_CODES_U7 && config->code_min < config->code_max;
-    return nighi_handle_make(&shape, options, memory, memory_bytes, index);
+    return nighi_handle_make(&shape, options, options->slot_max, memory, memory_bytes, index);
 }
 
-/* Reads the header; options->slot_max becomes what it stands for. */
+/* Reads the header; *slot_max: what options->slot_max stands for. */
 static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t image_bytes,
-                                                     nigh_options *options, nigh_index *shape) {
+                                                     const nigh_options *options,
+                                                     uint32_t *slot_max, nigh_index *shape) {
     nighi_image_header header;
     nigh_config config;
     const nigh_status status =
@@ -137,10 +139,8 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
         return status;
     }
     nighi_shape(shape, &config, &header.counts);
-    if (options->slot_max == 0) {
-        options->slot_max = header.counts.slot_count;
-    }
-    if (options->slot_max < header.counts.slot_count) {
+    *slot_max = options->slot_max == 0 ? header.counts.slot_count : options->slot_max;
+    if (*slot_max < header.counts.slot_count) {
         return NIGH_E_INVALID;
     }
     nighi_header_coding(&header, &config, &shape->coding);
@@ -152,11 +152,11 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
 NIGHI_FN nigh_status nighi_attach_bytes(const void *image, uint64_t image_bytes,
                                         const nigh_options *options, uint64_t *bytes) {
     nighi_arena arena = {NULL, 0};
-    nigh_options complete = *options;
+    uint32_t slot_max = 0;
     nigh_index shape;
-    const nigh_status status = nighi_attach_begin(image, image_bytes, &complete, &shape);
+    const nigh_status status = nighi_attach_begin(image, image_bytes, options, &slot_max, &shape);
     if (status == NIGH_OK) {
-        (void)nighi_index_layout(&arena, &shape, complete.slot_max);
+        (void)nighi_index_layout(&arena, &shape, slot_max);
         *bytes = nighi_arena_bytes(&arena);
     }
     return status;
@@ -184,9 +184,9 @@ static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
 
 NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_options *options,
                                   void *memory, uint64_t memory_bytes, nigh_index **index) {
-    nigh_options complete = *options;
+    uint32_t slot_max = 0;
     nigh_index shape;
-    nigh_status status = nighi_attach_begin(image, image_bytes, &complete, &shape);
+    nigh_status status = nighi_attach_begin(image, image_bytes, options, &slot_max, &shape);
     if (status != NIGH_OK) {
         return status;
     }
@@ -198,7 +198,7 @@ NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_
         status = nighi_image_verify(image, (const nighi_image_header *)image, &checked);
     }
     if (status == NIGH_OK) {
-        status = nighi_handle_make(&shape, &complete, memory, memory_bytes, index);
+        status = nighi_handle_make(&shape, options, slot_max, memory, memory_bytes, index);
     }
     if (status == NIGH_OK) {
         nighi_attach_regions(*index, image);

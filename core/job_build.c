@@ -24,7 +24,8 @@
 #define NIGHI_ENTER_STEP 512u /* nodes that enter in one task */
 #define NIGHI_PAIR_MAX 16u    /* links within the batch that a node finds in a layer */
 #define NIGHI_PAIR_STEP 64u
-#define NIGHI_TREE_STEP 65536u /* rows a task that reads who has how many children */
+#define NIGHI_DRAFT_LEAST 256u /* vectors; fewer are soon built on true distances */
+#define NIGHI_TREE_STEP 65536u  /* rows a task that reads who has how many children */
 
 enum {
     NIGHI_BUILD_TREE = 1, /* children are counted */
@@ -51,6 +52,7 @@ typedef struct nighi_build_job {
     uint32_t *last_child;
     uint64_t key_offset; /* of the next byte-string key */
     nighi_edges edges;
+    nighi_draft draft;  /* of an index without codes; stride 0: there is none */
     uint64_t *more;     /* edges found after the sorting: NIGHI_MORE_STEP of each item */
     uint64_t edge_step; /* edges of an item, without upper layers */
 } nighi_build_job;
@@ -82,6 +84,18 @@ static void nighi_build_extent(const nigh_job *job, uint32_t *batch_max, uint64_
     }
 }
 
+/* A draft for a build from nothing: what is there already would have to be encoded first. */
+static void nighi_build_draft(nighi_arena *arena, const nigh_job *job, uint64_t slots,
+                              nighi_region *region) {
+    nigh_config draft;
+    *region = (nighi_region){0};
+    if (slots == job->input.count && slots >= NIGHI_DRAFT_LEAST &&
+        nighi_code_drafts(&job->index->config, &draft)) {
+        region->stride = nighi_code_stride(&draft);
+        region->base = nighi_arena_take(arena, slots, region->stride);
+    }
+}
+
 static void nighi_build_layout(nighi_arena *arena, nigh_job *job) {
     const nigh_index *index = job->index;
     const uint32_t first = nighi_load_acquire(&index->counts.slot_count);
@@ -97,6 +111,8 @@ static void nighi_build_layout(nighi_arena *arena, nigh_job *job) {
     nighi_edges edges;
     uint64_t *more = nighi_arena_take(arena, (uint64_t)batch_max * NIGHI_MORE_STEP, 8);
     nighi_edges_layout(arena, edge_max, &edges);
+    nighi_region draft;
+    nighi_build_draft(arena, job, slots, &draft);
     if (build == NULL) {
         return;
     }
@@ -108,6 +124,7 @@ static void nighi_build_layout(nighi_arena *arena, nigh_job *job) {
                                .children = children,
                                .last_child = last_child,
                                .edges = edges,
+                               .draft = {.region = draft},
                                .more = more,
                                .edge_step = nighi_degree_new(index, 0)};
     job->state = build;
@@ -543,7 +560,16 @@ static nigh_status nighi_build_floats(void *user, nigh_session *session, uint32_
 
 static nigh_status nighi_build_sample(nigh_job *job, nigh_session *session) {
     nigh_index *index = job->index;
+    nighi_build_job *build = job->state;
     nighi_coding coding = index->coding;
+    if (build->draft.region.stride != 0) {
+        nigh_config draft;
+        (void)nighi_code_drafts(&index->config, &draft);
+        const nigh_status status = nighi_sample_span(nighi_build_floats, job, session, &draft,
+                                                     job->input.count, &build->draft.coding);
+        index->draft = status == NIGH_OK ? &build->draft : NULL;
+        return status;
+    }
     if (index->config.codes == NIGH_CODES_NONE || nighi_coded(index) || job->input.count == 0 ||
         nighi_load(&index->counts.slot_count) != 0) {
         return NIGH_OK;

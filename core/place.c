@@ -63,17 +63,21 @@ static nigh_status nighi_vector_take(const nigh_index *index, nigh_session *sess
 /* plan->code, when there are codes; the row is in plan->record. */
 static void nighi_code_take(const nigh_index *index, nigh_session *session) {
     nighi_plan *plan = &session->plan;
+    const uint32_t dim = index->config.dim;
     plan->code_clamped = 0;
     if (nighi_coded(index)) {
         const float *floats = nighi_code_floats(index, plan->record, session->query_scratch);
-        plan->code_clamped =
-            nighi_code_encode(&index->coding, index->config.dim, floats, plan->code);
+        plan->code_clamped = nighi_code_encode(&index->coding, dim, floats, plan->code);
+    } else if (index->draft != NULL) {
+        const float *floats = nighi_code_floats(index, plan->record, session->query_scratch);
+        (void)nighi_code_encode(&index->draft->coding, dim, floats, plan->code);
     }
 }
 
 NIGHI_FN nigh_status nighi_place_prepare(const nigh_index *index, nigh_session *session,
                                          uint32_t slot, const nighi_key *key, const void *row) {
-    if (nighi_coded(index) && !nighi_code_room(index, session)) {
+    if ((nighi_coded(index) && !nighi_code_room(index, session)) ||
+        (index->draft != NULL && session->drafts < index->draft->coding.stride)) {
         return NIGH_E_SESSION; /* made before the index had such codes */
     }
     const nigh_status status = nighi_vector_take(index, session, slot, key, row);
@@ -95,6 +99,9 @@ NIGHI_FN void nighi_place_store(nigh_index *index, const nighi_plan *plan) {
     if (nighi_coded(index)) {
         nighi_racy_store(nighi_record(&index->regions[NIGHI_CODE], plan->self), plan->code,
                          index->regions[NIGHI_CODE].stride);
+    } else if (index->draft != NULL) {
+        nighi_copy(nighi_record(&index->draft->region, plan->self), plan->code,
+                   index->draft->region.stride);
     }
     if (index->source.kind == NIGHI_SOURCE_OWNED) {
         nighi_racy_store(nighi_record(&index->regions[NIGHI_VECTOR], plan->self), plan->record,

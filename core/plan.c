@@ -19,7 +19,7 @@ static void nighi_probe_make(const nighi_space *space, const void *row, float *s
                              uint8_t *code, nighi_query *query, nighi_probe *probe) {
     *probe = (nighi_probe){query, code, 0};
     if (space->coded) {
-        probe->bias = nighi_code_query(space->index, row, code);
+        probe->bias = nighi_code_query(space->coding, space->index->config.dim, row, code);
     } else {
         nighi_query_from_stored(&space->index->metric, row, scratch, query);
     }
@@ -387,7 +387,8 @@ static void nighi_plan_walk(const nigh_index *index, nigh_session *session, uint
                          .coded = plan->coded,
                          .unfiltered = true};
     if (plan->coded) {
-        walk->probe.bias = nighi_code_query(index, plan->code, session->code_query);
+        walk->probe.bias = nighi_code_query(nighi_coding_on(index, plan->coded), index->config.dim,
+                                            plan->code, session->code_query);
     }
     session->frontier_limit =
         nighi_min_u32(nighi_plan_frontier(&index->config), session->frontier_max);
@@ -468,9 +469,10 @@ static nigh_status nighi_start_beside(const nighi_walk *walk, uint32_t slot, uin
 static nigh_status nighi_plan_aim(const nigh_index *index, nigh_session *session, uint32_t slot) {
     nighi_plan *plan = &session->plan;
     const void *vector = NULL;
-    if (nighi_coded_build(index)) {
-        nighi_copy(plan->code, nighi_record(&index->regions[NIGHI_CODE], slot),
-                   index->regions[NIGHI_CODE].stride);
+    const uint8_t on = nighi_coded_build(index);
+    if (on != NIGHI_ON_VECTORS) {
+        const nighi_region *codes = nighi_codes_on(index, on);
+        nighi_copy(plan->code, nighi_record(codes, slot), codes->stride);
         return NIGH_OK;
     }
     const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);

@@ -55,7 +55,8 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
     if (walk->coded) { /* before the query: they share scratch */
         const float *floats = nighi_code_floats(index, row, session->query_scratch);
         (void)nighi_code_encode(&index->coding, index->config.dim, floats, session->code_record);
-        session->code_bias = nighi_code_query(index, session->code_record, session->code_query);
+        session->code_bias = nighi_code_query(&index->coding, index->config.dim,
+                                              session->code_record, session->code_query);
         walk->probe.bias = session->code_bias;
     }
     nighi_query_from_row(&index->metric, row, session->query_scratch, &session->query);

@@ -34,7 +34,8 @@ NIGHI_FN void nighi_session_defaults(const nigh_index *index, nigh_session_optio
 }
 
 static void nighi_plan_layout(nighi_arena *arena, const nigh_index *index,
-                              const nigh_session_options *options, nighi_plan *plan) {
+                              const nigh_session_options *options, uint32_t code_bytes,
+                              nighi_plan *plan) {
     const nigh_config *config = &index->config;
     const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
@@ -57,9 +58,9 @@ static void nighi_plan_layout(nighi_arena *arena, const nigh_index *index,
     plan->scratch = nighi_arena_take(arena, config->dim, sizeof(float));
     plan->scratch_near = nighi_arena_take(arena, config->dim, sizeof(float));
     plan->record = nighi_arena_take(arena, 1, nighi_round_up(record, NIGHI_CACHE_LINE));
-    plan->code = nighi_arena_take(arena, 1, nighi_code_query_bytes(config));
-    plan->code_owner = nighi_arena_take(arena, 1, nighi_code_query_bytes(config));
-    plan->code_near = nighi_arena_take(arena, 1, nighi_code_query_bytes(config));
+    plan->code = nighi_arena_take(arena, 1, code_bytes);
+    plan->code_owner = nighi_arena_take(arena, 1, code_bytes);
+    plan->code_near = nighi_arena_take(arena, 1, code_bytes);
 }
 
 static uint32_t nighi_hash_size(uint32_t frontier_max) {
@@ -78,14 +79,18 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
     const nigh_config *config = &index->config;
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
-    const uint32_t code_bytes = nighi_code_query_bytes(config);
-    const bool coded = code_bytes != 0;
+    nigh_config draft;
+    session->coded = nighi_code_query_bytes(config);
+    session->drafts = (options->flags & NIGH_SESSION_READ) == 0 && nighi_code_drafts(config, &draft)
+                          ? nighi_code_query_bytes(&draft)
+                          : 0;
+    const uint32_t code_bytes = nighi_max_u32(session->coded, session->drafts);
+    const bool coded = session->coded != 0;
     const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
     session->index = index;
     session->ef_max = options->ef_max;
     session->frontier_max = options->frontier_max;
     session->flags = options->flags;
-    session->coded = code_bytes;
     const uint32_t fewest = (options->flags & NIGH_SESSION_READ) != 0 ? 1 : config->expansions;
     session->expansions_max = small ? nighi_max_u32(2, fewest) : NIGHI_EXPANSIONS_MAX;
     session->group_max = config->m0 * nighi_max_u32(session->expansions_max / 2, 1);
@@ -117,7 +122,7 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
         session->marks = nighi_arena_take(arena, session->mark_count, 1);
     }
     if ((options->flags & NIGH_SESSION_READ) == 0) {
-        nighi_plan_layout(arena, index, options, &session->plan);
+        nighi_plan_layout(arena, index, options, code_bytes, &session->plan);
     }
 }
 

@@ -31,19 +31,25 @@ typedef struct nighi_space {
     bool coded;
     bool addressed; /* every row has an address */
     nighi_code_kernel kernel;
+    const nighi_coding *coding; /* with codes */
+    const nighi_region *codes;
 } nighi_space;
 
-NIGHI_INLINE void nighi_space_get(const nigh_index *index, bool coded, nighi_space *space) {
+/* `on`: NIGHI_ON_*. */
+NIGHI_INLINE void nighi_space_get(const nigh_index *index, uint8_t on, nighi_space *space) {
+    const bool coded = on != NIGHI_ON_VECTORS;
     const nighi_region *links = &index->regions[NIGHI_LINKS0];
-    const nighi_region *rows = &index->regions[coded ? NIGHI_CODE : NIGHI_VECTOR];
+    space->coding = nighi_coding_on(index, on);
+    space->codes = nighi_codes_on(index, on);
+    const nighi_region *rows = coded ? space->codes : &index->regions[NIGHI_VECTOR];
     space->index = index;
     space->links = nighi_load_acquire(&links->base);
     space->links_stride = links->stride;
     space->coded = coded;
-    space->kernel = coded ? nighi_code_kernel_of(index) : NULL;
+    space->kernel = coded ? index->metric.kernels.codes[space->coding->op] : NULL;
     space->addressed = coded || nighi_source_addressed(index);
     space->rows = nighi_load_acquire(&rows->base);
-    space->stride = coded ? index->coding.stride : rows->stride;
+    space->stride = coded ? space->coding->stride : rows->stride;
     space->bytes = (uint32_t)space->stride;
     if (!coded && index->source.kind != NIGHI_SOURCE_OWNED) {
         space->rows = space->addressed ? index->source.base : NULL;
@@ -56,7 +62,7 @@ NIGHI_INLINE void nighi_space_get(const nigh_index *index, bool coded, nighi_spa
 
 /* A code where codes are not in a row. The region's own stride is 0 once they were dropped. */
 NIGHI_INLINE const uint8_t *nighi_space_code(const nighi_space *space, uint32_t slot) {
-    const nighi_region *region = &space->index->regions[NIGHI_CODE];
+    const nighi_region *region = space->codes;
     const uint32_t mask = (1u << region->shift) - 1;
     return nighi_load(&region->table[slot >> region->shift]) + (slot & mask) * space->stride;
 }

@@ -104,6 +104,16 @@ typedef struct nighi_coding {
     uint32_t version; /* how often codes were made: cursors on those before end */
 } nighi_coding;
 
+/* Codes that only a build looks at, while it runs: an index without codes is built as fast as one
+ * with them. They lie in the job's memory. */
+typedef struct nighi_draft {
+    nighi_region region;
+    nighi_coding coding;
+} nighi_draft;
+
+/* What comparisons are made on. */
+enum { NIGHI_ON_VECTORS = 0, NIGHI_ON_CODES = 1, NIGHI_ON_DRAFT = 2 };
+
 typedef struct nighi_counts {
     uint32_t slot_count;
     uint32_t deleted_count;
@@ -137,11 +147,12 @@ struct nigh_index {
     uint64_t image_bytes;
     uint32_t slot_max;
     uint32_t features;
-    uint32_t flags;    /* NIGH_OPEN_* */
-    uint32_t changed;  /* 1: stored to since attach, init or seal */
-    uint32_t opened;   /* 1: the attached image says that it is being changed */
-    uint32_t outgrown; /* 1: blocks beyond the attached image are in use */
-    nigh_job *job;     /* under way, or NULL */
+    uint32_t flags;           /* NIGH_OPEN_* */
+    uint32_t changed;         /* 1: stored to since attach, init or seal */
+    uint32_t opened;          /* 1: the attached image says that it is being changed */
+    uint32_t outgrown;        /* 1: blocks beyond the attached image are in use */
+    nigh_job *job;            /* under way, or NULL */
+    const nighi_draft *draft; /* of that job, or NULL */
     nighi_tuning tuning;
 };
 
@@ -185,9 +196,9 @@ typedef struct nighi_plan {
     uint8_t *code_owner; /* code queries: of the node that a row belongs to, */
     uint8_t *code_near;  /* and of the candidate at hand */
     uint32_t code_clamped;
-    float alpha;  /* of the choice of links */
-    bool coded;   /* links are chosen on codes */
-    bool rowless; /* only neighbours are planned */
+    float alpha;   /* of the choice of links */
+    uint8_t coded; /* NIGHI_ON_*: what links are chosen on */
+    bool rowless;  /* only neighbours are planned */
 } nighi_plan;
 
 typedef struct nighi_filter {
@@ -214,7 +225,8 @@ struct nigh_session {
     uint32_t
         frontier_limit; /* of the walk at hand: a plan's follows from the configuration alone */
     uint32_t flags;
-    uint32_t coded; /* bytes of a code query that it has room for */
+    uint32_t coded;  /* bytes of a code query that it has room for, */
+    uint32_t drafts; /* and of one on a draft */
     uint32_t expansions_max;
     uint32_t batch_max; /* vectors scored at once */
     uint32_t group_max; /* vectors of the nodes expanded in one round */

@@ -21,7 +21,7 @@ typedef struct nighi_walk {
     uint32_t skip;           /* a slot that is never visited, or NIGHI_NONE */
     uint32_t k;              /* with gamma: the candidate that the stop rule looks at */
     float gamma;             /* 0 = off */
-    bool coded;              /* on codes */
+    uint8_t coded;           /* NIGHI_ON_* */
     bool unfiltered;         /* nighi_beam_filtered: every live slot counts, whatever the filter */
 } nighi_walk;
 

@@ -138,6 +138,11 @@ static void coded(uint32_t codes, uint32_t metric, uint32_t dtype, const char *n
     note_image(text, f.index);
     snprintf(text, sizeof text, "codes-%s-hits", name);
     note_hits(text, &f, rows + N * f.row_bytes, QUERIES);
+    t_ok(fx_work(&f, NIGH_JOB_VACUUM, 2, 3));
+    t_ok(fx_work(&f, NIGH_JOB_REFINE, 2, 5));
+    fx_check(f.index, f.session);
+    snprintf(text, sizeof text, "codes-%s-worked", name);
+    note_image(text, f.index);
     free(rows);
     fx_drop(&f);
 }
@@ -168,6 +173,10 @@ static void compute(void) {
     coded(NIGH_CODES_U7, NIGH_METRIC_L2, NIGH_DTYPE_F16, "u7-l2");
     coded(NIGH_CODES_U7, NIGH_METRIC_IP, NIGH_DTYPE_F32, "u7-ip");
     coded(NIGH_CODES_U7, NIGH_METRIC_L1, NIGH_DTYPE_I8, "u7-l1");
+    coded(NIGH_CODES_NONE, NIGH_METRIC_COSINE, NIGH_DTYPE_F32, "draft-cosine");
+    coded(NIGH_CODES_NONE, NIGH_METRIC_L2, NIGH_DTYPE_F16, "draft-l2");
+    coded(NIGH_CODES_NONE, NIGH_METRIC_IP, NIGH_DTYPE_BF16, "draft-ip");
+    coded(NIGH_CODES_NONE, NIGH_METRIC_L1, NIGH_DTYPE_U8, "none-l1");
     coded(NIGH_CODES_B1, NIGH_METRIC_COSINE, NIGH_DTYPE_BF16, "b1-cosine");
     coded(NIGH_CODES_B1, NIGH_METRIC_L2, NIGH_DTYPE_U8, "b1-l2");
     if (!t_small()) {
