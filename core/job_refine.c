@@ -47,7 +47,7 @@ static const struct {
     uint32_t below;
     uint32_t ef;
     float alpha;
-} nighi_refine_ways[NIGHI_REFINE_WAYS] = {{720, 100, 1.2f}, {770, 100, 1.1f}, {1025, 200, 1.0f}};
+} nighi_refine_ways[NIGHI_REFINE_WAYS] = {{720, 100, 1.2f}, {770, 200, 1.1f}, {1025, 200, 1.0f}};
 
 typedef struct nighi_refine_job {
     uint32_t slot_count;

@@ -21,6 +21,8 @@ ROOT = machine.ROOT
 HERE = os.path.dirname(os.path.abspath(__file__))
 CRATES, CRATES_OUT = os.path.join(HERE, "crates"), os.path.join(ROOT, ".cache", "crates")
 M, EF_BUILD, SEED, K = 16, 200, 42, 10
+EF_WIDE, GAMMAS = 1000, [0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.22, 0.24, 0.26,
+                         0.3, 0.35, 0.4, 0.5, 0.7]
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                                      "RAYON_NUM_THREADS")}
 
@@ -52,7 +54,7 @@ class Variant:
     search: tuple = ("--load",)
     element_bytes: float = 4  # of what a search reads to score a row
     note: str = ""
-    tuned: bool = False  # gamma and expansions chosen on base rows (tuning.py)
+    gamma: bool = False  # effort is gamma at a wide ef, expansions are chosen on base rows
 
 
 PEERS = [
@@ -73,13 +75,14 @@ PEERS = [
 ]
 VARIANTS = [
     Variant("f32", note="index in huge pages (--load)"),
+    Variant("f32 gamma", gamma=True, note="effort by gamma at ef 1000"),
     Variant("f32 mapped", search=(), note="the file mapped, ordinary pages"),
     Variant("u7", build=("--codes", "u7"), element_bytes=1, note="8-bit codes, exact rerank"),
-    Variant("u7 tuned", build=("--codes", "u7"), element_bytes=1, tuned=True,
-            note="gamma and expansions chosen on base rows"),
+    Variant("u7 gamma", build=("--codes", "u7"), element_bytes=1, gamma=True,
+            note="effort by gamma at ef 1000; expansions chosen on base rows"),
     Variant("u7 refined", build=("--codes", "u7", "--refine"), element_bytes=1,
             note="the graph refined after the build, which its time includes"),
-    Variant("u7 refined tuned", build=("--codes", "u7", "--refine"), element_bytes=1, tuned=True,
+    Variant("u7 refined gamma", build=("--codes", "u7", "--refine"), element_bytes=1, gamma=True,
             note="both"),
 ]
 
@@ -122,7 +125,9 @@ class Contender:
         self.name, self.version, self.note, self.set = name, version, note, set_
         self.folder = os.path.join(out, re.sub(r"[^\w.-]+", "-", self.index_name(name)))
         self.facts_path = self.folder + ".json"
-        self.builds, self.rounds, self.recalls, self.distances, self.memory = [], [], {}, {}, []
+        self.builds, self.rounds, self.memory = [], [], []
+        self.recalls, self.distances = {}, {}  # by effort: ef, or gamma
+        self.knob = "ef"
 
     def index_name(self, name):
         return name
@@ -246,6 +251,7 @@ class NighContender(Contender):
     def __init__(self, variant, set_, out, command):
         self.variant, self.command, self.number = variant, command, VARIANTS.index(variant)
         super().__init__("nigh " + variant.name, machine.commit(), variant.note, set_, out)
+        self.knob = "gamma" if variant.gamma else "ef"
         for verb, words in (("build", variant.build), ("search", variant.search)):
             known = check([command, verb, "--help"])
             for word in words:
@@ -268,11 +274,16 @@ class NighContender(Contender):
                         str(SEED), "--threads", "1", "--json", *self.variant.build])
         return json.loads(output)
 
-    def search(self, efs, rounds):
-        """(what the command says of each ef, the memory it has most of the time)"""
+    def effort(self, efforts):
+        """The options that sweep it: ef, or gamma."""
+        listed = ",".join(map(str, efforts))
+        return ["--ef", str(EF_WIDE), "--gamma", listed] if self.variant.gamma else ["--ef", listed]
+
+    def search(self, efforts, rounds):
+        """([(effort, what the command says of it)], the memory it has most of the time)"""
         arguments = [self.command, "search", self.path, self.set.queries, "-k", str(K), "--truth",
-                     self.set.truth, "--ef", ",".join(map(str, efs)), "--rounds", str(rounds),
-                     "--threads", "1", "--json", *self.variant.search, *self.chosen]
+                     self.set.truth, "--rounds", str(rounds), "--threads", "1", "--json",
+                     *self.effort(efforts), *self.variant.search, *self.chosen]
         if rounds > 1:
             arguments.append("--warm")
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -286,21 +297,23 @@ class NighContender(Contender):
         if process.returncode != 0:
             raise Unavailable(errors.strip().split("\n")[-1])
         found = json.loads(output)
-        return found.get("results", [found]), statistics.median(samples or [0])
+        results = found.get("results", [found])
+        return list(zip(efforts, results)), statistics.median(samples or [0])
 
     def probe(self, efs, enough):
-        if self.variant.tuned:
+        efforts = GAMMAS if self.variant.gamma else efs
+        if self.variant.gamma:
             self.chosen = tuning.choose(self.command, self.path, self.set.base, self.folder, K,
-                                        self.variant.search)
+                                        [*self.effort(GAMMAS), *self.variant.search])
             self.note += " (" + " ".join(self.chosen).replace("--", "") + ")"
-        for at in self.search(efs, 1)[0]:
-            self.recalls[at["ef"]], self.distances[at["ef"]] = at["recall"], at["distances"]
+        for effort, at in self.search(efforts, 1)[0]:
+            self.recalls[effort], self.distances[effort] = at["recall"], at["distances"]
             if at["recall"] >= enough:
                 break
 
     def round(self, efs, passes):
         results, memory = self.search(efs, passes)
-        self.rounds.append({at["ef"]: [at["cpu_s"]] for at in results})
+        self.rounds.append({effort: [at["cpu_s"]] for effort, at in results})
         self.memory.append(memory)
 
 

@@ -59,18 +59,19 @@ class Result:
 
     def main_table(self):
         first = self.one("hnswlib")
-        base = figures.at_recall(self.points["hnswlib"], 0.95) if first else None
+        bases = {level: figures.at_recall(self.points["hnswlib"], level) if first else None
+                 for level in (0.95, 0.99)}
         rows = []
         for one in self.field:
             points = self.points[one.name]
             name = f"**{one.name}**" if one.distances else f"{one.name} {one.version}"
-            speed = figures.at_recall(points, 0.95)
             rows.append([name, f"{one.build_seconds:,.1f}",
                          *(figures.shown_at(points, level) for level in LEVELS),
-                         figures.ratio(speed, base), megabytes(statistics.median(one.memory)),
+                         *(figures.ratio(figures.at_recall(points, level), base)
+                           for level, base in bases.items()), megabytes(statistics.median(one.memory)),
                          megabytes(one.file_bytes)])
         return table(["contender", "build s", *(f"q/s at {level:.2f}" for level in LEVELS),
-                      "x hnswlib at 0.95", "memory MB", "file MB"], rows)
+                      "x hnswlib at 0.95", "at 0.99", "memory MB", "file MB"], rows)
 
     def bounds(self):
         """(contender, level, speed, distances, ns a read, bound) of ours, where it was reached."""
@@ -99,7 +100,7 @@ class Result:
                         "used"], rows)]
 
     def recall_table(self):
-        shown = [one for one in (self.one("hnswlib"), *self.ours()) if one]
+        shown = [one for one in (self.one("hnswlib"), *self.ours()) if one and one.knob == "ef"]
         efs = sorted(set().union(*(one.recalls for one in shown)))
         rows = [[str(ef), *(f"{one.recalls[ef]:.4f}" if ef in one.recalls else ""
                             for one in shown)] for ef in efs]
@@ -126,7 +127,7 @@ class Result:
                     "at": {f"{level:.2f}": figures.at_recall(self.points[one.name], level)
                            for level in LEVELS},
                     "bound": {f"{at[1]:.2f}": at[5] for at in bounds if at[0] is one},
-                    "sweep": [{"ef": ef, "recall": one.recalls[ef],
+                    "sweep": [{one.knob: ef, "recall": one.recalls[ef],
                                "distances": one.distances.get(ef), "qps": speed,
                                "pass_cpu_s": [times[ef] for times in one.rounds]}
                               for ef, (_, speed) in zip(one.rounds[0], self.points[one.name])]}

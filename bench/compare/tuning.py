@@ -1,9 +1,8 @@
-# tuning.py - gamma and expansions for one index, chosen on rows of its own base
+# tuning.py - expansions for one index, chosen on rows of its own base
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The queries that results come from are never seen here. Those of the tuning lie half-way from
 some stored rows to their tenth neighbours: stored rows themselves are easier to find than anything
-new, since links were chosen with them in view, and a gamma chosen on them is too small. Gamma is
-chosen by distances computed, which no noise touches, expansions by interleaved speeds."""
+new, since links were chosen with them in view."""
 import json
 import math
 import os
@@ -11,11 +10,10 @@ import subprocess
 
 import numpy
 
-ROWS, EFS = 500, [16, 24, 40, 60, 90, 140, 200, 300, 450, 700, 1000]
-GAMMAS = [0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4]
-EXPANSIONS = [2, 4]
+ROWS = 500
+EXPANSIONS = [1, 2, 4]
 LEVELS = [0.95, 0.99]
-LOSS = 0.0005  # of recall that a gamma may cost at the widest search: else it caps recall
+ROUNDS = 3
 
 
 def crossing(points, level, key):
@@ -30,13 +28,14 @@ def crossing(points, level, key):
 
 
 def score(points, key):
-    """The mean logarithm of `key` over the levels, or None."""
+    """The mean logarithm of `key` over the levels that are reached; worse than any where none is."""
     found = [crossing(points, level, key) for level in LEVELS]
-    return None if None in found else sum(map(math.log, found)) / len(found)
+    known = [math.log(value) for value in found if value is not None]
+    return sum(known) / len(known) if known else -math.inf
 
 
-def choose(command, index, base_path, folder, k, common):
-    """Arguments for `nigh search`."""
+def choose(command, index, base_path, folder, k, effort):
+    """Arguments for `nigh search`. `effort`: those that sweep it."""
     base = numpy.load(base_path, mmap_mode="r")
     rows = numpy.linspace(0, len(base) - 1, min(ROWS, len(base))).astype(int)
     queries, truth = os.path.join(folder, "tune.npy"), os.path.join(folder, "tune.ivecs")
@@ -53,18 +52,11 @@ def choose(command, index, base_path, folder, k, common):
     numpy.save(queries, base[rows])
     numpy.save(queries, (base[rows] + base[exact()[:, k]]) / 2)
     exact()
-    measured = [*common, "--truth", truth, "--ef", ",".join(map(str, EFS))]
-    found = {gamma: search(*measured, "--gamma", str(gamma)) for gamma in GAMMAS}
-    costs = {gamma: score(points, "distances") for gamma, points in found.items()
-             if points[-1]["recall"] >= found[0][-1]["recall"] - LOSS}
-    gamma = min((cost, gamma) for gamma, cost in costs.items() if cost is not None)[1]
-    speeds = {}
-    for _ in range(3):
+    speeds = dict.fromkeys(EXPANSIONS, -math.inf)
+    for _ in range(ROUNDS):
         for count in EXPANSIONS:
-            points = search(*measured, "--gamma", str(gamma), "--expansions", str(count))
-            speed = score(points, "qps")
-            speeds[count] = max(speeds.get(count, -math.inf), speed or -math.inf)
-    best = max(EXPANSIONS, key=speeds.get)
+            points = search(*effort, "--truth", truth, "--expansions", str(count))
+            speeds[count] = max(speeds[count], score(points, "qps"))
     for path in (queries, truth):
         os.remove(path)
-    return ["--gamma", str(gamma), "--expansions", str(best)]
+    return ["--expansions", str(max(EXPANSIONS, key=speeds.get))]
