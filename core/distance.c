@@ -21,7 +21,7 @@ static const void *batch_trailer(const nighi_metric *metric, const void *vector)
 
 /* ---- f32, f16, bf16 ------------------------------------------------------------------------- */
 
-/* sums[i] of vectors[i]: by fours where the kernels have such a form, by single calls the rest. */
+/* sums[i] of vectors[i]: by fours where the kernels have such a form, a last one alone. */
 static void batch_float_sums(const nighi_metric *metric, uint32_t op, const nighi_query *query,
                              const void *const *vectors, uint32_t count, float *sums) {
     _Static_assert(NIGH_DTYPE_F16 - NIGH_DTYPE_F32 == NIGHI_ELEM_F16 &&
@@ -34,6 +34,14 @@ static void batch_float_sums(const nighi_metric *metric, uint32_t op, const nigh
     uint32_t i = 0;
     for (; four != NULL && count - i >= 4; i += 4) {
         four(q, vectors + i, dim, sums + i);
+    }
+    if (four != NULL && count - i >= 2) { /* the last row again: that costs no memory */
+        const void *last = vectors[count - 1];
+        const void *const rows[4] = {vectors[i], vectors[i + 1], last, last};
+        float rest[4];
+        four(q, rows, dim, rest);
+        nighi_copy(sums + i, rest, (uint64_t)(count - i) * sizeof(float));
+        return;
     }
     for (; i < count; i++) {
         sums[i] = kernel(q, vectors[i], dim);
