@@ -94,11 +94,31 @@ NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_
     return nighi_min_u32(depth, options->ef);
 }
 
+/* Asks for what a rerank and the hand-out of its hits will read, all at once. */
+static void nighi_rerank_ask(const nighi_walk *walk, uint32_t count) {
+    const nigh_index *index = walk->index;
+    const uint64_t *pool = walk->session->pool;
+    nighi_space space;
+    nighi_space_get(index, NIGHI_ON_VECTORS, &space);
+    const bool keys = index->regions[NIGHI_KEY].stride != 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t slot = nighi_entry_slot(pool[i]);
+        __builtin_prefetch(nighi_record(&index->regions[NIGHI_NODE], slot), 0, 3);
+        if (keys) {
+            __builtin_prefetch(nighi_record(&index->regions[NIGHI_KEY], slot), 0, 3);
+        }
+        if (space.addressed) {
+            nighi_ask_once(&space, nighi_space_row(&space, slot));
+        }
+    }
+}
+
 /* Scores the `depth` best live candidates again, on their true vectors. */
 static nigh_status nighi_rerank(const nighi_walk *walk, uint32_t depth) {
     nigh_session *session = walk->session;
     uint64_t *pool = session->pool;
     uint32_t live = 0;
+    nighi_rerank_ask(walk, nighi_min_u32(session->pool_count, depth));
     for (uint32_t i = 0; i < session->pool_count && live < depth; i++) {
         if (nighi_node_live(nighi_node_word(walk->index, nighi_entry_slot(pool[i])))) {
             pool[live++] = pool[i];

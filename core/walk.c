@@ -40,7 +40,7 @@ NIGHI_FN nigh_status nighi_score_true(const nighi_walk *walk, uint32_t count) {
     nigh_session *session = walk->session;
     nighi_space space;
     nighi_space_get(walk->index, false, &space);
-    nighi_space_take_once(&space, session, session->slots, session->vectors, count);
+    nighi_space_rows_of(&space, session, session->slots, session->vectors, count);
     return nighi_space_score(&space, session, &walk->probe, session->slots, session->vectors,
                              count);
 }

@@ -6,7 +6,7 @@
  * node's neighbours are its allowed neighbours, and those of the refused ones, up to a row's worth.
  * A refused node costs the reading of its links, never a distance, so all candidates are matches
  * and one sorted list holds them. A refused node is passed through once a search. Not for
- * callbacks: ten times as many calls as a sweep (docs/decisions/003-filters.md). */
+ * callbacks: ten times as many calls as a sweep (docs/decisions/005-filters.md). */
 #include "walk.h"
 
 #define NIGHI_HOP_SEEDS 16u   /* matches to start from where the walk has run dry, */
