@@ -166,14 +166,38 @@ TEST(made_and_dropped) {
     }
 }
 
+/* A build without codes drafts them: the links are those of a build with codes, dropped since. */
+TEST(links_of_a_draft) {
+    for (uint32_t round = 0; round < 8; round++) {
+        world w, p;
+        nigh_config config =
+            fx_config(24, NIGH_METRIC_L2 + round % 4, round < 4 ? NIGH_DTYPE_F32 : NIGH_DTYPE_F16);
+        world_open(&p, config, DATA_CLUSTERED, 300);
+        config.codes = NIGH_CODES_U7;
+        world_open(&w, config, DATA_CLUSTERED, 300);
+        world_build(&w);
+        world_build(&p);
+        t_eq(active(&p), NIGH_CODES_NONE);
+        t_ok(fx_codes(&w.f, NIGH_CODES_NONE, 0, 0));
+        fx_bytes a = fx_save(p.f.index, 0);
+        fx_bytes b = fx_save(w.f.index, 0);
+        t_eq(a.size, b.size);
+        t_bytes(a.data + 2048, b.data + 2048, a.size - 2048); /* but for the header */
+        free(a.data);
+        free(b.data);
+        world_close(&w);
+        world_close(&p);
+    }
+}
+
 /* An index without codes that has the same links: NO_CODES makes them equal. */
 TEST(no_codes) {
     for (uint32_t round = 0; round < 4; round++) {
         world w, p;
         nigh_config config = fx_config(24, NIGH_METRIC_L2 + round, NIGH_DTYPE_F32);
         config.build_flags = round % 2 == 0 ? (uint32_t)NIGH_BUILD_KEEP_PRUNED : 0;
-        world_open(&p, config, DATA_CLUSTERED, 300);
         config.build_flags |= NIGH_BUILD_EXACT;
+        world_open(&p, config, DATA_CLUSTERED, 300);
         config.codes = NIGH_CODES_U7;
         if (round < 2) { /* active from the first insert on */
             config.code_min = -1.25f;
@@ -527,6 +551,7 @@ TEST(recall) {
 SUITE {
     RUN(every_pair);
     RUN(made_and_dropped);
+    RUN(links_of_a_draft);
     RUN(no_codes);
     RUN(links_on_codes);
     RUN(cursor);

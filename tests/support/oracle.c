@@ -187,6 +187,16 @@ uint32_t oracle_recall(const oracle *o, const fx_hits *h, const void *query, uin
     return hits;
 }
 
+double oracle_kth(const oracle *o, const void *query, uint32_t k) {
+    scored *all = fx_malloc(((uint64_t)o->room + 1) * sizeof *all);
+    uint32_t count = rank(o, query, NULL, NULL, all);
+    t_assert(count > 0);
+    const scored *last = &all[(k < count ? k : count) - 1];
+    double distance = last->distance + 2 * last->error;
+    free(all);
+    return distance;
+}
+
 uint32_t oracle_count(const oracle *o, uint32_t k, oracle_filter *filter, void *user) {
     uint32_t count = 0;
     for (uint32_t id = 0; id < o->room; id++) {

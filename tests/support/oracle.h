@@ -39,6 +39,8 @@ void oracle_expect(const oracle *o, const fx_hits *h, const void *query, uint32_
  * nearest by distance. */
 uint32_t oracle_recall(const oracle *o, const fx_hits *h, const void *query, uint32_t k,
                        oracle_filter *filter, void *user);
+/* What a hit among the k nearest is at most away, float arithmetic included. */
+double oracle_kth(const oracle *o, const void *query, uint32_t k);
 /* min(k, live and allowed ids): what a search has to find. */
 uint32_t oracle_count(const oracle *o, uint32_t k, oracle_filter *filter, void *user);
 /* nigh_keys lists exactly the live ids, nigh_get gives their rows, the counts agree. */
