@@ -486,7 +486,8 @@ NIGH_API nigh_status nigh_job_bytes(nigh_index *index, const nigh_job_options *o
  * index for good. BUILD: inserts keys and vectors as nigh_insert does, but in batches that search a
  * frozen graph, so the links differ from those of single inserts; keys and vectors must stay until
  * the end. An empty index of floats without codes is built on a draft of them in the job's memory
- * (a byte an element), three times as fast. It ends at the first vector or key that nigh_insert would refuse, after all before it.
+ * (a byte an element), three times as fast. It ends at the first vector or key that nigh_insert
+ * would refuse, after all before it.
  * Others: count 0. CODES: a handle without writer state will do; after codes were dropped, let the
  * searches under way end before others are made.
  * @in options 1  @in keys count or NULL  @in key_lengths count or NULL

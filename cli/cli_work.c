@@ -210,9 +210,8 @@ const cli_verb cli_verb_vacuum = {
     "vacuum",
     "vacuum X.nigh [options]",
     "Take removed keys out for good.",
-    "nigh remove only marks keys: their nodes still lead searches on. This leads links round "
-    "them,\n"
-    "wipes their vectors, and frees their slots for keys to come.",
+    "nigh remove only marks keys: their nodes still lead searches on. This leads links round\n"
+    "them, wipes their vectors, and frees their slots for keys to come.",
     "  nigh remove base.nigh --keys gone.txt && nigh vacuum base.nigh --threads 0",
     work_options,
     COMMON_OPTIONS,

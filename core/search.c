@@ -158,8 +158,8 @@ static void nighi_list_sift(const nighi_walk *walk, uint32_t most) {
 }
 
 /* Drops what a plain walk's list should not hold. Are there too few matches for what the way
- * promises? A list that is not full has seen every node, as layer 0 is connected, unless gamma ended
- * it. */
+ * promises? A list that is not full has seen every node, as layer 0 is connected, but where gamma
+ * ended it. */
 static bool nighi_way_short(const nighi_walk *walk, const nighi_way *way) {
     const nigh_session *session = walk->session;
     if (way->kind == NIGHI_WAY_LIST) {

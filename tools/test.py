@@ -138,6 +138,8 @@ def gcc(job):
     if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release"):
         job.ctest()
         command_line(job)
+        job.script("test_compare", [sys.executable, "tools/test_compare.py", "--nigh",
+                                    os.path.join(job.dir, "nigh")])
         for level in levels():
             job.ctest("-LE", "slow|conc|hosted|fuzz", env={"NIGH_TEST_FEATURES": level, **QUICK})
             job.ctest("-L", "golden", env={"NIGH_TEST_FEATURES": level})

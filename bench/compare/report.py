@@ -68,8 +68,8 @@ class Result:
             rows.append([name, f"{one.build_seconds:,.1f}",
                          *(figures.shown_at(points, level) for level in LEVELS),
                          *(figures.ratio(figures.at_recall(points, level), base)
-                           for level, base in bases.items()), megabytes(statistics.median(one.memory)),
-                         megabytes(one.file_bytes)])
+                           for level, base in bases.items()),
+                         megabytes(statistics.median(one.memory)), megabytes(one.file_bytes)])
         return table(["contender", "build s", *(f"q/s at {level:.2f}" for level in LEVELS),
                       "x hnswlib at 0.95", "at 0.99", "memory MB", "file MB"], rows)
 

@@ -28,7 +28,7 @@ def crossing(points, level, key):
 
 
 def score(points, key):
-    """The mean logarithm of `key` over the levels that are reached; worse than any where none is."""
+    """The mean logarithm of `key` over the levels that are reached; minus infinity: none is."""
     found = [crossing(points, level, key) for level in LEVELS]
     known = [math.log(value) for value in found if value is not None]
     return sum(known) / len(known) if known else -math.inf

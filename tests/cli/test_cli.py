@@ -5,7 +5,6 @@
 
 COMMAND: the built command, default $NIGH_COMMAND or build/nigh. Prints what failed and ends with
 "N passed, N failed". NIGH_TEST_ONLY: part of the names of the tests to run."""
-import fcntl
 import hashlib
 import json
 import math
@@ -21,6 +20,7 @@ import sys
 import time
 import unittest
 
+from change import Change, Work
 from command import (NAMES, QUERIES, SMALL, VERBS, WORDS, Command, nearest, npy, read_terminal,
                      read_vecs, uniform, vecs)
 
@@ -415,7 +415,7 @@ class Search(Command):
     def test_rerank_and_gamma(self):
         npy(self.path("x.npy"), uniform(2000, 16))
         npy(self.path("q.npy"), uniform(50, 16, seed=2))
-        self.nigh("build", "x.npy", "-o", "p.nigh")
+        self.nigh("build", "x.npy", "-o", "p.nigh", "--exact-build")
         self.nigh("search", "p.nigh", "q.npy", "--exact", "--out", "t.ivecs")
 
         def recall(name, *more):
@@ -578,118 +578,6 @@ class GraphOnly(Command):
         self.fails(2, "do not go", "add", "g.nigh", "y.npy", "--set")
         self.nigh("remove", "g.nigh", 17)
         self.nigh("near", "g.nigh", 17, "--vectors", "y.npy", code=1)
-
-
-class Change(Command):
-    def test_add_continues_the_numbers(self):
-        rows = uniform(300, 6)
-        npy(self.path("all.npy"), rows)
-        npy(self.path("a.npy"), rows[:200])
-        npy(self.path("b.npy"), rows[200:])
-        self.nigh("build", "all.npy", "-o", "all.nigh")
-        self.nigh("build", "a.npy", "-o", "x.nigh")
-        before = self.sha("x.nigh")
-        told = self.json("add", "x.nigh", "b.npy", "-o", "y.nigh")
-        self.assertEqual((told["added"], told["updated"], told["count"]), (100, 0, 300))
-        self.assertEqual(self.sha("x.nigh"), before)
-        self.assertIn("100 added", self.text("add", "x.nigh", "b.npy"))
-        self.assertEqual(self.sha("x.nigh"), self.sha("y.nigh"))
-        self.nigh("check", "x.nigh")
-        exact = [self.json("search", name, "all.npy", "-k", 3, "--exact")["hits"]
-                 for name in ("x.nigh", "all.nigh")]
-        self.assertEqual(*exact)  # other links, the same keys
-        self.assertEqual(self.json("near", "x.nigh", 299, "-k", 1)["key"], 299)
-        piped = self.nigh("add", "x.nigh", "b.npy", "-o", "-").stdout
-        self.assertGreater(len(piped), len(self.read("x.nigh")))
-
-    def test_add_after_remove(self):
-        self.sample(100, 4)
-        npy(self.path("b.npy"), uniform(5, 4, seed=9))
-        self.nigh("remove", "x.nigh", 98, 99)
-        self.nigh("add", "x.nigh", "b.npy")  # 98 and 99 were used once
-        self.nigh("near", "x.nigh", 104)
-        self.nigh("near", "x.nigh", 99, code=1)
-        self.nigh("remove", "x.nigh", 104)
-        self.nigh("add", "x.nigh", "b.npy", "--replace-deleted")
-        told = self.json("info", "x.nigh")
-        self.assertEqual((told["count"], told["slots"], told["deleted"]), (107, 107, 0))
-        self.nigh("check", "x.nigh")
-
-    def test_add_with_numbers_and_threads(self):
-        self.sample(100, 4)
-        npy(self.path("b.npy"), uniform(400, 4, seed=9))
-        self.write("k.txt", "".join(f"{1 << 60 | i}\n" for i in range(400)))
-        self.assertEqual(self.json("add", "x.nigh", "b.npy", "--keys", "k.txt", "--threads",
-                                   3)["added"], 400)
-        self.nigh("near", "x.nigh", 1 << 60 | 399)
-        self.nigh("check", "x.nigh")
-        self.fails(3, "does not fit into .ivecs", "search", "x.nigh", "b.npy", "--out", "o.ivecs")
-        self.nigh("search", "x.nigh", "b.npy", "--out", "o.ivecs", "--ids", "slot")
-        self.write("bad.txt", "".join(f"{i}x\n" for i in range(400)))
-        self.fails(3, "bad.txt, line 1: '0x' is not a number", "add", "x.nigh", "b.npy", "--keys",
-                   "bad.txt")
-
-    def test_string_keys(self):
-        npy(self.path("a.npy"), [[0, 0], [1, 0], [0, 1]])
-        npy(self.path("b.npy"), [[5, 5], [6, 6]])
-        self.write("a.txt", "a\nb\nc\n")
-        self.write("b.txt", "d\nb\n")
-        self.nigh("build", "a.npy", "-o", "x.nigh", "--keys", "a.txt")
-        before = self.sha("x.nigh")
-        self.fails(2, "has string keys", "add", "x.nigh", "b.npy")
-        self.fails(3, "b.txt, line 2: 'b'", "add", "x.nigh", "b.npy", "--keys", "b.txt")
-        self.assertEqual(self.sha("x.nigh"), before)
-        told = self.json("add", "x.nigh", "b.npy", "--keys", "b.txt", "--set")
-        self.assertEqual((told["added"], told["updated"], told["count"]), (1, 1, 4))
-        self.assertEqual(self.json("near", "x.nigh", "b", "-k", 1)["hits"][0]["key"], "d")
-        self.nigh("remove", "x.nigh", "d")
-        told = self.json("add", "x.nigh", "b.npy", "--keys", "b.txt", "--set")
-        self.assertEqual(told["count"], 4)
-        self.nigh("near", "x.nigh", "d")
-        self.nigh("check", "x.nigh")
-
-    def test_remove(self):
-        self.sample(50, 4)
-        self.assertIn("2 removed", self.text("remove", "x.nigh", 3, 4))
-        self.nigh("near", "x.nigh", 3, code=1)
-        done = self.nigh("remove", "x.nigh", 3, 5, 777, "--json", code=1)
-        told = json.loads(done.stdout)
-        self.assertEqual((told["removed"], told["missing"], told["count"]), (1, 2, 47))
-        self.assertIn("'3' was removed before", done.said)
-        self.assertIn("'777' is not there", done.said)
-        self.nigh("remove", "x.nigh", 777, "-f")
-        self.write("k.txt", "10\n11\n")
-        self.assertEqual(self.json("remove", "x.nigh", "--keys", "k.txt")["removed"], 2)
-        self.assertEqual(self.json("remove", "x.nigh", "--keys", "-", stdin=b"12\n")["removed"], 1)
-        told = self.json("info", "x.nigh")
-        self.assertEqual((told["count"], told["deleted"], told["slots"]), (44, 6, 50))
-        keys = {hit["key"] for hits in self.json("search", "x.nigh", "x.npy", "-k", 50)["hits"]
-                for hit in hits}
-        self.assertEqual(keys, set(range(50)) - {3, 4, 5, 10, 11, 12})
-        self.nigh("check", "x.nigh")
-        self.fails(2, "'abc' is not a number", "remove", "x.nigh", "abc")
-        self.fails(3, "none.nigh", "remove", "none.nigh", 1)
-
-    def test_bad_input(self):
-        self.sample(50, 4)
-        before = self.sha("x.nigh")
-        npy(self.path("w.npy"), uniform(3, 5))
-        self.fails(3, "rows of 5 elements; x.nigh has vectors of 4", "add", "x.nigh", "w.npy")
-        npy(self.path("n.npy"), [[0, 0, 0, 1], [0, math.nan, 0, 0]])
-        self.fails(3, "row 1 holds NaN", "add", "x.nigh", "n.npy")
-        told = self.json("add", "x.nigh", "n.npy", "--skip-invalid", "-o", "y.nigh")
-        self.assertEqual((told["added"], told["skipped"]), (1, 1))
-        self.write("k.txt", "1\n2\n")
-        self.fails(3, "key 1", "add", "x.nigh", "n.npy", "--keys", "k.txt")
-        self.assertEqual(self.sha("x.nigh"), before)
-
-    def test_locked(self):
-        self.sample(50, 4)
-        with open(self.path("x.nigh"), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self.fails(3, "another process", "add", "x.nigh", "x.npy")
-            self.fails(3, "another process", "remove", "x.nigh", 1)
-        self.nigh("remove", "x.nigh", 1)
 
 
 class Inspect(Command):
@@ -888,7 +776,7 @@ def main():
         return 1
     suite = unittest.TestSuite()
     only = os.environ.get("NIGH_TEST_ONLY", "")
-    for kind in (Help, Build, Search, Words, GraphOnly, Change, Inspect, Trouble):
+    for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Inspect, Trouble):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(kind):
             if only in test.id():
                 suite.addTest(test)
