@@ -423,7 +423,7 @@ static curve measure(fx *f, const double *kth, const uint8_t *queries, uint32_t 
             t_ok(fx_search(f, f->session, query, &so, 10, &h));
             c.cost[width] += fx_cost(f->session).distances / (double)asked;
             for (uint32_t i = 0; i < h.found; i++) {
-                c.recall[width] += (h.distances[i] <= kth[q]) / (10.0 * asked);
+                c.recall[width] += ((double)h.distances[i] <= kth[q]) / (10.0 * asked);
             }
         }
     }
