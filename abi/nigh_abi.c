@@ -659,7 +659,8 @@ static bool nighi_job_session_fits(const nigh_job *job, const nigh_session *sess
         (whole && (session->flags & NIGH_SESSION_SMALL) != 0)) {
         return false;
     }
-    return !nighi_coded(job->index) || nighi_code_room(job->index, session);
+    return session->drafts >= job->draft_bytes &&
+           (!nighi_coded(job->index) || nighi_code_room(job->index, session));
 }
 
 NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress) {

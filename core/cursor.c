@@ -119,6 +119,57 @@ static nigh_status nighi_cursor_peek(const nighi_walk *walk, uint64_t *entry) {
     return status;
 }
 
+/* Nothing waits to be expanded. Beside writers a node may have been vacuumed before its links were
+ * read: the next slot that was not seen leads on. */
+static nigh_status nighi_cursor_sweep(const nighi_walk *walk, bool *more) {
+    const nigh_index *index = walk->index;
+    nigh_session *session = walk->session;
+    nighi_cursor *cursor = &session->cursor;
+    nighi_space space;
+    *more = false;
+    if (index->writer == NULL || walk->expansions_max != 0) {
+        return NIGH_OK;
+    }
+    for (; cursor->swept < cursor->slot_count; cursor->swept++) {
+        const uint32_t slot = cursor->swept;
+        if (nighi_node_present(nighi_node_word(index, slot)) && nighi_visit(session, slot)) {
+            session->slots[0] = slot;
+            nighi_space_get(index, walk->coded, &space);
+            nighi_space_take(&space, session, session->slots, session->vectors, 1);
+            const nigh_status status = nighi_space_score(&space, session, &walk->probe,
+                                                         session->slots, session->vectors, 1);
+            if (status != NIGH_OK) {
+                return status;
+            }
+            const uint64_t entry = nighi_entry(session->orders[0], slot);
+            nighi_frontier_push(session, entry);
+            if (nighi_accepts(index, session, slot)) {
+                nighi_window_add(session, entry);
+            }
+            *more = true;
+            return NIGH_OK;
+        }
+    }
+    return NIGH_OK;
+}
+
+/* An owned vector may change at any time; another's slot only where it goes to another key. */
+static void nighi_cursor_hand(const nigh_index *index, nigh_session *session, nighi_hits *hits,
+                              uint64_t entry) {
+    const uint32_t found = hits->found;
+    const uint64_t offset = hits->key_offset;
+    const bool owned = index->source.kind == NIGHI_SOURCE_OWNED;
+    if (index->writer == NULL || !owned) {
+        (void)nighi_hit_plain(index, hits, entry);
+        if (nighi_updates_none(index, session->cursor.updates)) {
+            return;
+        }
+        hits->found = found;
+        hits->key_offset = offset;
+    }
+    (void)nighi_hit_again(index, session, hits, entry);
+}
+
 static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *session,
                                     nighi_hits *hits) {
     nighi_cursor *cursor = &session->cursor;
@@ -126,7 +177,6 @@ static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *sessi
     nighi_walk walk;
     nighi_walk_set(index, session, cursor->slot_count, options, &walk);
     walk.coded = cursor->coded;
-    const bool shared = index->writer != NULL && index->source.kind == NIGHI_SOURCE_OWNED;
     while (hits->found < hits->limit) {
         uint64_t entry = 0;
         const nigh_status status = nighi_cursor_peek(&walk, &entry);
@@ -135,7 +185,16 @@ static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *sessi
             return status;
         }
         if (entry == UINT64_MAX) {
-            break;
+            bool more = false;
+            const nigh_status swept = nighi_cursor_sweep(&walk, &more);
+            if (swept != NIGH_OK || !more) {
+                cursor->active = swept == NIGH_OK;
+                if (swept != NIGH_OK) {
+                    return swept;
+                }
+                break;
+            }
+            continue;
         }
         if ((options->flags & NIGH_SEARCH_RADIUS) != 0 &&
             nighi_entry_distance(entry) > options->radius) {
@@ -146,8 +205,7 @@ static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *sessi
         } else {
             (void)nighi_window_take(session);
         }
-        (void)(shared ? nighi_hit_again(index, session, hits, entry)
-                      : nighi_hit_plain(index, hits, entry));
+        nighi_cursor_hand(index, session, hits, entry);
     }
     const bool ended = hits->found < hits->limit;
     return ended && session->stats.truncated != 0 ? NIGH_E_SESSION : NIGH_OK;

@@ -33,13 +33,36 @@ NIGHI_FN bool nighi_vector_copy(const nigh_index *index, nigh_session *session, 
     return false;
 }
 
+/* The vector of a slot that another key may have by now, from the caller's source. */
+static bool nighi_vector_asked(const nigh_index *index, nigh_session *session, uint32_t slot,
+                               uint32_t *version, const void **vector) {
+    for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
+        if (!nighi_slot_begin(index->writer, slot, version)) {
+            nighi_pause();
+            continue;
+        }
+        if (!nighi_node_live(nighi_node_word(index, slot)) ||
+            nighi_vectors(index, session, &slot, 1, vector) != NIGH_OK) {
+            return false;
+        }
+        if (nighi_version_holds(index, slot, *version)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The entry of a slot as it is now; false: gone, or never still. */
 static bool nighi_entry_again(const nigh_index *index, nigh_session *session, uint32_t slot,
                               uint64_t *entry, uint32_t *version) {
-    if (!nighi_vector_copy(index, session, slot, version)) {
+    const void *vector = session->row;
+    if (index->source.kind != NIGHI_SOURCE_OWNED) {
+        if (!nighi_vector_asked(index, session, slot, version, &vector)) {
+            return false;
+        }
+    } else if (!nighi_vector_copy(index, session, slot, version)) {
         return false;
     }
-    const void *vector = session->row;
     float distance = 0;
     index->metric.batch(&index->metric, &session->query, &vector, 1, &distance);
     session->stats.distances++;
@@ -111,14 +134,14 @@ NIGHI_FN bool nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_
 }
 
 NIGHI_FN uint32_t nighi_updates(const nigh_index *index) {
-    if (index->writer == NULL || index->source.kind != NIGHI_SOURCE_OWNED) {
-        return 0; /* in-place updates of other sources are exclusive */
+    if (index->writer == NULL) {
+        return 0;
     }
     return nighi_load_acquire(&index->writer->updates);
 }
 
 NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before) {
-    if (index->writer == NULL || index->source.kind != NIGHI_SOURCE_OWNED) {
+    if (index->writer == NULL) {
         return true;
     }
     return (before & 0xff) == 0 && nighi_version_again(&index->writer->updates) == before;

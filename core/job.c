@@ -152,7 +152,9 @@ NIGHI_FN nigh_status nighi_job_end(nigh_job *job) {
         return NIGH_E_BUSY;
     }
     job->index->job = NULL;
-    job->index->draft = NULL;
+    if (job->kind->end != NULL) {
+        job->kind->end(job);
+    }
     nighi_exclusive_end(job->index);
     return NIGH_OK;
 }

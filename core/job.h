@@ -20,6 +20,8 @@ typedef struct nighi_job_kind {
     bool (*next)(nigh_job *job);
     /* One task. A failed phase is run again from its first task. */
     nigh_status (*task)(nigh_job *job, nigh_session *session, uint32_t task);
+    /* What it leaves, wherever it was; NULL: nothing is to be done. */
+    void (*end)(nigh_job *job);
 } nighi_job_kind;
 
 /* What nigh_job_begin was given. */
@@ -46,7 +48,8 @@ struct nigh_job {
     nigh_status ended_by; /* the work ended early: what nigh_job_run reports in the end */
     uint64_t done;        /* progress, in the kind's units */
     uint64_t total;
-    void *state; /* of the kind */
+    uint32_t draft_bytes; /* what a session must have room for, of a code query; 0: no draft */
+    void *state;          /* of the kind */
 };
 
 NIGHI_FN const nighi_job_kind *nighi_job_codes(void);

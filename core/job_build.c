@@ -25,7 +25,10 @@
 #define NIGHI_PAIR_MAX 16u    /* links within the batch that a node finds in a layer */
 #define NIGHI_PAIR_STEP 64u
 #define NIGHI_DRAFT_LEAST 256u /* vectors; fewer are soon built on true distances */
-#define NIGHI_TREE_STEP 65536u  /* rows a task that reads who has how many children */
+#define NIGHI_JUDGED 64u       /* items of a batch that tell whether the draft will do */
+#define NIGHI_JUDGE_FIRST 256u /* nodes; again whenever there are a quarter more */
+#define NIGHI_JUDGE_LEAST 52u  /* of 64: agreement below which it will not */
+#define NIGHI_TREE_STEP 65536u /* rows a task that reads who has how many children */
 
 enum {
     NIGHI_BUILD_TREE = 1, /* children are counted */
@@ -52,6 +55,10 @@ typedef struct nighi_build_job {
     uint32_t *last_child;
     uint64_t key_offset; /* of the next byte-string key */
     nighi_edges edges;
+    uint32_t judge_at;   /* nodes that the draft is judged at next */
+    uint32_t judge_step; /* every such item of this batch; 0: not now */
+    uint8_t agree[NIGHI_JUDGED];
+    bool sampled;       /* codes began with this build */
     nighi_draft draft;  /* of an index without codes; stride 0: there is none */
     uint64_t *more;     /* edges found after the sorting: NIGHI_MORE_STEP of each item */
     uint64_t edge_step; /* edges of an item, without upper layers */
@@ -128,6 +135,7 @@ static void nighi_build_layout(nighi_arena *arena, nigh_job *job) {
                                .more = more,
                                .edge_step = nighi_degree_new(index, 0)};
     job->state = build;
+    job->draft_bytes = draft.stride;
     job->total = job->input.count;
 }
 
@@ -209,9 +217,74 @@ static nigh_status nighi_build_room(nigh_index *index, uint32_t slot, uint32_t f
     return status;
 }
 
+/* ---- Is the draft good enough? --------------------------------------------------------------
+ * One span for all elements does not resolve near neighbours where a few elements are far larger
+ * than the others, or a few vectors than most. So as the graph grows, some items compare the order
+ * of what they found on the draft with the true one. */
+
+/* Agreement is 64 when the nearer quarter on the draft is the nearer quarter in truth, about 16 by
+ * chance, 60 to 63 for word vectors, sentences, clusters. */
+static nigh_status nighi_build_judge(nigh_job *job, nigh_session *session, uint32_t item) {
+    const nigh_index *index = job->index;
+    nighi_build_job *build = job->state;
+    const uint32_t at = item - build->begin;
+    const uint32_t among = nighi_min_u32(2 * index->config.m0, NIGHI_JUDGED);
+    const uint32_t count = nighi_min_u32(session->pool_count, among);
+    const uint32_t near = count / 4;
+    const nighi_probe probe = {&session->query, NULL, 0};
+    nighi_space space;
+    if (index->draft == NULL || build->judge_step == 0 || at % build->judge_step != 0 ||
+        at / build->judge_step >= NIGHI_JUDGED || near < 2) {
+        return NIGH_OK;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        session->slots[i] = nighi_entry_slot(session->pool[i]);
+    }
+    nighi_space_get(index, NIGHI_ON_VECTORS, &space);
+    nighi_space_take(&space, session, session->slots, session->vectors, count);
+    const nigh_status status =
+        nighi_space_score(&space, session, &probe, session->slots, session->vectors, count);
+    uint32_t agree = 0;
+    for (uint32_t i = 0; status == NIGH_OK && i < near; i++) {
+        uint32_t nearer = 0;
+        for (uint32_t j = 0; j < count; j++) {
+            nearer += session->orders[j] < session->orders[i];
+        }
+        agree += nearer < near;
+    }
+    if (status == NIGH_OK) {
+        build->agree[at / build->judge_step] = (uint8_t)(agree * 64 / near);
+    }
+    return status;
+}
+
+/* What the last batch told. */
+static void nighi_build_weigh(nigh_job *job) {
+    const nighi_build_job *build = job->state;
+    uint32_t sum = 0;
+    uint32_t asked = 0;
+    for (uint32_t i = 0; build->judge_step != 0 && i < NIGHI_JUDGED; i++) {
+        asked += build->agree[i] != 0xff;
+        sum += build->agree[i] != 0xff ? build->agree[i] : 0;
+    }
+    if (sum < asked * NIGHI_JUDGE_LEAST) {
+        job->index->draft = NULL;
+    }
+}
+
+static void nighi_build_judge_next(nighi_build_job *build, uint32_t nodes, uint32_t size) {
+    build->judge_step = 0;
+    if (nodes >= nighi_max_u32(build->judge_at, NIGHI_JUDGE_FIRST)) {
+        build->judge_step = nighi_max_u32(size / NIGHI_JUDGED, 1);
+        build->judge_at = nodes + nodes / 4;
+        nighi_fill(build->agree, 0xff, sizeof build->agree);
+    }
+}
+
 static nigh_status nighi_build_begin(nigh_job *job) {
     nigh_index *index = job->index;
     nighi_build_job *build = job->state;
+    nighi_build_weigh(job);
     const uint32_t nodes =
         nighi_load(&index->counts.slot_count) - nighi_load(&index->counts.free_count);
     build->end = build->begin + nighi_batch_size(nodes, build->stop - build->begin);
@@ -234,6 +307,7 @@ static nigh_status nighi_build_begin(nigh_job *job) {
     const uint32_t size = build->end - build->begin;
     const uint64_t edges = size * build->edge_step;
     nighi_edges_begin(&build->edges, edges + (uint64_t)upper * index->config.m);
+    nighi_build_judge_next(build, nodes, size);
     nighi_fill(build->more, 0xff, (uint64_t)size * NIGHI_MORE_STEP * 8);
     return NIGH_OK;
 }
@@ -293,6 +367,7 @@ static nigh_status nighi_build_plan(nigh_job *job, nigh_session *session, uint32
         build->clamped[item - build->begin] = plan->code_clamped;
         nighi_place_store(index, plan);
         nighi_build_rows(job, plan, item);
+        status = plan->empty == 0 ? nighi_build_judge(job, session, item) : NIGH_OK;
     }
     return status;
 }
@@ -562,6 +637,10 @@ static nigh_status nighi_build_sample(nigh_job *job, nigh_session *session) {
     nigh_index *index = job->index;
     nighi_build_job *build = job->state;
     nighi_coding coding = index->coding;
+    const nigh_status ready = nighi_source_ready(index, nighi_load(&index->counts.slot_count));
+    if (ready != NIGH_OK) {
+        return ready;
+    }
     if (build->draft.region.stride != 0) {
         nigh_config draft;
         (void)nighi_code_drafts(&index->config, &draft);
@@ -578,9 +657,20 @@ static nigh_status nighi_build_sample(nigh_job *job, nigh_session *session) {
                                                  job->input.count, &coding);
     if (status == NIGH_OK) {
         index->coding = coding;
+        build->sampled = true;
         nighi_store_release(&index->coding.active, 1u);
     }
     return status;
+}
+
+/* A span that no vector was encoded with is not kept: other vectors may come first. */
+static void nighi_build_end(nigh_job *job) {
+    nigh_index *index = job->index;
+    const nighi_build_job *build = job->state;
+    index->draft = NULL;
+    if (build->sampled && nighi_load(&index->counts.slot_count) == 0) {
+        nighi_store_release(&index->coding.active, 0u);
+    }
 }
 
 static nigh_status nighi_build_task(nigh_job *job, nigh_session *session, uint32_t task) {
@@ -609,6 +699,7 @@ static nigh_status nighi_build_task(nigh_job *job, nigh_session *session, uint32
 }
 
 NIGHI_FN const nighi_job_kind *nighi_job_build(void) {
-    static const nighi_job_kind kind = {nighi_build_layout, nighi_build_next, nighi_build_task};
+    static const nighi_job_kind kind = {nighi_build_layout, nighi_build_next, nighi_build_task,
+                                        nighi_build_end};
     return &kind;
 }

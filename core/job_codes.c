@@ -145,7 +145,9 @@ static nigh_status nighi_codes_publish(nigh_job *job) {
     nighi_store(&index->coding.clamped, codes->coding.clamped);
     nighi_store(&index->coding.version, version + 1);
     nighi_store(&index->changed, 1u);
-    nighi_store_release(&index->coding.active, 1u);
+    if (codes->slot_count > 0 || codes->config.code_min < codes->config.code_max) {
+        nighi_store_release(&index->coding.active, 1u);
+    } /* else the first build finds the span */
     return NIGH_OK;
 }
 
@@ -194,6 +196,7 @@ static nigh_status nighi_codes_task(nigh_job *job, nigh_session *session, uint32
 }
 
 NIGHI_FN const nighi_job_kind *nighi_job_codes(void) {
-    static const nighi_job_kind kind = {nighi_codes_layout, nighi_codes_next, nighi_codes_task};
+    static const nighi_job_kind kind = {nighi_codes_layout, nighi_codes_next, nighi_codes_task,
+                                        NULL};
     return &kind;
 }

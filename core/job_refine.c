@@ -129,7 +129,8 @@ static uint32_t nighi_refine_ratio(const nighi_space *space, uint32_t near, uint
         ratio = far == 0 ? 1024 : (uint32_t)((uint64_t)near * 1024 / far);
     } else {
         const float distance = nighi_f32_from_order(far);
-        const float part = distance > 0.0f ? nighi_f32_from_order(near) / distance : 1.0f;
+        const bool known = distance > 0.0f && distance < nighi_f32_from_bits(0x7f800000u);
+        const float part = known ? nighi_f32_from_order(near) / distance : 1.0f;
         ratio = (uint32_t)nighi_i32_from_f32(nighi_fp_mul(part, 1024.0f), 1024);
     }
     return squared ? ratio : ratio * ratio / 1024;
@@ -338,6 +339,7 @@ static bool nighi_refine_next(nigh_job *job) {
 }
 
 NIGHI_FN const nighi_job_kind *nighi_job_refine(void) {
-    static const nighi_job_kind kind = {nighi_refine_layout, nighi_refine_next, nighi_refine_task};
+    static const nighi_job_kind kind = {nighi_refine_layout, nighi_refine_next, nighi_refine_task,
+                                        NULL};
     return &kind;
 }

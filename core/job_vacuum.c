@@ -643,6 +643,7 @@ static bool nighi_vacuum_next(nigh_job *job) {
 }
 
 NIGHI_FN const nighi_job_kind *nighi_job_vacuum(void) {
-    static const nighi_job_kind kind = {nighi_vacuum_layout, nighi_vacuum_next, nighi_vacuum_task};
+    static const nighi_job_kind kind = {nighi_vacuum_layout, nighi_vacuum_next, nighi_vacuum_task,
+                                        NULL};
     return &kind;
 }

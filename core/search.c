@@ -63,9 +63,11 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
     return NIGH_OK;
 }
 
-static uint32_t nighi_pool_live(const nigh_index *index, const nigh_session *session) {
+/* Live entries of the pool, as far as `enough`. */
+static uint32_t nighi_pool_live(const nigh_index *index, const nigh_session *session,
+                                uint32_t enough) {
     uint32_t live = 0;
-    for (uint32_t i = 0; i < session->pool_count; i++) {
+    for (uint32_t i = 0; i < session->pool_count && live < enough; i++) {
         live += nighi_node_live(nighi_node_word(index, nighi_entry_slot(session->pool[i])));
     }
     return live;
@@ -81,9 +83,12 @@ static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
             return true;
         }
     }
-    /* Beside writers a link may move from where the search has not been to where it has been. */
-    return index->writer != NULL && !nighi_filtered(session) && walk->ef >= live &&
-           nighi_pool_live(index, session) < live;
+    /* Beside writers a link may move from where the search has not been to where it has been, and
+     * what was found may be removed, and vacuumed before its links were read. */
+    const bool all = walk->ef >= live && !(walk->gamma > 0.0f);
+    const uint32_t enough = all ? live : nighi_min_u32(k, live);
+    return index->writer != NULL && !nighi_filtered(session) &&
+           nighi_pool_live(index, session, enough) < enough;
 }
 
 NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_t k,
@@ -263,6 +268,7 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
     }
     uint64_t start = 0;
     walk.k = nighi_min_u32(hits->limit, walk.ef);
+    walk.keep = walk.coded ? nighi_rerank_depth(options, hits->limit, 0) : 0;
     nighi_way_choose(&walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &way);
     const uint32_t updates = nighi_updates(index);
     status = nighi_search_enter(&walk, entry, &way, &start);
@@ -291,6 +297,7 @@ static nigh_status nighi_lane_begin(nighi_lane *lane, const nigh_index *index, c
         return status;
     }
     lane->walk.k = nighi_min_u32(lane->hits.limit, lane->walk.ef);
+    lane->walk.keep = lane->walk.coded ? nighi_rerank_depth(options, lane->hits.limit, 0) : 0;
     nighi_way_choose(&lane->walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &lane->way);
     lane->updates = nighi_updates(index);
     status = nighi_search_enter(&lane->walk, entry, &lane->way, &lane->start);
@@ -426,6 +433,7 @@ static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *ses
         return NIGH_OK;
     }
     uint64_t start = 0;
+    const uint32_t updates = nighi_updates(index);
     status = nighi_descend(&walk, entry, 0, &start);
     if (status != NIGH_OK) {
         session->cursor.active = 0;
@@ -434,6 +442,7 @@ static nigh_status nighi_cursor_start(const nigh_index *index, nigh_session *ses
     session->cursor.slot_count = walk.slot_count;
     session->cursor.coded = walk.coded;
     session->cursor.version = nighi_load(&index->coding.version);
+    session->cursor.updates = updates;
     nighi_visit_begin(session);
     (void)nighi_visit(session, nighi_entry_slot(start));
     nighi_frontier_push(session, start);

@@ -75,7 +75,7 @@ static uint32_t nighi_hash_size(uint32_t frontier_max) {
  * what is spilled here do not belong in one stack frame. */
 static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
                                                 const nigh_session_options *options,
-                                                nigh_session *session) {
+                                                uint32_t fewest, nigh_session *session) {
     const nigh_config *config = &index->config;
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
@@ -91,7 +91,6 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
     session->ef_max = options->ef_max;
     session->frontier_max = options->frontier_max;
     session->flags = options->flags;
-    const uint32_t fewest = (options->flags & NIGH_SESSION_READ) != 0 ? 1 : config->expansions;
     session->expansions_max = small ? nighi_max_u32(2, fewest) : NIGHI_EXPANSIONS_MAX;
     session->group_max = config->m0 * nighi_max_u32(session->expansions_max / 2, 1);
     session->batch_max = nighi_max_u32(session->group_max, 2 * config->m0);
@@ -134,12 +133,15 @@ static nigh_session *nighi_lanes_layout(nighi_arena *arena, const nigh_index *in
     nighi_lane *lanes = nighi_arena_take(arena, options->lanes, sizeof *lanes);
     nigh_session_options other = *options;
     other.flags |= NIGH_SESSION_READ;
+    /* A search may ask any lane for what it may ask the first. */
+    const uint32_t fewest =
+        (options->flags & NIGH_SESSION_READ) != 0 ? 1 : index->config.expansions;
     for (uint32_t i = 0; i < options->lanes; i++) {
         nigh_session *session = i == 0 ? first : nighi_arena_take(arena, 1, sizeof *session);
         if (session != NULL) {
             nighi_fill(session, 0, sizeof *session);
         }
-        nighi_session_layout(arena, index, i == 0 ? options : &other,
+        nighi_session_layout(arena, index, i == 0 ? options : &other, fewest,
                              session != NULL ? session : &dummy);
         if (session != NULL) {
             lanes[i] = (nighi_lane){.session = session};

@@ -214,6 +214,8 @@ typedef struct nighi_cursor {
     uint32_t slot_count; /* captured when it began */
     uint32_t depth;      /* on codes: how many are scored again before the first is handed out */
     uint32_t version;    /* of the codes */
+    uint32_t updates;    /* when it began */
+    uint32_t swept;      /* slots below it are seen, or were never there */
     bool coded;
     nigh_search_options options;
 } nighi_cursor;

@@ -163,14 +163,14 @@ NIGHI_INLINE void nighi_round_take(nighi_beam_state *beam, const bool flat, uint
 }
 
 /* Only entries nearer than this enter the pool: it is full of nearer ones, or the stop rule would
- * never let them be expanded, now or later, since the k-th best only comes nearer. */
+ * not let them be expanded. */
 NIGHI_INLINE uint64_t nighi_pool_last(const nighi_walk *walk) {
     const nigh_session *session = walk->session;
     uint64_t last = UINT64_MAX;
     if (session->pool_count == walk->ef) {
         last = session->pool[walk->ef - 1];
     }
-    if (walk->gamma > 0.0f) {
+    if (walk->gamma > 0.0f && session->pool_count >= walk->keep) {
         last = nighi_min_u64(last, ((uint64_t)nighi_gamma_bound(walk) << 32) | UINT32_MAX);
     }
     return last;

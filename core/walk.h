@@ -20,6 +20,7 @@ typedef struct nighi_walk {
     uint32_t expansions_max; /* budget; 0 = none */
     uint32_t skip;           /* a slot that is never visited, or NIGHI_NONE */
     uint32_t k;              /* with gamma: the candidate that the stop rule looks at */
+    uint32_t keep;           /* entries that the list keeps whatever gamma says */
     float gamma;             /* 0 = off */
     uint8_t coded;           /* NIGHI_ON_* */
     bool unfiltered;         /* nighi_beam_filtered: every live slot counts, whatever the filter */

@@ -319,6 +319,7 @@ static void op_codes(world *w) {
         t_ok(fx_codes(&w->f, codes, -1, 1.5f));
     } else {
         t_ok(fx_codes(&w->f, codes, 0, 0));
+        codes = stats_of(w).slot_count == 0 ? (uint32_t)NIGH_CODES_NONE : codes; /* no sample */
     }
     t_eq(stats_of(w).codes, codes);
     new_session(w);
