@@ -487,10 +487,10 @@ NIGH_API nigh_status nigh_job_bytes(nigh_index *index, const nigh_job_options *o
  * frozen graph, so the links differ from those of single inserts; keys and vectors must stay until
  * the end. An empty index of floats without codes is built on a draft of them in the job's memory
  * (a byte an element), three times as fast. It ends at the first vector or key that nigh_insert
- * would refuse, after all before it.
- * Others: count 0. CODES: without a span and without vectors codes begin with the next BUILD; what
- * nigh_grow makes room for meanwhile has none for codes (grow again); a handle without writer state
- * will do; after codes were dropped, let the searches under way end before others are made.
+ * would refuse, after all before it. Others: count 0. CODES: an index without vectors gets codes
+ * that want a sample by its first BUILD, or by CODES again when there are some; what nigh_grow adds
+ * room for meanwhile has none for codes (grow again); a handle without writer state will do; after
+ * codes were dropped, let the searches under way end before others are made.
  * @in options 1  @in keys count or NULL  @in key_lengths count or NULL
  * @in vectors count*row_bytes or NULL  @inout memory memory_bytes  @out job 1
  * @errors NIGH_E_BUSY NIGH_E_MEMORY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED NIGH_E_NO_VECTORS */

@@ -198,12 +198,8 @@ int main(int argc, char **argv) {
     bench_list shares = bench_numbers(argc, argv, "s", "1,3,10,30,100,300,500,800,950,1000");
     bench_list nears = bench_numbers(argc, argv, "near", "500,100");
     bench_list removed = bench_numbers(argc, argv, "removed", "10,100,500");
-    uint32_t ef_max = 0;
     sieve work = {0};
-    for (uint32_t i = 0; i < ef.count; i++) {
-        ef_max = ef.value[i] > ef_max ? ef.value[i] : ef_max;
-    }
-    prepare(&work, argc, argv, ef_max);
+    prepare(&work, argc, argv, bench_most(&ef));
     printf("%-8s %5s %5s %7s %8s %9s %8s %6s %8s\n", "filter", "share", "ef", "recall", "q/s",
            "distances", "expanded", "scans", "calls");
     one_filter(&work, "none", 1000, &ef, false);

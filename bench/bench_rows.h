@@ -93,6 +93,14 @@ static inline bench_list bench_numbers(int argc, char **argv, const char *name,
     return list;
 }
 
+static inline uint32_t bench_most(const bench_list *list) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        most = list->value[i] > most ? list->value[i] : most;
+    }
+    return most;
+}
+
 static inline uint32_t bench_number(int argc, char **argv, const char *name, const char *without) {
     return bench_numbers(argc, argv, name, without).value[0];
 }

@@ -152,13 +152,9 @@ int main(int argc, char **argv) {
                 "rounds=");
     bench_list ef = bench_numbers(argc, argv, "ef", "10,20,40,80,160,320");
     uint32_t rounds = bench_number(argc, argv, "rounds", "5");
-    uint32_t ef_max = 0;
     finder work = {0};
-    for (uint32_t i = 0; i < ef.count; i++) {
-        ef_max = ef.value[i] > ef_max ? ef.value[i] : ef_max;
-    }
     rounds = rounds == 0 ? 1 : rounds < ROUNDS_MAX ? rounds : ROUNDS_MAX;
-    prepare(&work, argc, argv, ef_max);
+    prepare(&work, argc, argv, bench_most(&ef));
     printf("%6s %8s %9s %9s %9s %10s %9s\n", "ef", "recall", "q/s", "p50 us", "p99 us", "distances",
            "expanded");
     for (uint32_t i = 0; i < ef.count; i++) {

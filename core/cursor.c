@@ -154,20 +154,20 @@ static nigh_status nighi_cursor_sweep(const nighi_walk *walk, bool *more) {
 }
 
 /* An owned vector may change at any time; another's slot only where it goes to another key. */
-static void nighi_cursor_hand(const nigh_index *index, nigh_session *session, nighi_hits *hits,
-                              uint64_t entry) {
+static nigh_status nighi_cursor_hand(const nigh_index *index, nigh_session *session,
+                                     nighi_hits *hits, uint64_t entry) {
     const uint32_t found = hits->found;
     const uint64_t offset = hits->key_offset;
     const bool owned = index->source.kind == NIGHI_SOURCE_OWNED;
     if (index->writer == NULL || !owned) {
-        (void)nighi_hit_plain(index, hits, entry);
+        nighi_hit_plain(index, hits, entry);
         if (nighi_updates_none(index, session->cursor.updates)) {
-            return;
+            return NIGH_OK;
         }
         hits->found = found;
         hits->key_offset = offset;
     }
-    (void)nighi_hit_again(index, session, hits, entry);
+    return nighi_hit_again(index, session, hits, entry);
 }
 
 static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *session,
@@ -179,22 +179,20 @@ static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *sessi
     walk.coded = cursor->coded;
     while (hits->found < hits->limit) {
         uint64_t entry = 0;
-        const nigh_status status = nighi_cursor_peek(&walk, &entry);
+        nigh_status status = nighi_cursor_peek(&walk, &entry);
+        bool more = entry != UINT64_MAX;
+        if (status == NIGH_OK && !more) {
+            status = nighi_cursor_sweep(&walk, &more);
+        }
         if (status != NIGH_OK) {
             cursor->active = 0;
             return status;
         }
+        if (!more) {
+            break;
+        }
         if (entry == UINT64_MAX) {
-            bool more = false;
-            const nigh_status swept = nighi_cursor_sweep(&walk, &more);
-            if (swept != NIGH_OK || !more) {
-                cursor->active = swept == NIGH_OK;
-                if (swept != NIGH_OK) {
-                    return swept;
-                }
-                break;
-            }
-            continue;
+            continue; /* something new waits to be expanded */
         }
         if ((options->flags & NIGH_SEARCH_RADIUS) != 0 &&
             nighi_entry_distance(entry) > options->radius) {
@@ -205,7 +203,11 @@ static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *sessi
         } else {
             (void)nighi_window_take(session);
         }
-        nighi_cursor_hand(index, session, hits, entry);
+        status = nighi_cursor_hand(index, session, hits, entry);
+        if (status != NIGH_OK) {
+            cursor->active = 0;
+            return status;
+        }
     }
     const bool ended = hits->found < hits->limit;
     return ended && session->stats.truncated != 0 ? NIGH_E_SESSION : NIGH_OK;

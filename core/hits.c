@@ -33,31 +33,32 @@ NIGHI_FN bool nighi_vector_copy(const nigh_index *index, nigh_session *session, 
     return false;
 }
 
-/* The vector of a slot that another key may have by now, from the caller's source. */
+/* The vector of a slot that another key may have by now, from the caller's source. *status: what
+ * that said. */
 static bool nighi_vector_asked(const nigh_index *index, nigh_session *session, uint32_t slot,
-                               uint32_t *version, const void **vector) {
+                               uint32_t *version, const void **vector, nigh_status *status) {
     for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
         if (!nighi_slot_begin(index->writer, slot, version)) {
             nighi_pause();
             continue;
         }
-        if (!nighi_node_live(nighi_node_word(index, slot)) ||
-            nighi_vectors(index, session, &slot, 1, vector) != NIGH_OK) {
+        if (!nighi_node_live(nighi_node_word(index, slot))) {
             return false;
         }
+        *status = nighi_vectors(index, session, &slot, 1, vector);
         if (nighi_version_holds(index, slot, *version)) {
-            return true;
+            return *status == NIGH_OK;
         }
     }
     return false;
 }
 
-/* The entry of a slot as it is now; false: gone, or never still. */
+/* The entry of a slot as it is now; false: gone, never still, or *status. */
 static bool nighi_entry_again(const nigh_index *index, nigh_session *session, uint32_t slot,
-                              uint64_t *entry, uint32_t *version) {
+                              uint64_t *entry, uint32_t *version, nigh_status *status) {
     const void *vector = session->row;
     if (index->source.kind != NIGHI_SOURCE_OWNED) {
-        if (!nighi_vector_asked(index, session, slot, version, &vector)) {
+        if (!nighi_vector_asked(index, session, slot, version, &vector, status)) {
             return false;
         }
     } else if (!nighi_vector_copy(index, session, slot, version)) {
@@ -104,33 +105,32 @@ NIGHI_FN bool nighi_key_put_live(const nigh_index *index, uint32_t slot, void *k
     return false; /* it is being exchanged: neither the old key nor the new one yet */
 }
 
-NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, nighi_hits *hits,
-                              uint64_t entry) {
+NIGHI_FN nigh_status nighi_hit_again(const nigh_index *index, nigh_session *session,
+                                     nighi_hits *hits, uint64_t entry) {
+    nigh_status status = NIGH_OK;
     const uint64_t offset = hits->key_offset;
     uint64_t now = 0;
     uint32_t version = 0;
     for (uint32_t tries = 0; tries < NIGHI_COPY_TRIES; tries++) {
-        if (!nighi_entry_again(index, session, nighi_entry_slot(entry), &now, &version) ||
+        if (!nighi_entry_again(index, session, nighi_entry_slot(entry), &now, &version, &status) ||
             now != (entry & ~(uint64_t)1) ||
             !nighi_accepts(index, session, nighi_entry_slot(entry))) { /* its key may be another */
-            return false;
+            return status;
         }
         nighi_hit_put(index, hits, now);
         if (nighi_version_holds(index, nighi_entry_slot(entry), version)) {
-            return true;
+            return NIGH_OK;
         }
         hits->found--;
         hits->key_offset = offset;
     }
-    return false;
+    return NIGH_OK;
 }
 
-NIGHI_FN bool nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_t entry) {
-    if (!nighi_node_live(nighi_node_word(index, nighi_entry_slot(entry)))) {
-        return false;
+NIGHI_FN void nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_t entry) {
+    if (nighi_node_live(nighi_node_word(index, nighi_entry_slot(entry)))) {
+        nighi_hit_put(index, hits, entry);
     }
-    nighi_hit_put(index, hits, entry);
-    return true;
 }
 
 NIGHI_FN uint32_t nighi_updates(const nigh_index *index) {
@@ -148,37 +148,47 @@ NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before) {
 }
 
 /* Reads every result again and sorts anew. */
-static void nighi_pool_again(const nigh_index *index, nigh_session *session) {
+static nigh_status nighi_pool_again(const nigh_index *index, nigh_session *session) {
+    nigh_status status = NIGH_OK;
     const uint32_t count = session->pool_count;
     uint32_t kept = 0;
     uint32_t version = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
         uint64_t entry = 0;
         const uint32_t slot = nighi_entry_slot(session->pool[i]);
-        if (nighi_entry_again(index, session, slot, &entry, &version)) {
+        if (nighi_entry_again(index, session, slot, &entry, &version, &status)) {
             (void)nighi_list_insert(session->pool, &kept, count, entry);
         }
     }
     session->pool_count = kept;
+    return status;
 }
 
-NIGHI_FN void nighi_hits_take(const nigh_index *index, nigh_session *session, nighi_hits *hits,
-                              const nigh_search_options *options, uint32_t updates) {
+NIGHI_FN nigh_status nighi_hits_take(const nigh_index *index, nigh_session *session,
+                                     nighi_hits *hits, const nigh_search_options *options,
+                                     uint32_t updates) {
     const bool bounded = (options->flags & NIGH_SEARCH_RADIUS) != 0;
-    for (uint32_t pass = 0; pass < 2; pass++) {
+    nigh_status status = NIGH_OK;
+    for (uint32_t pass = 0; pass < 2 && status == NIGH_OK; pass++) {
         hits->found = 0;
         hits->key_offset = 0;
-        for (uint32_t i = 0; i < session->pool_count && hits->found < hits->limit; i++) {
+        for (uint32_t i = 0;
+             status == NIGH_OK && i < session->pool_count && hits->found < hits->limit; i++) {
             const uint64_t entry = session->pool[i];
             if (bounded && nighi_entry_distance(entry) > options->radius) {
                 break;
             }
-            (void)(pass == 0 ? nighi_hit_plain(index, hits, entry)
-                             : nighi_hit_again(index, session, hits, entry));
+            if (pass == 0) {
+                nighi_hit_plain(index, hits, entry);
+            } else {
+                status = nighi_hit_again(index, session, hits, entry);
+            }
         }
         if (pass == 1 || nighi_updates_none(index, updates)) {
             break;
         }
-        nighi_pool_again(index, session);
+        status = nighi_pool_again(index, session);
     }
+    hits->found = status == NIGH_OK ? hits->found : 0;
+    return status;
 }

@@ -237,6 +237,14 @@ static nigh_status nighi_search_enter(const nighi_walk *walk, uint32_t entry, ni
     return status;
 }
 
+/* A walk that looks for `k`, and the way that it takes. */
+static void nighi_search_aim(nighi_walk *walk, const nigh_search_options *options, uint32_t k,
+                             nighi_way *way) {
+    walk->k = nighi_min_u32(k, walk->ef);
+    walk->keep = walk->coded ? nighi_rerank_depth(options, k, 0) : 0;
+    nighi_way_choose(walk, (options->flags & NIGH_SEARCH_EXACT) != 0, way);
+}
+
 /* A search that has entered, to its hits. */
 static nigh_status nighi_search_answer(const nighi_walk *walk, uint64_t start, nighi_way *way,
                                        const nigh_search_options *options, uint32_t updates,
@@ -250,10 +258,8 @@ static nigh_status nighi_search_answer(const nighi_walk *walk, uint64_t start, n
             status = nighi_search_end(walk, way, options, hits->limit, start);
         }
     }
-    if (status == NIGH_OK) {
-        nighi_hits_take(walk->index, walk->session, hits, options, updates);
-    }
-    return status;
+    return status == NIGH_OK ? nighi_hits_take(walk->index, walk->session, hits, options, updates)
+                             : status;
 }
 
 static nigh_status nighi_search_run(const nigh_index *index, nigh_session *session, const void *row,
@@ -267,9 +273,7 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
         return status;
     }
     uint64_t start = 0;
-    walk.k = nighi_min_u32(hits->limit, walk.ef);
-    walk.keep = walk.coded ? nighi_rerank_depth(options, hits->limit, 0) : 0;
-    nighi_way_choose(&walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &way);
+    nighi_search_aim(&walk, options, hits->limit, &way);
     const uint32_t updates = nighi_updates(index);
     status = nighi_search_enter(&walk, entry, &way, &start);
     return status == NIGH_OK ? nighi_search_answer(&walk, start, &way, options, updates, hits)
@@ -296,9 +300,7 @@ static nigh_status nighi_lane_begin(nighi_lane *lane, const nigh_index *index, c
     if (status != NIGH_OK || entry == NIGHI_NONE) {
         return status;
     }
-    lane->walk.k = nighi_min_u32(lane->hits.limit, lane->walk.ef);
-    lane->walk.keep = lane->walk.coded ? nighi_rerank_depth(options, lane->hits.limit, 0) : 0;
-    nighi_way_choose(&lane->walk, (options->flags & NIGH_SEARCH_EXACT) != 0, &lane->way);
+    nighi_search_aim(&lane->walk, options, lane->hits.limit, &lane->way);
     lane->updates = nighi_updates(index);
     status = nighi_search_enter(&lane->walk, entry, &lane->way, &lane->start);
     if (status == NIGH_OK && lane->way.kind == NIGHI_WAY_LIST) {
@@ -316,10 +318,9 @@ static nigh_status nighi_lane_end(nighi_lane *lane, const nigh_index *index,
                                   const nigh_search_options *options) {
     const nigh_status status =
         nighi_search_end(&lane->walk, &lane->way, options, lane->hits.limit, lane->start);
-    if (status == NIGH_OK) {
-        nighi_hits_take(index, lane->session, &lane->hits, options, lane->updates);
-    }
-    return status;
+    return status == NIGH_OK
+               ? nighi_hits_take(index, lane->session, &lane->hits, options, lane->updates)
+               : status;
 }
 
 /* Hits of query `at` of a batch whose arrays are in `all`. */

@@ -64,12 +64,14 @@ NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_
 NIGHI_FN uint32_t nighi_updates(const nigh_index *index);
 NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before);
 /* Hands out session->pool (ascending) up to hits->limit and the radius. */
-NIGHI_FN void nighi_hits_take(const nigh_index *index, nigh_session *session, nighi_hits *hits,
-                              const nigh_search_options *options, uint32_t updates);
-/* Hands out one entry: as it is, or only if it can be read again with the same distance. */
-NIGHI_FN bool nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_t entry);
-NIGHI_FN bool nighi_hit_again(const nigh_index *index, nigh_session *session, nighi_hits *hits,
-                              uint64_t entry);
+NIGHI_FN nigh_status nighi_hits_take(const nigh_index *index, nigh_session *session,
+                                     nighi_hits *hits, const nigh_search_options *options,
+                                     uint32_t updates);
+/* Hands out one entry, if it is live: as it is, or only if it can be read again with the same
+ * distance. Fails as the caller's source does. */
+NIGHI_FN void nighi_hit_plain(const nigh_index *index, nighi_hits *hits, uint64_t entry);
+NIGHI_FN nigh_status nighi_hit_again(const nigh_index *index, nigh_session *session,
+                                     nighi_hits *hits, uint64_t entry);
 /* Appends a live slot's key to an output array, beside writers too; false when it is not live. */
 NIGHI_FN bool nighi_key_put_live(const nigh_index *index, uint32_t slot, void *keys,
                                  uint32_t *lengths, uint32_t at, uint64_t *offset);

@@ -166,6 +166,17 @@ TEST(made_and_dropped) {
     }
 }
 
+/* Without its codes `w` is `p`, byte by byte but for the header. */
+static void same_when_dropped(world *w, world *p) {
+    t_ok(fx_codes(&w->f, NIGH_CODES_NONE, 0, 0));
+    fx_bytes a = fx_save(p->f.index, 0);
+    fx_bytes b = fx_save(w->f.index, 0);
+    t_eq(a.size, b.size);
+    t_bytes(a.data + 2048, b.data + 2048, a.size - 2048);
+    free(a.data);
+    free(b.data);
+}
+
 /* A build without codes drafts them: the links are those of a build with codes, dropped since. */
 TEST(links_of_a_draft) {
     for (uint32_t round = 0; round < 8; round++) {
@@ -178,13 +189,7 @@ TEST(links_of_a_draft) {
         world_build(&w);
         world_build(&p);
         t_eq(active(&p), NIGH_CODES_NONE);
-        t_ok(fx_codes(&w.f, NIGH_CODES_NONE, 0, 0));
-        fx_bytes a = fx_save(p.f.index, 0);
-        fx_bytes b = fx_save(w.f.index, 0);
-        t_eq(a.size, b.size);
-        t_bytes(a.data + 2048, b.data + 2048, a.size - 2048); /* but for the header */
-        free(a.data);
-        free(b.data);
+        same_when_dropped(&w, &p);
         world_close(&w);
         world_close(&p);
     }
@@ -225,13 +230,7 @@ TEST(no_codes) {
             t_ok(fx_next(&p.f, p.f.session, 30, &p.h));
             fx_same_hits(&w.h, &p.h);
         }
-        fx_bytes a = fx_save(p.f.index, 0);
-        t_ok(fx_codes(&w.f, NIGH_CODES_NONE, 0, 0));
-        fx_bytes b = fx_save(w.f.index, 0);
-        t_eq(a.size, b.size);
-        t_bytes(a.data + 2048, b.data + 2048, a.size - 2048); /* but for the header */
-        free(a.data);
-        free(b.data);
+        same_when_dropped(&w, &p);
         world_close(&w);
         world_close(&p);
     }

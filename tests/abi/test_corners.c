@@ -235,6 +235,117 @@ TEST(fetched_slot_of_another_key) {
     fx_drop(&f);
 }
 
+/* What happens to the index while a search waits for its source. */
+typedef struct waiting {
+    fx f;
+    nigh_session *other;
+    const float *rows;  /* by key */
+    int64_t calls_left; /* it happens at the call that finds 0; negative: never */
+    int busy;           /* it is happening: calls from within do not count */
+    int after;
+    uint64_t victim;
+    int reuse; /* the slot of the victim goes to REUSED */
+    int fails; /* calls after it fail */
+} waiting;
+
+enum { WAIT_N = 600, REUSED = 900 };
+
+static nigh_status fetch_waiting(void *user, const uint32_t *slots, const uint64_t *keys,
+                                 uint32_t count, void *scratch, const void **vectors) {
+    waiting *w = user;
+    const int now = w->busy == 0 && w->calls_left-- == 0;
+    (void)slots;
+    (void)scratch;
+    if (now) {
+        w->busy = 1;
+        t_ok(fx_remove(&w->f, w->other, w->victim));
+        t_ok(fx_work(&w->f, NIGH_JOB_VACUUM, 1, 1));
+        if (w->reuse) {
+            t_ok(fx_insert(&w->f, w->other, 0, REUSED, NULL));
+        }
+        w->busy = 0;
+        w->after = 1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = w->rows + keys[i] * 4;
+    }
+    return w->after && w->fails && !now && !w->busy ? NIGH_E_USER - 3 : NIGH_OK;
+}
+
+static float *waiting_open(waiting *w) {
+    float *rows = uniform(REUSED + 1, 4, 1);
+    nigh_config config = fx_config(4, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+    *w = (waiting){.rows = rows, .calls_left = INT64_MIN / 2};
+    for (uint32_t j = 0; j < 4; j++) {
+        rows[REUSED * 4 + j] = 1000;
+    }
+    config.vectors = NIGH_VECTORS_EXTERNAL;
+    fx_init(&w->f, &config, WAIT_N, WAIT_N, 0, 64);
+    t_ok(nigh_index_fetch(w->f.index, fetch_waiting, NULL, w));
+    for (uint32_t i = 0; i < WAIT_N; i++) {
+        t_ok(fx_insert(&w->f, w->f.session, 0, i, NULL));
+    }
+    const nigh_session_options so = fx_session_options(64, 0, 0);
+    w->other = fx_session(&w->f, &so);
+    return rows;
+}
+
+/* The entry point is vacuumed while a search waits for its vector. */
+TEST(search_beside_vacuum) {
+    waiting w;
+    fx_hits h;
+    const float query[4] = {0};
+    float *rows = waiting_open(&w);
+    fx_hits_init(&h, &w.f.config, 10);
+    w.victim = 0;
+    uint32_t highest = 0;
+    for (uint32_t id = 0; id < WAIT_N; id++) {
+        uint32_t top = 0;
+        t_ok(nigh_node(w.f.index, id, 0, &top, NULL, NULL, NULL));
+        w.victim = top > highest ? id : w.victim; /* it became the entry point */
+        highest = top > highest ? top : highest;
+    }
+    w.calls_left = 0;
+    t_ok(fx_search(&w.f, w.f.session, query, NULL, 10, &h));
+    t_eq(h.found, 10);
+    for (uint32_t i = 0; i < 10; i++) {
+        t_assert(h.ids[i] != w.victim);
+    }
+    fx_hits_drop(&h);
+    free(rows);
+    fx_drop(&w.f);
+}
+
+/* The slot of the nearest goes to a far key as a search asks for its last vectors; then the source
+ * fails when what was found is asked for again. */
+TEST(search_and_slot_of_another_key) {
+    for (int fails = 0; fails < 2; fails++) {
+        waiting w;
+        fx_hits h;
+        const float query[4] = {0};
+        float *rows = waiting_open(&w);
+        fx_hits_init(&h, &w.f.config, 10);
+        w.calls_left = -2;
+        t_ok(fx_search(&w.f, w.other, query, NULL, 10, &h));
+        w.victim = h.ids[0];
+        w.calls_left = (int64_t)fx_cost(w.other).fetches - 1;
+        w.reuse = 1;
+        w.fails = fails;
+        t_is(fx_search(&w.f, w.f.session, query, NULL, 10, &h), fails ? NIGH_E_USER - 3 : NIGH_OK);
+        t_assert(fails ? h.found == 0 : h.found >= 9);
+        for (uint32_t i = 0; i < h.found; i++) {
+            float distance = 0;
+            for (uint32_t j = 0; j < 4; j++) {
+                distance += rows[h.ids[i] * 4 + j] * rows[h.ids[i] * 4 + j];
+            }
+            t_assert(h.distances[i] > 0.999f * distance && h.distances[i] < 1.001f * distance);
+        }
+        fx_hits_drop(&h);
+        free(rows);
+        fx_drop(&w.f);
+    }
+}
+
 /* With gamma a short list is no sign of trouble: a writer's handle searches as a reader's does. */
 TEST(gamma_beside_a_writer) {
     enum { N = 2000, DIM = 12 };
@@ -320,6 +431,8 @@ SUITE {
     RUN(span_of_nothing);
     RUN(cursor_beside_vacuum);
     RUN(fetched_slot_of_another_key);
+    RUN(search_beside_vacuum);
+    RUN(search_and_slot_of_another_key);
     RUN(gamma_beside_a_writer);
     RUN(gamma_and_rerank);
     RUN(lanes_of_a_small_session);

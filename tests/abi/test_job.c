@@ -102,17 +102,14 @@ static void build_with(scene *s, uint32_t first, uint32_t count, uint32_t sessio
 }
 
 static nigh_config config_at(uint32_t i) {
-    uint32_t metric, dtype;
-    (void)fx_pair(i * 5 % 21, &metric, &dtype);
-    nigh_config config = fx_config(DIM + i % 3, metric, dtype);
-    config.keys = i % 3;
+    nigh_config config = fx_config_at(i, DIM);
     config.m = 2 + i % 7;
     config.m0 = i % 4 == 0 ? (config.m > 4 ? config.m : 4) : 0;
     config.expansions = 1 + i % 2;
     config.block_bytes = i % 2 == 0 ? 0 : 512;
     config.build_flags = i % 5 == 4 ? NIGH_BUILD_KEEP_PRUNED : 0;
     config.alpha = i % 4 == 1 ? 1.2f : 0;
-    config.codes = dtype == NIGH_DTYPE_B1 ? 0 : i % 3;
+    config.codes = config.dtype == NIGH_DTYPE_B1 ? 0 : i % 3;
     return config;
 }
 

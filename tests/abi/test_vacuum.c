@@ -71,18 +71,14 @@ static void scene_close(scene *s) {
 }
 
 static nigh_config config_at(uint32_t i) {
-    uint32_t metric, dtype;
-    (void)fx_pair(i * 5 % 21, &metric, &dtype);
-    nigh_config config = fx_config(DIM + i % 3, metric, dtype);
-    config.keys = i % 3;
+    nigh_config config = fx_config_at(i, DIM);
     config.m = i % 2 == 0 ? 2 : 2 + i % 7;
     config.m0 = i % 2 == 0 ? 4 : 0;
     config.block_bytes = i % 3 == 0 ? 512 : 0;
     config.build_flags = i % 5 == 4 ? NIGH_BUILD_KEEP_PRUNED : 0;
     config.alpha = i % 4 == 1 ? 1.2f : 0;
-    config.codes = dtype == NIGH_DTYPE_B1 || i % 3 == 0 ? 0 : NIGH_CODES_U7;
-    config.code_min = config.codes != 0 ? -2 : 0; /* active from the first vector on */
-    config.code_max = config.codes != 0 ? (dtype == NIGH_DTYPE_U8 ? 255 : 2) : 0;
+    config.codes = config.dtype == NIGH_DTYPE_B1 || i % 3 == 0 ? 0 : NIGH_CODES_U7;
+    fx_config_span(&config);
     return config;
 }
 

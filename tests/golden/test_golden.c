@@ -163,12 +163,34 @@ static void words(uint32_t n, const char *image, const char *hits) {
     fx_drop(&f);
 }
 
+/* Distances beyond what a float holds: refine takes its alpha from them all the same. */
+static void huge(void) {
+    enum { N = 700, DIM = 8 };
+    fx f;
+    rng r = {3000};
+    nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+    config.m = 4;
+    config.build_flags = NIGH_BUILD_EXACT;
+    float *rows = (float *)(void *)data_rows(&r, DATA_UNIFORM, config.dtype, N, DIM);
+    for (uint32_t i = 0; i < N * DIM; i++) {
+        rows[i] *= i / DIM % 2 == 0 ? 1e25f : 1e18f; /* infinity, and not */
+    }
+    fx_init(&f, &config, N, N, 0, 128);
+    t_ok(fx_build(&f, 0, N, rows, NULL));
+    t_ok(fx_work(&f, NIGH_JOB_REFINE, 1, 1));
+    fx_check(f.index, f.session);
+    note_image("huge-refined", f.index);
+    free(rows);
+    fx_drop(&f);
+}
+
 static void compute(void) {
     uint32_t metric, dtype;
     for (uint32_t i = 0; fx_pair(i, &metric, &dtype); i++) {
         synthetic(i, metric, dtype);
     }
     words(600, "words-600-image", "words-600-hits");
+    huge();
     coded(NIGH_CODES_U7, NIGH_METRIC_COSINE, NIGH_DTYPE_F32, "u7-cosine");
     coded(NIGH_CODES_U7, NIGH_METRIC_L2, NIGH_DTYPE_F16, "u7-l2");
     coded(NIGH_CODES_U7, NIGH_METRIC_IP, NIGH_DTYPE_F32, "u7-ip");

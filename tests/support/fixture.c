@@ -45,6 +45,19 @@ nigh_config fx_config(uint32_t dim, uint32_t metric, uint32_t dtype) {
     return config;
 }
 
+nigh_config fx_config_at(uint32_t i, uint32_t dim) {
+    uint32_t metric, dtype;
+    (void)fx_pair(i * 5 % 21, &metric, &dtype);
+    nigh_config config = fx_config(dim + i % 3, metric, dtype);
+    config.keys = i % 3;
+    return config;
+}
+
+void fx_config_span(nigh_config *config) {
+    config->code_min = config->codes != 0 ? -2 : 0;
+    config->code_max = config->codes != 0 ? (config->dtype == NIGH_DTYPE_U8 ? 255 : 2) : 0;
+}
+
 int fx_pair(uint32_t i, uint32_t *metric, uint32_t *dtype) {
     *metric = i < 20 ? NIGH_METRIC_L2 + i % 4 : NIGH_METRIC_HAMMING;
     *dtype = NIGH_DTYPE_F32 + i / 4;

@@ -43,6 +43,10 @@ void *fx_take(fx *f, uint64_t bytes);
 
 /* A configuration with struct_size set, small ef_build. */
 nigh_config fx_config(uint32_t dim, uint32_t metric, uint32_t dtype);
+/* The i-th of many that differ: metric and dtype, dim to dim + 2, kind of keys. */
+nigh_config fx_config_at(uint32_t i, uint32_t dim);
+/* A span for its codes, if it has any: they are active from the first vector on. */
+void fx_config_span(nigh_config *config);
 /* The i-th pair of metric and dtype that nigh computes itself; 0 when there are no more. */
 int fx_pair(uint32_t i, uint32_t *metric, uint32_t *dtype);
 nigh_session_options fx_session_options(uint32_t ef_max, uint32_t frontier_max, uint32_t flags);
