@@ -581,7 +581,8 @@ NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session,
 
 static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_job_options *from,
                                           uint32_t count, nigh_job_options *options) {
-    nigh_config config = index->config;
+    nigh_config config;
+    nighi_config_now(index, &config);
     const nigh_status status =
         nighi_struct_take(options, sizeof *options, (uint32_t)sizeof *options, from);
     if (status != NIGH_OK || options->kind == 0) {
@@ -608,7 +609,8 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
         return NIGH_E_INVALID;
     }
     const bool paged = index->map != NULL || index->dirty != NULL;
-    const bool fresh = options->codes != NIGH_CODES_NONE && options->codes != index->config.codes;
+    const bool fresh =
+        options->codes != NIGH_CODES_NONE && options->codes != nighi_load(&index->config.codes);
     return options->kind == NIGH_JOB_CODES && paged && fresh ? NIGH_E_UNSUPPORTED : NIGH_OK;
 }
 
@@ -687,7 +689,9 @@ NIGH_API nigh_status nigh_config_get(const nigh_index *index, nigh_config *confi
     if (index == NULL || config == NULL) {
         return NIGH_E_INVALID;
     }
-    return nighi_struct_give(config, &index->config, sizeof index->config, NIGHI_CONFIG_V1);
+    nigh_config now;
+    nighi_config_now(index, &now);
+    return nighi_struct_give(config, &now, sizeof now, NIGHI_CONFIG_V1);
 }
 
 NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats) {
@@ -714,7 +718,8 @@ NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats) 
                             .key_bytes = nighi_load(&counts->key_lengths),
                             .key_capacity = nighi_load(&index->regions[NIGHI_KEYBYTES].capacity),
                             .image_bytes = nighi_save_bytes(index, 0),
-                            .codes = nighi_coded(index) ? index->config.codes : NIGH_CODES_NONE,
+                            .codes = nighi_coded(index) ? nighi_load(&index->config.codes)
+                                                        : NIGH_CODES_NONE,
                             .code_clamped = nighi_load(&index->coding.clamped)};
     return nighi_struct_give(stats, &now, sizeof now, NIGHI_STATS_V1);
 }

@@ -120,7 +120,7 @@ static uint32_t nighi_grow_target(const nigh_index *index, uint32_t slots) {
         const nighi_region *region = &index->regions[i];
         const uint64_t whole = (uint64_t)1 << region->shift;
         const uint64_t rounded = nighi_round_up(slots, whole);
-        if (region->stride != 0 && i != NIGHI_UPPER && i != NIGHI_KEYBYTES) {
+        if (nighi_load_acquire(&region->stride) != 0 && i != NIGHI_UPPER && i != NIGHI_KEYBYTES) {
             target = nighi_min_u64(target, region->capacity > slots ? region->capacity : rounded);
         }
     }
@@ -256,7 +256,7 @@ NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index) {
     uint32_t slots = index->slot_max;
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const nighi_region *region = &index->regions[i];
-        if (region->stride != 0 && i != NIGHI_UPPER && i != NIGHI_KEYBYTES) {
+        if (nighi_load_acquire(&region->stride) != 0 && i != NIGHI_UPPER && i != NIGHI_KEYBYTES) {
             slots = nighi_min_u32(slots, nighi_load(&region->capacity));
         }
     }

@@ -39,6 +39,17 @@ NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
                                                     : NIGHI_CODE_L2;
 }
 
+NIGHI_FN void nighi_coding_set(nigh_index *index, const nighi_coding *from) {
+    nighi_coding *coding = &index->coding;
+    coding->op = from->op;
+    coding->kind = from->kind;
+    coding->stride = from->stride;
+    coding->center = from->center;
+    coding->steps = from->steps;
+    nighi_store(&coding->clamped, from->clamped);
+    nighi_store(&coding->version, nighi_load(&coding->version) + 1);
+}
+
 NIGHI_FN const float *nighi_code_floats(const nigh_index *index, const void *row, float *scratch) {
     const uint32_t dim = index->config.dim;
     const float *floats = row;

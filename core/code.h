@@ -20,6 +20,8 @@ NIGHI_FN bool nighi_code_valid(const nigh_config *config, uint32_t kind);
 /* The span [low, high] of elements becomes center and steps. */
 NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
                               nighi_coding *coding);
+/* The index's coding becomes *from, not yet active; cursors on codes made before end. */
+NIGHI_FN void nighi_coding_set(nigh_index *index, const nighi_coding *from);
 /* A row (nigh_row_bytes) as the floats that are encoded: its elements, under cosine the unit
  * vector's. May return the row itself. `scratch`: dim floats. */
 NIGHI_FN const float *nighi_code_floats(const nigh_index *index, const void *row, float *scratch);

@@ -8,6 +8,17 @@
 
 static const uint8_t nighi_magic[8] = {'n', 'i', 'g', 'h', '\r', '\n', 0x1a, 0};
 
+NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config) {
+    const nigh_config *from = &index->config;
+    nighi_copy(config, from, offsetof(nigh_config, codes));
+    config->codes = nighi_load(&from->codes);
+    config->build_flags = from->build_flags;
+    config->alpha = from->alpha;
+    config->code_min = nighi_load_f32(&from->code_min);
+    config->code_max = nighi_load_f32(&from->code_max);
+    config->reserved = 0;
+}
+
 NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
     const uint32_t block = c->block_bytes;
     return c->dim >= 1 && c->dim <= 65535 && nighi_metric_valid(c->metric, c->dtype) &&
@@ -217,7 +228,18 @@ NIGHI_FN void nighi_image_open(nigh_index *index) {
 }
 
 static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_image_header *header) {
-    nigh_config config = index->config;
+    nigh_config config;
+    nighi_coding coding = {0};
+    nighi_config_now(index, &config);
+    if (nighi_coded(index)) {
+        coding = (nighi_coding){.active = 1,
+                                .op = index->coding.op,
+                                .kind = index->coding.kind,
+                                .stride = index->coding.stride,
+                                .center = index->coding.center,
+                                .steps = index->coding.steps,
+                                .clamped = nighi_load(&index->coding.clamped)};
+    }
     if ((flags & NIGH_SAVE_GRAPH_ONLY) != 0) {
         config.vectors = NIGH_VECTORS_EXTERNAL;
     }
@@ -226,7 +248,7 @@ static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_ima
                               nighi_load(&counts->free_count), nighi_load(&counts->entry),
                               nighi_load(&counts->root),       nighi_load(&counts->upper_count),
                               nighi_load(&counts->key_bytes),  nighi_load(&counts->key_lengths)};
-    nighi_image_layout(&config, &now, &index->coding, header);
+    nighi_image_layout(&config, &now, &coding, header);
 }
 
 NIGHI_FN uint64_t nighi_save_bytes(const nigh_index *index, uint32_t flags) {

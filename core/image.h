@@ -63,6 +63,8 @@ _Static_assert(sizeof(nighi_counts) == 32, "counts are stored in the header");
 _Static_assert(sizeof(nighi_image_region) == 32, "the directory has no padding");
 _Static_assert(sizeof(nighi_image_header) == 512, "the header is 512 bytes");
 
+/* The configuration, beside a job that changes its codes. */
+NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config);
 /* Valid values, complete with defaults? */
 NIGHI_FN bool nighi_config_valid(const nigh_config *config);
 /* How a header says that vectors are encoded. */

@@ -36,6 +36,20 @@ NIGHI_FN nigh_status nighi_job_bytes(nigh_index *index, const nigh_job_options *
     return status;
 }
 
+/* The phases whose tasks all ran are behind; a failed one begins again. Under the lock, while no
+ * task runs. */
+static void nighi_job_advance(nigh_job *job) {
+    if (job->failed != NIGH_OK) {
+        job->task_next = 0;
+        job->attempt++;
+        return;
+    }
+    while (job->finished == 0 && job->task_next >= job->task_count) {
+        job->task_next = 0;
+        job->finished = !job->kind->next(job);
+    }
+}
+
 NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *options,
                                      const nighi_job_input *input, void *memory,
                                      uint64_t memory_bytes, nigh_job **job) {
@@ -59,7 +73,7 @@ NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *
     nigh_job *made = nighi_arena_take(&arena, 1, sizeof *made);
     (void)nighi_job_set(made, index, options, input);
     made->kind->layout(&arena, made);
-    made->finished = !made->kind->next(made);
+    nighi_job_advance(made);
     index->job = made;
     *job = made;
     return NIGH_OK;
@@ -69,20 +83,6 @@ NIGHI_FN void nighi_job_done(nigh_job *job, uint32_t units) {
     const uint32_t version = nighi_lock(&job->lock);
     job->done += units;
     nighi_unlock(&job->lock, version, true);
-}
-
-/* The phases whose tasks all ran are behind; a failed one begins again. Under the lock, while no
- * task runs. */
-static void nighi_job_advance(nigh_job *job) {
-    if (job->failed != NIGH_OK) {
-        job->task_next = 0;
-        job->attempt++;
-        return;
-    }
-    while (job->finished == 0 && job->task_next >= job->task_count) {
-        job->task_next = 0;
-        job->finished = !job->kind->next(job);
-    }
 }
 
 /* The next task, or NIGHI_NONE: others are at work, or nothing is left. */

@@ -1,5 +1,5 @@
 /* job_build.c - inserting many vectors in batches, the same bytes at any number of threads
- * layer L14; uses: job, blocks, fp, graph, image, job_edges, job_sample, link, place, plan
+ * layer L14; uses: job, blocks, code, graph, image, job_draft, job_edges, link, place, plan
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A batch of at most a fortieth of the graph searches the graph as it was before the batch, side by
@@ -8,12 +8,12 @@
  * are merged row by row, side by side again. (Without the comparing recall falls by 2 points on
  * GloVe-100, with batches of a twentieth by half a point, with doubling ones by 4.) */
 #include "blocks.h"
-#include "fp.h"
+#include "code.h"
 #include "graph.h"
 #include "image.h"
 #include "job.h"
+#include "job_draft.h"
 #include "job_edges.h"
-#include "job_sample.h"
 #include "link.h"
 #include "place.h"
 #include "plan.h"
@@ -24,21 +24,19 @@
 #define NIGHI_ENTER_STEP 512u /* nodes that enter in one task */
 #define NIGHI_PAIR_MAX 16u    /* links within the batch that a node finds in a layer */
 #define NIGHI_PAIR_STEP 64u
-#define NIGHI_DRAFT_LEAST 256u /* vectors; fewer are soon built on true distances */
-#define NIGHI_JUDGED 64u       /* items of a batch that tell whether the draft will do */
 #define NIGHI_JUDGE_FIRST 256u /* nodes; again whenever there are a quarter more */
-#define NIGHI_JUDGE_LEAST 52u  /* of 64: agreement below which it will not */
 #define NIGHI_TREE_STEP 65536u /* rows a task that reads who has how many children */
 
 enum {
-    NIGHI_BUILD_TREE = 1, /* children are counted */
-    NIGHI_BUILD_BEGIN,    /* the next batch is cut */
-    NIGHI_BUILD_PLAN,     /* its vectors are stored and their neighbours chosen */
-    NIGHI_BUILD_ENTER,    /* its nodes enter */
-    NIGHI_BUILD_SORT,     /* links back to them, by row */
-    NIGHI_BUILD_PAIR,     /* nodes that share a row are compared */
-    NIGHI_BUILD_MORE,     /* what came of it is sorted in */
-    NIGHI_BUILD_MERGE     /* and into the rows */
+    NIGHI_BUILD_TREE = 1,                                         /* children are counted */
+    NIGHI_BUILD_SAMPLE,                                           /* NIGHI_SAMPLE_PHASES */
+    NIGHI_BUILD_BEGIN = NIGHI_BUILD_SAMPLE + NIGHI_SAMPLE_PHASES, /* the next batch is cut */
+    NIGHI_BUILD_PLAN,  /* its vectors are stored and their neighbours chosen */
+    NIGHI_BUILD_ENTER, /* its nodes enter */
+    NIGHI_BUILD_SORT,  /* links back to them, by row */
+    NIGHI_BUILD_PAIR,  /* nodes that share a row are compared */
+    NIGHI_BUILD_MORE,  /* what came of it is sorted in */
+    NIGHI_BUILD_MERGE  /* and into the rows */
 };
 
 typedef struct nighi_build_job {
@@ -58,7 +56,8 @@ typedef struct nighi_build_job {
     uint32_t judge_at;   /* nodes that the draft is judged at next */
     uint32_t judge_step; /* every such item of this batch; 0: not now */
     uint8_t agree[NIGHI_JUDGED];
-    bool sampled;       /* codes began with this build */
+    uint8_t on; /* what a sample is for: NIGHI_ON_CODES, NIGHI_ON_DRAFT, or neither */
+    nighi_sampler *sampler;
     nighi_draft draft;  /* of an index without codes; stride 0: there is none */
     uint64_t *more;     /* edges found after the sorting: NIGHI_MORE_STEP of each item */
     uint64_t edge_step; /* edges of an item, without upper layers */
@@ -91,15 +90,22 @@ static void nighi_build_extent(const nigh_job *job, uint32_t *batch_max, uint64_
     }
 }
 
-/* A draft for a build from nothing: what is there already would have to be encoded first. */
-static void nighi_build_draft(nighi_arena *arena, const nigh_job *job, uint64_t slots,
-                              nighi_region *region) {
-    nigh_config draft;
-    *region = (nighi_region){0};
-    if (slots == job->input.count && slots >= NIGHI_DRAFT_LEAST &&
-        nighi_code_drafts(&job->index->config, &draft)) {
-        region->stride = nighi_code_stride(&draft);
-        region->base = nighi_arena_take(arena, slots, region->stride);
+/* Codes that begin with an empty index take their sample from the vectors to come, as a draft
+ * does; a draft is for a build from nothing, the rest would have to be encoded first. */
+static void nighi_build_drafts(nighi_arena *arena, nigh_job *job, nighi_build_job *build) {
+    const nigh_config *config = &job->index->config;
+    const uint32_t count = job->input.count;
+    const bool empty = nighi_load(&job->index->counts.slot_count) == 0 && count > 0;
+    build->sampler = nighi_arena_take(arena, 1, sizeof *build->sampler);
+    nighi_draft_layout(arena, job, empty ? count : 0, &build->draft, build->sampler);
+    build->on = NIGHI_ON_VECTORS;
+    if (build->draft.region.stride != 0) {
+        build->on = NIGHI_ON_DRAFT;
+    } else if (config->codes != NIGH_CODES_NONE && !nighi_coded(job->index) && empty) {
+        build->on = NIGHI_ON_CODES;
+    }
+    if (build->on == NIGHI_ON_CODES && build->sampler != NULL) {
+        nighi_sampler_begin(build->sampler, config, count);
     }
 }
 
@@ -118,24 +124,23 @@ static void nighi_build_layout(nighi_arena *arena, nigh_job *job) {
     nighi_edges edges;
     uint64_t *more = nighi_arena_take(arena, (uint64_t)batch_max * NIGHI_MORE_STEP, 8);
     nighi_edges_layout(arena, edge_max, &edges);
-    nighi_region draft;
-    nighi_build_draft(arena, job, slots, &draft);
+    nighi_build_job made = {0};
+    nighi_build_drafts(arena, job, &made);
     if (build == NULL) {
         return;
     }
-    *build = (nighi_build_job){.first_slot = first,
-                               .stop = job->input.count,
-                               .batch_max = batch_max,
-                               .upper_at = upper_at,
-                               .clamped = clamped,
-                               .children = children,
-                               .last_child = last_child,
-                               .edges = edges,
-                               .draft = {.region = draft},
-                               .more = more,
-                               .edge_step = nighi_degree_new(index, 0)};
+    made.first_slot = first;
+    made.stop = job->input.count;
+    made.batch_max = batch_max;
+    made.upper_at = upper_at;
+    made.clamped = clamped;
+    made.children = children;
+    made.last_child = last_child;
+    made.edges = edges;
+    made.more = more;
+    made.edge_step = nighi_degree_new(index, 0);
+    *build = made;
     job->state = build;
-    job->draft_bytes = draft.stride;
     job->total = job->input.count;
 }
 
@@ -217,59 +222,16 @@ static nigh_status nighi_build_room(nigh_index *index, uint32_t slot, uint32_t f
     return status;
 }
 
-/* ---- Is the draft good enough? --------------------------------------------------------------
- * One span for all elements does not resolve near neighbours where a few elements are far larger
- * than the others, or a few vectors than most. So as the graph grows, some items compare the order
- * of what they found on the draft with the true one. */
-
-/* Agreement is 64 when the nearer quarter on the draft is the nearer quarter in truth, about 16 by
- * chance, 60 to 63 for word vectors, sentences, clusters. */
+/* As the graph grows, some items of some batches judge the draft. */
 static nigh_status nighi_build_judge(nigh_job *job, nigh_session *session, uint32_t item) {
-    const nigh_index *index = job->index;
     nighi_build_job *build = job->state;
     const uint32_t at = item - build->begin;
-    const uint32_t among = nighi_min_u32(2 * index->config.m0, NIGHI_JUDGED);
-    const uint32_t count = nighi_min_u32(session->pool_count, among);
-    const uint32_t near = count / 4;
-    const nighi_probe probe = {&session->query, NULL, 0};
-    nighi_space space;
-    if (index->draft == NULL || build->judge_step == 0 || at % build->judge_step != 0 ||
-        at / build->judge_step >= NIGHI_JUDGED || near < 2) {
+    if (job->index->draft == NULL || build->judge_step == 0 || at % build->judge_step != 0 ||
+        at / build->judge_step >= NIGHI_JUDGED) {
         return NIGH_OK;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        session->slots[i] = nighi_entry_slot(session->pool[i]);
-    }
-    nighi_space_get(index, NIGHI_ON_VECTORS, &space);
-    nighi_space_take(&space, session, session->slots, session->vectors, count);
-    const nigh_status status =
-        nighi_space_score(&space, session, &probe, session->slots, session->vectors, count);
-    uint32_t agree = 0;
-    for (uint32_t i = 0; status == NIGH_OK && i < near; i++) {
-        uint32_t nearer = 0;
-        for (uint32_t j = 0; j < count; j++) {
-            nearer += session->orders[j] < session->orders[i];
-        }
-        agree += nearer < near;
-    }
-    if (status == NIGH_OK) {
-        build->agree[at / build->judge_step] = (uint8_t)(agree * 64 / near);
-    }
-    return status;
-}
-
-/* What the last batch told. */
-static void nighi_build_weigh(nigh_job *job) {
-    const nighi_build_job *build = job->state;
-    uint32_t sum = 0;
-    uint32_t asked = 0;
-    for (uint32_t i = 0; build->judge_step != 0 && i < NIGHI_JUDGED; i++) {
-        asked += build->agree[i] != 0xff;
-        sum += build->agree[i] != 0xff ? build->agree[i] : 0;
-    }
-    if (sum < asked * NIGHI_JUDGE_LEAST) {
-        job->index->draft = NULL;
-    }
+    return nighi_draft_judge(job->index, session, session->pool, session->pool_count,
+                             &build->agree[at / build->judge_step]);
 }
 
 static void nighi_build_judge_next(nighi_build_job *build, uint32_t nodes, uint32_t size) {
@@ -277,14 +239,16 @@ static void nighi_build_judge_next(nighi_build_job *build, uint32_t nodes, uint3
     if (nodes >= nighi_max_u32(build->judge_at, NIGHI_JUDGE_FIRST)) {
         build->judge_step = nighi_max_u32(size / NIGHI_JUDGED, 1);
         build->judge_at = nodes + nodes / 4;
-        nighi_fill(build->agree, 0xff, sizeof build->agree);
+        nighi_fill(build->agree, NIGHI_JUDGE_NONE, sizeof build->agree);
     }
 }
 
 static nigh_status nighi_build_begin(nigh_job *job) {
     nigh_index *index = job->index;
     nighi_build_job *build = job->state;
-    nighi_build_weigh(job);
+    if (build->judge_step != 0 && !nighi_draft_will_do(build->agree)) {
+        index->draft = NULL;
+    }
     const uint32_t nodes =
         nighi_load(&index->counts.slot_count) - nighi_load(&index->counts.free_count);
     build->end = build->begin + nighi_batch_size(nodes, build->stop - build->begin);
@@ -578,43 +542,9 @@ static nigh_status nighi_build_merge(nigh_job *job, nigh_session *session, uint3
                              build->first_slot + build->begin);
 }
 
-static bool nighi_build_next(nigh_job *job) {
-    nighi_build_job *build = job->state;
-    const bool entering =
-        build->entered < nighi_min_u32(build->end, build->stop) && job->phase >= NIGHI_BUILD_PLAN;
-    if (job->phase == NIGHI_BUILD_MERGE) {
-        build->begin = build->entered;
-        job->phase = NIGHI_BUILD_BEGIN;
-    } else if (job->phase != NIGHI_BUILD_ENTER || !entering) {
-        job->phase++;
-    }
-    const uint32_t size = build->end - build->begin;
-    job->task_count = 1;
-    switch (job->phase) {
-    case NIGHI_BUILD_TREE:
-        job->task_count = (build->first_slot + NIGHI_TREE_STEP - 1) / NIGHI_TREE_STEP + 1;
-        break;
-    case NIGHI_BUILD_BEGIN:
-        return build->begin < build->stop;
-    case NIGHI_BUILD_PLAN:
-        job->task_count = (size + NIGHI_PLAN_STEP - 1) / NIGHI_PLAN_STEP;
-        break;
-    case NIGHI_BUILD_PAIR:
-        job->task_count = (build->entered - build->begin + NIGHI_PAIR_STEP - 1) / NIGHI_PAIR_STEP;
-        break;
-    case NIGHI_BUILD_MERGE:
-        job->task_count = nighi_edges_tasks(&build->edges);
-        break;
-    default:
-        break;
-    }
-    return true;
-}
-
-/* Codes that want a sample begin with an empty index: the vectors to come are the sample. */
-static nigh_status nighi_build_floats(void *user, nigh_session *session, uint32_t at,
+/* A nighi_floats_fn: a vector to come. */
+static nigh_status nighi_build_floats(nigh_job *job, nigh_session *session, uint32_t at,
                                       const float **floats) {
-    const nigh_job *job = user;
     const nighi_build_job *build = job->state;
     const uint8_t *row = job->input.vectors;
     const bool numbers = job->input.keys != NULL && job->index->config.keys == NIGH_KEYS_U64;
@@ -633,34 +563,32 @@ static nigh_status nighi_build_floats(void *user, nigh_session *session, uint32_
     return status;
 }
 
-static nigh_status nighi_build_sample(nigh_job *job, nigh_session *session) {
+static nigh_status nighi_build_sample(nigh_job *job, nigh_session *session, uint32_t task) {
+    nighi_build_job *build = job->state;
+    const nigh_status ready =
+        nighi_source_ready(job->index, nighi_load(&job->index->counts.slot_count));
+    return ready == NIGH_OK
+               ? nighi_sampler_task(build->sampler, nighi_build_floats, job, session, task)
+               : ready;
+}
+
+/* A phase of the sample is over; after the last there is a span. */
+static void nighi_build_sampled(nigh_job *job) {
     nigh_index *index = job->index;
     nighi_build_job *build = job->state;
-    nighi_coding coding = index->coding;
-    const nigh_status ready = nighi_source_ready(index, nighi_load(&index->counts.slot_count));
-    if (ready != NIGH_OK) {
-        return ready;
+    if (build->on == NIGHI_ON_VECTORS) {
+        return;
     }
-    if (build->draft.region.stride != 0) {
-        nigh_config draft;
-        (void)nighi_code_drafts(&index->config, &draft);
-        const nigh_status status = nighi_sample_span(nighi_build_floats, job, session, &draft,
-                                                     job->input.count, &build->draft.coding);
-        index->draft = status == NIGH_OK ? &build->draft : NULL;
-        return status;
+    nighi_sampler_next(build->sampler, &build->draft.coding);
+    if (job->phase + 1 < NIGHI_BUILD_BEGIN) {
+        return;
     }
-    if (index->config.codes == NIGH_CODES_NONE || nighi_coded(index) || job->input.count == 0 ||
-        nighi_load(&index->counts.slot_count) != 0) {
-        return NIGH_OK;
-    }
-    const nigh_status status = nighi_sample_span(nighi_build_floats, job, session, &index->config,
-                                                 job->input.count, &coding);
-    if (status == NIGH_OK) {
-        index->coding = coding;
-        build->sampled = true;
+    if (build->on == NIGHI_ON_DRAFT) {
+        index->draft = &build->draft;
+    } else {
+        nighi_coding_set(index, &build->draft.coding);
         nighi_store_release(&index->coding.active, 1u);
     }
-    return status;
 }
 
 /* A span that no vector was encoded with is not kept: other vectors may come first. */
@@ -668,19 +596,59 @@ static void nighi_build_end(nigh_job *job) {
     nigh_index *index = job->index;
     const nighi_build_job *build = job->state;
     index->draft = NULL;
-    if (build->sampled && nighi_load(&index->counts.slot_count) == 0) {
+    if (build->on == NIGHI_ON_CODES && nighi_load(&index->counts.slot_count) == 0) {
         nighi_store_release(&index->coding.active, 0u);
     }
+}
+
+static bool nighi_build_next(nigh_job *job) {
+    nighi_build_job *build = job->state;
+    const bool entering =
+        build->entered < nighi_min_u32(build->end, build->stop) && job->phase >= NIGHI_BUILD_PLAN;
+    if (job->phase >= NIGHI_BUILD_SAMPLE && job->phase < NIGHI_BUILD_BEGIN) {
+        nighi_build_sampled(job);
+    }
+    if (job->phase == NIGHI_BUILD_MERGE) {
+        build->begin = build->entered;
+        job->phase = NIGHI_BUILD_BEGIN;
+    } else if (job->phase != NIGHI_BUILD_ENTER || !entering) {
+        job->phase++;
+    }
+    const uint32_t size = build->end - build->begin;
+    job->task_count = 1;
+    switch (job->phase) {
+    case NIGHI_BUILD_TREE:
+        job->task_count = (build->first_slot + NIGHI_TREE_STEP - 1) / NIGHI_TREE_STEP;
+        break;
+    case NIGHI_BUILD_SAMPLE:
+    case NIGHI_BUILD_SAMPLE + 1:
+        job->task_count = build->on == NIGHI_ON_VECTORS ? 0 : nighi_sampler_tasks(build->sampler);
+        break;
+    case NIGHI_BUILD_BEGIN:
+        return build->begin < build->stop;
+    case NIGHI_BUILD_PLAN:
+        job->task_count = (size + NIGHI_PLAN_STEP - 1) / NIGHI_PLAN_STEP;
+        break;
+    case NIGHI_BUILD_PAIR:
+        job->task_count = (build->entered - build->begin + NIGHI_PAIR_STEP - 1) / NIGHI_PAIR_STEP;
+        break;
+    case NIGHI_BUILD_MERGE:
+        job->task_count = nighi_edges_tasks(&build->edges);
+        break;
+    default:
+        break;
+    }
+    return true;
 }
 
 static nigh_status nighi_build_task(nigh_job *job, nigh_session *session, uint32_t task) {
     switch (job->phase) {
     case NIGHI_BUILD_TREE:
-        if (task + 1 == job->task_count) {
-            return nighi_build_sample(job, session);
-        }
         nighi_build_tree(job, task);
         return NIGH_OK;
+    case NIGHI_BUILD_SAMPLE:
+    case NIGHI_BUILD_SAMPLE + 1:
+        return nighi_build_sample(job, session, task);
     case NIGHI_BUILD_BEGIN:
         return nighi_build_begin(job);
     case NIGHI_BUILD_PLAN:

@@ -1,24 +1,29 @@
 /* job_codes.c - making the codes of an index, or dropping them
- * layer L14; uses: job, blocks, code, graph, job_sample, source
+ * layer L14; uses: job, blocks, code, job_sample, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Phases: the span of elements is taken from a sample; every slot is encoded into memory that
  * nobody looks at yet; one word publishes it. */
 #include "blocks.h"
 #include "code.h"
-#include "graph.h"
 #include "job.h"
 #include "job_sample.h"
 #include "source.h"
 
 #define NIGHI_CODES_STEP 512u /* rows a task */
 
-enum { NIGHI_CODES_SAMPLE = 1, NIGHI_CODES_ENCODE = 2, NIGHI_CODES_PUBLISH = 3 };
+enum {
+    NIGHI_CODES_TOUCH = 1, /* the pager hears of the codes' blocks */
+    NIGHI_CODES_SAMPLE,    /* NIGHI_SAMPLE_PHASES */
+    NIGHI_CODES_ENCODE = NIGHI_CODES_SAMPLE + NIGHI_SAMPLE_PHASES,
+    NIGHI_CODES_PUBLISH
+};
 
 typedef struct nighi_codes_job {
     nighi_region region; /* what NIGHI_CODE becomes */
     nigh_config config;  /* what the configuration becomes */
     nighi_coding coding; /* in the end */
+    nighi_sampler *sampler;
     uint32_t slot_count;
     uint32_t encoded; /* slots, in this attempt */
     uint32_t attempt;
@@ -31,6 +36,7 @@ static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
     nighi_region shape[NIGHI_REGION_COUNT] = {{0}};
     nigh_config config = index->config;
     nighi_codes_job *codes = nighi_arena_take(arena, 1, sizeof *codes);
+    nighi_sampler *sampler = nighi_arena_take(arena, 1, sizeof *sampler);
     config.codes = kind;
     config.code_min = job->options.code_min;
     config.code_max = job->options.code_max;
@@ -56,43 +62,28 @@ static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
         region.table[block] = region.base + ((uint64_t)block << region.shift) * region.stride;
     }
     job->state = codes;
-    *codes = (nighi_codes_job){.region = region, .config = config, .donated = donated};
+    *codes = (nighi_codes_job){
+        .region = region, .config = config, .sampler = sampler, .donated = donated};
     codes->slot_count = nighi_load_acquire(&index->counts.slot_count);
+    nighi_sampler_begin(codes->sampler, &codes->config, codes->slot_count);
     job->total = codes->slot_count;
 }
 
-static nigh_status nighi_codes_floats(void *user, nigh_session *session, uint32_t slot,
-                                      const float **floats) {
-    const nigh_index *index = user;
-    const void *vector = NULL;
-    *floats = NULL;
-    if (!nighi_node_present(nighi_node_word(index, slot))) {
-        return NIGH_OK;
-    }
-    const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);
-    if (status == NIGH_OK) {
-        nighi_row_from_stored(index, vector, session->row);
-        *floats = nighi_code_floats(index, session->row, session->query_scratch);
-    }
-    return status;
+static uint32_t nighi_codes_tasks(const nighi_codes_job *codes) {
+    return (codes->slot_count + NIGHI_CODES_STEP - 1) / NIGHI_CODES_STEP;
 }
 
-static nigh_status nighi_codes_sample(nigh_job *job, nigh_session *session) {
+/* Of codes that have their room already: the pager may move blocks. */
+static nigh_status nighi_codes_touch(nigh_job *job) {
     nighi_codes_job *codes = job->state;
     nigh_index *index = job->index;
-    if (!codes->donated) { /* the pager may move blocks */
-        const uint32_t step = 1u << codes->region.shift;
-        nigh_status status = NIGH_OK;
-        for (uint32_t slot = 0; slot < codes->slot_count && status == NIGH_OK; slot += step) {
-            status = nighi_touch(index, NIGHI_CODE, slot);
-        }
-        if (status != NIGH_OK) {
-            return status;
-        }
-        codes->region = index->regions[NIGHI_CODE];
+    const uint32_t step = 1u << codes->region.shift;
+    nigh_status status = NIGH_OK;
+    for (uint32_t slot = 0; slot < codes->slot_count && status == NIGH_OK; slot += step) {
+        status = nighi_touch(index, NIGHI_CODE, slot);
     }
-    return nighi_sample_span(nighi_codes_floats, index, session, &codes->config, codes->slot_count,
-                             &codes->coding);
+    codes->region = index->regions[NIGHI_CODE];
+    return status;
 }
 
 static nigh_status nighi_codes_encode(nigh_job *job, nigh_session *session, uint32_t task) {
@@ -100,17 +91,10 @@ static nigh_status nighi_codes_encode(nigh_job *job, nigh_session *session, uint
     uint32_t clamped = 0;
     const uint32_t from = task * NIGHI_CODES_STEP;
     const uint32_t to = nighi_min_u32(codes->slot_count, from + NIGHI_CODES_STEP);
-    for (uint32_t slot = from; slot < to; slot++) {
-        const float *floats = NULL;
-        uint8_t *record = nighi_record(&codes->region, slot);
-        const nigh_status status = nighi_codes_floats(job->index, session, slot, &floats);
-        if (status != NIGH_OK) {
-            return status;
-        }
-        nighi_fill(record, 0, codes->region.stride);
-        clamped += floats == NULL
-                       ? 0
-                       : nighi_code_encode(&codes->coding, codes->config.dim, floats, record);
+    const nigh_status status =
+        nighi_slots_encode(job, session, &codes->coding, &codes->region, from, to, &clamped);
+    if (status != NIGH_OK) {
+        return status;
     }
     const uint32_t version = nighi_lock(&job->lock);
     if (codes->attempt != job->attempt) {
@@ -126,24 +110,34 @@ static nigh_status nighi_codes_encode(nigh_job *job, nigh_session *session, uint
     return NIGH_OK;
 }
 
+/* Counts of slots are read meanwhile (nigh_stats_get): the stride, which says that a region counts,
+ * comes last. */
+static void nighi_codes_region(nigh_index *index, const nighi_region *from) {
+    nighi_region *region = &index->regions[NIGHI_CODE];
+    region->shift = from->shift;
+    region->block_max = from->block_max;
+    nighi_store(&region->block_count, from->block_count);
+    nighi_store(&region->table, from->table);
+    nighi_store(&region->base, from->base);
+    nighi_store(&region->capacity, from->capacity);
+    nighi_store_release(&region->stride, from->stride);
+    index->outgrown = index->image != NULL;
+}
+
+static void nighi_codes_config(nigh_index *index, const nigh_config *config) {
+    nighi_store(&index->config.codes, config->codes);
+    nighi_store_f32(&index->config.code_min, config->code_min);
+    nighi_store_f32(&index->config.code_max, config->code_max);
+}
+
 static nigh_status nighi_codes_publish(nigh_job *job) {
     nigh_index *index = job->index;
     const nighi_codes_job *codes = job->state;
     if (codes->donated) {
-        index->regions[NIGHI_CODE] = codes->region;
-        index->outgrown = index->image != NULL;
+        nighi_codes_region(index, &codes->region);
     }
-    index->config.codes = codes->config.codes; /* no more of it: searches read the rest */
-    index->config.code_min = codes->config.code_min;
-    index->config.code_max = codes->config.code_max;
-    const uint32_t version = nighi_load(&index->coding.version);
-    index->coding.op = codes->coding.op;
-    index->coding.kind = codes->coding.kind;
-    index->coding.stride = codes->coding.stride;
-    index->coding.center = codes->coding.center;
-    index->coding.steps = codes->coding.steps;
-    nighi_store(&index->coding.clamped, codes->coding.clamped);
-    nighi_store(&index->coding.version, version + 1);
+    nighi_codes_config(index, &codes->config);
+    nighi_coding_set(index, &codes->coding);
     nighi_store(&index->changed, 1u);
     if (codes->slot_count > 0 || codes->config.code_min < codes->config.code_max) {
         nighi_store_release(&index->coding.active, 1u);
@@ -152,12 +146,11 @@ static nigh_status nighi_codes_publish(nigh_job *job) {
 }
 
 static nigh_status nighi_codes_drop(nigh_index *index) {
+    const nigh_config none = {.codes = NIGH_CODES_NONE};
     nighi_store_release(&index->coding.active, 0u);
-    index->config.codes = NIGH_CODES_NONE;
-    index->config.code_min = 0.0f;
-    index->config.code_max = 0.0f;
+    nighi_codes_config(index, &none);
     nighi_store(&index->coding.clamped, 0u);
-    index->regions[NIGHI_CODE].stride = 0;  /* the rest stays for searches under way */
+    nighi_store(&index->regions[NIGHI_CODE].stride, 0u); /* searches under way have the rest */
     index->outgrown = index->image != NULL; /* the image in place still has them: save */
     nighi_store(&index->changed, 1u);
     return NIGH_OK;
@@ -165,21 +158,24 @@ static nigh_status nighi_codes_drop(nigh_index *index) {
 
 static bool nighi_codes_next(nigh_job *job) {
     nighi_codes_job *codes = job->state;
-    job->phase++;
-    job->task_count = 1;
     if (job->options.codes == NIGH_CODES_NONE) {
-        return job->phase == 1;
+        job->task_count = 1;
+        return job->phase++ == 0;
     }
-    if (job->phase == NIGHI_CODES_ENCODE) {
-        job->task_count = (codes->slot_count + NIGHI_CODES_STEP - 1) / NIGHI_CODES_STEP;
-        codes->coding.clamped = 0;
-        job->done = 0;
+    if (job->phase >= NIGHI_CODES_SAMPLE && job->phase < NIGHI_CODES_ENCODE) {
+        nighi_sampler_next(codes->sampler, &codes->coding);
     }
+    job->phase++;
+    job->task_count = job->phase == NIGHI_CODES_TOUCH    ? !codes->donated
+                      : job->phase < NIGHI_CODES_ENCODE  ? nighi_sampler_tasks(codes->sampler)
+                      : job->phase == NIGHI_CODES_ENCODE ? nighi_codes_tasks(codes)
+                                                         : 1;
     return job->phase <= NIGHI_CODES_PUBLISH;
 }
 
 static nigh_status nighi_codes_task(nigh_job *job, nigh_session *session, uint32_t task) {
     const nigh_index *index = job->index;
+    nighi_codes_job *codes = job->state;
     if (job->options.codes == NIGH_CODES_NONE) {
         return nighi_codes_drop(job->index);
     }
@@ -190,9 +186,16 @@ static nigh_status nighi_codes_task(nigh_job *job, nigh_session *session, uint32
     if (status != NIGH_OK) {
         return status;
     }
-    return job->phase == NIGHI_CODES_SAMPLE   ? nighi_codes_sample(job, session)
-           : job->phase == NIGHI_CODES_ENCODE ? nighi_codes_encode(job, session, task)
-                                              : nighi_codes_publish(job);
+    switch (job->phase) {
+    case NIGHI_CODES_TOUCH:
+        return nighi_codes_touch(job);
+    case NIGHI_CODES_ENCODE:
+        return nighi_codes_encode(job, session, task);
+    case NIGHI_CODES_PUBLISH:
+        return nighi_codes_publish(job);
+    default:
+        return nighi_sampler_task(codes->sampler, nighi_slot_floats, job, session, task);
+    }
 }
 
 NIGHI_FN const nighi_job_kind *nighi_job_codes(void) {

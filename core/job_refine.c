@@ -1,5 +1,5 @@
 /* job_refine.c - choosing the links of layer 0 anew, when all nodes are known
- * layer L14; uses: job, blocks, graph, image, job_edges, job_refine, link, plan, source
+ * layer L14; uses: job, blocks, graph, image, job_draft, job_edges, job_refine, link, plan, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A pass searches for the neighbours of each node among all of them, joins what is found with its
@@ -11,29 +11,32 @@
  * before: refining some regions in each way and measuring, which always favours large alphas since
  * rows outside are not full yet; counting the rows that each alpha fills, which does not tell
  * GloVe-100 from clusters. A pass after which the sample finds less at the same cost is put back.
- * Parents and children stay. */
+ * Floats without codes are refined on a draft of them, as a build is. Parents and children stay. */
 #include "job_refine.h"
 #include "blocks.h"
 #include "graph.h"
 #include "image.h"
 #include "job.h"
+#include "job_draft.h"
 #include "job_edges.h"
 #include "link.h"
 #include "plan.h"
 #include "source.h"
 
 #define NIGHI_REFINE_BATCH 8192u
-#define NIGHI_REFINE_STEP 16u    /* nodes a task */
-#define NIGHI_REFINE_ROWS 512u   /* rows a task that only copies */
-#define NIGHI_REFINE_SAMPLE 512u /* nodes that are asked */
+#define NIGHI_REFINE_STEP 16u   /* nodes a task */
+#define NIGHI_REFINE_ROWS 512u  /* rows a task that only copies */
+#define NIGHI_REFINE_ASKED 512u /* nodes that are asked */
 #define NIGHI_REFINE_WAYS 3u
 
 enum {
-    NIGHI_REFINE_KEEP = 1, /* all rows are copied */
-    NIGHI_REFINE_CHOOSE,   /* alpha is chosen */
-    NIGHI_REFINE_SCORE,    /* the graph is measured */
-    NIGHI_REFINE_BEGIN,    /* the next batch of a pass is cut */
-    NIGHI_REFINE_PLAN,     /* links are chosen */
+    NIGHI_REFINE_SAMPLE = 1, /* NIGHI_SAMPLE_PHASES, for the draft */
+    NIGHI_REFINE_ENCODE = NIGHI_REFINE_SAMPLE + NIGHI_SAMPLE_PHASES,
+    NIGHI_REFINE_KEEP,   /* all rows are copied */
+    NIGHI_REFINE_CHOOSE, /* alpha is chosen, the draft judged */
+    NIGHI_REFINE_SCORE,  /* the graph is measured */
+    NIGHI_REFINE_BEGIN,  /* the next batch of a pass is cut */
+    NIGHI_REFINE_PLAN,   /* links are chosen */
     NIGHI_REFINE_STORE,
     NIGHI_REFINE_SORT,
     NIGHI_REFINE_MERGE,
@@ -61,6 +64,9 @@ typedef struct nighi_refine_job {
     uint32_t *before; /* every row as it was */
     nighi_score score;
     nighi_edges edges;
+    nighi_sampler *sampler;
+    nighi_draft draft;
+    uint8_t agree[NIGHI_JUDGED];
 } nighi_refine_job;
 
 static void nighi_refine_layout(nighi_arena *arena, nigh_job *job) {
@@ -73,8 +79,10 @@ static void nighi_refine_layout(nighi_arena *arena, nigh_job *job) {
     made.rows = nighi_arena_take(arena, (uint64_t)batch * m0, 4);
     made.counts = nighi_arena_take(arena, batch, 4);
     made.before = nighi_arena_take(arena, (uint64_t)slot_count * m0, 4);
-    nighi_score_layout(arena, nighi_min_u32(NIGHI_REFINE_SAMPLE, slot_count), 2, &made.score);
+    nighi_score_layout(arena, nighi_min_u32(NIGHI_REFINE_ASKED, slot_count), 2, &made.score);
     nighi_edges_layout(arena, (uint64_t)batch * m0, &made.edges);
+    made.sampler = nighi_arena_take(arena, 1, sizeof *made.sampler);
+    nighi_draft_layout(arena, job, slot_count, &made.draft, made.sampler);
     if (refine == NULL) {
         return;
     }
@@ -90,6 +98,31 @@ static void nighi_refine_layout(nighi_arena *arena, nigh_job *job) {
     *refine = made;
     job->state = refine;
     job->total = slot_count;
+}
+
+/* ---- A draft -------------------------------------------------------------------------------- */
+
+static nigh_status nighi_refine_encode(nigh_job *job, nigh_session *session, uint32_t task) {
+    nighi_refine_job *refine = job->state;
+    const uint32_t from = task * NIGHI_REFINE_ROWS;
+    const uint32_t to = nighi_min_u32(refine->slot_count, from + NIGHI_REFINE_ROWS);
+    uint32_t clamped = 0;
+    return nighi_slots_encode(job, session, &refine->draft.coding, &refine->draft.region, from, to,
+                              &clamped);
+}
+
+/* Some nodes of the sample compare what they found on the draft with the truth. */
+static nigh_status nighi_refine_judge(nigh_job *job, nigh_session *session, uint32_t task,
+                                      uint32_t count) {
+    nighi_refine_job *refine = job->state;
+    const uint32_t step = nighi_max_u32(refine->score.queries / NIGHI_JUDGED, 1);
+    if (job->index->draft == NULL || task % step != 0 || task / step >= NIGHI_JUDGED) {
+        return NIGH_OK;
+    }
+    const nigh_status status = nighi_plan_query(job->index, session, refine->score.slots[task]);
+    return status == NIGH_OK ? nighi_draft_judge(job->index, session, session->plan.sorted, count,
+                                                 &refine->agree[task / step])
+                             : status;
 }
 
 /* ---- Rows as they were ---------------------------------------------------------------------- */
@@ -153,7 +186,7 @@ static nigh_status nighi_refine_try(nigh_job *job, nigh_session *session, uint32
         refine->counts[task] =
             nighi_refine_ratio(&space, nighi_entry_order(sorted[9]), nighi_entry_order(sorted[99]));
     }
-    return status;
+    return status == NIGH_OK ? nighi_refine_judge(job, session, task, count) : status;
 }
 
 static void nighi_refine_choose(nigh_job *job) {
@@ -254,6 +287,11 @@ static nigh_status nighi_refine_task(nigh_job *job, nigh_session *session, uint3
         return NIGH_E_SESSION; /* what comes out must not depend on how big a session is */
     }
     switch (job->phase) {
+    case NIGHI_REFINE_SAMPLE:
+    case NIGHI_REFINE_SAMPLE + 1:
+        return nighi_sampler_task(refine->sampler, nighi_slot_floats, job, session, task);
+    case NIGHI_REFINE_ENCODE:
+        return nighi_refine_encode(job, session, task);
     case NIGHI_REFINE_KEEP:
         return nighi_refine_keep(job, task);
     case NIGHI_REFINE_CHOOSE:
@@ -279,8 +317,27 @@ static nigh_status nighi_refine_task(nigh_job *job, nigh_session *session, uint3
 
 /* ---- What comes next ------------------------------------------------------------------------ */
 
-static uint32_t nighi_refine_after(nighi_refine_job *refine, uint32_t phase) {
+static uint32_t nighi_refine_after(nigh_job *job) {
+    nigh_index *index = job->index;
+    nighi_refine_job *refine = job->state;
+    const uint32_t phase = job->phase;
     switch (phase) {
+    case NIGHI_REFINE_SAMPLE:
+    case NIGHI_REFINE_SAMPLE + 1:
+        if (refine->draft.region.stride != 0) {
+            nighi_sampler_next(refine->sampler, &refine->draft.coding);
+        }
+        return phase + 1;
+    case NIGHI_REFINE_ENCODE:
+        index->draft = refine->draft.region.stride != 0 ? &refine->draft : NULL;
+        return phase + 1;
+    case NIGHI_REFINE_CHOOSE:
+        if (index->draft != NULL && !nighi_draft_will_do(refine->agree)) {
+            index->draft = NULL;
+            return NIGHI_REFINE_CHOOSE; /* on true distances, then */
+        }
+        nighi_refine_choose(job);
+        return phase + 1;
     case NIGHI_REFINE_SCORE:
         if (refine->pass == 0) {
             refine->pass = 1;
@@ -299,23 +356,30 @@ static uint32_t nighi_tasks_of(uint32_t count, uint32_t step) { return (count + 
 
 static bool nighi_refine_next(nigh_job *job) {
     nighi_refine_job *refine = job->state;
-    if (job->phase == NIGHI_REFINE_CHOOSE) {
-        nighi_refine_choose(job);
-    }
-    job->phase = refine->slot_count < 2 ? NIGHI_REFINE_END : nighi_refine_after(refine, job->phase);
+    job->phase = refine->slot_count < 2 ? NIGHI_REFINE_END : nighi_refine_after(job);
     if (job->phase == NIGHI_REFINE_BEGIN) {
         job->done = refine->begin; /* under the job's lock, as all that others read */
         refine->end = nighi_min_u32(refine->slot_count, refine->begin + NIGHI_REFINE_BATCH);
     }
     const uint32_t size = refine->end - refine->begin;
+    const bool drafted = refine->draft.region.stride != 0;
     job->task_count = 1;
     switch (job->phase) {
+    case NIGHI_REFINE_SAMPLE:
+    case NIGHI_REFINE_SAMPLE + 1:
+        job->task_count = drafted ? nighi_sampler_tasks(refine->sampler) : 0;
+        break;
+    case NIGHI_REFINE_ENCODE:
+        job->task_count = drafted ? nighi_tasks_of(refine->slot_count, NIGHI_REFINE_ROWS) : 0;
+        break;
     case NIGHI_REFINE_KEEP:
     case NIGHI_REFINE_BACK:
         job->task_count = nighi_tasks_of(refine->slot_count, NIGHI_REFINE_ROWS);
         break;
     case NIGHI_REFINE_CHOOSE:
-        job->task_count = refine->alpha == 0.0f ? refine->score.queries : 0;
+        nighi_fill(refine->agree, NIGHI_JUDGE_NONE, sizeof refine->agree);
+        job->task_count =
+            refine->alpha == 0.0f || job->index->draft != NULL ? refine->score.queries : 0;
         break;
     case NIGHI_REFINE_SCORE:
         job->task_count = refine->score.queries;
@@ -338,8 +402,10 @@ static bool nighi_refine_next(nigh_job *job) {
     return job->phase != NIGHI_REFINE_END;
 }
 
+static void nighi_refine_end(nigh_job *job) { job->index->draft = NULL; }
+
 NIGHI_FN const nighi_job_kind *nighi_job_refine(void) {
     static const nighi_job_kind kind = {nighi_refine_layout, nighi_refine_next, nighi_refine_task,
-                                        NULL};
+                                        nighi_refine_end};
     return &kind;
 }

@@ -465,16 +465,10 @@ static nigh_status nighi_start_beside(const nighi_walk *walk, uint32_t slot, uin
     return status;
 }
 
-/* The node of `slot` becomes what the session's walks look for. */
-static nigh_status nighi_plan_aim(const nigh_index *index, nigh_session *session, uint32_t slot) {
+NIGHI_FN nigh_status nighi_plan_query(const nigh_index *index, nigh_session *session,
+                                      uint32_t slot) {
     nighi_plan *plan = &session->plan;
     const void *vector = NULL;
-    const uint8_t on = nighi_coded_build(index);
-    if (on != NIGHI_ON_VECTORS) {
-        const nighi_region *codes = nighi_codes_on(index, on);
-        nighi_copy(plan->code, nighi_record(codes, slot), codes->stride);
-        return NIGH_OK;
-    }
     const nigh_status status = nighi_vectors(index, session, &slot, 1, &vector);
     if (status != NIGH_OK) {
         return status;
@@ -486,6 +480,17 @@ static nigh_status nighi_plan_aim(const nigh_index *index, nigh_session *session
     plan->vector = vector;
     nighi_query_from_stored(&index->metric, vector, session->query_scratch, &session->query);
     return NIGH_OK;
+}
+
+/* The node of `slot` becomes what the session's walks look for. */
+static nigh_status nighi_plan_aim(const nigh_index *index, nigh_session *session, uint32_t slot) {
+    const uint8_t on = nighi_coded_build(index);
+    if (on != NIGHI_ON_VECTORS) {
+        const nighi_region *codes = nighi_codes_on(index, on);
+        nighi_copy(session->plan.code, nighi_record(codes, slot), codes->stride);
+        return NIGH_OK;
+    }
+    return nighi_plan_query(index, session, slot);
 }
 
 NIGHI_FN nigh_status nighi_plan_near(const nigh_index *index, nigh_session *session, uint32_t slot,

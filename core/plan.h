@@ -12,6 +12,9 @@
  * session->query is prepared. For a slot that has a place already, its old neighbours' rows are
  * repaired too. `rowless`: neighbours only, their rows are somebody else's matter. */
 NIGHI_FN nigh_status nighi_plan_make(const nigh_index *index, nigh_session *session, bool rowless);
+/* The vector of a slot becomes plan->vector and session->query. */
+NIGHI_FN nigh_status nighi_plan_query(const nigh_index *index, nigh_session *session,
+                                      uint32_t slot);
 /* Walks layer 0 for the `ef` nearest of a slot that has a node, itself left out: session->pool. */
 NIGHI_FN nigh_status nighi_plan_near(const nigh_index *index, nigh_session *session, uint32_t slot,
                                      uint32_t ef, nighi_walk *walk);

@@ -40,6 +40,23 @@ NIGHI_INLINE bool nighi_swap_if(uint32_t *address, uint32_t expected, uint32_t v
 }
 #endif
 
+NIGHI_INLINE float nighi_load_f32(const float *address) {
+#ifdef NIGH_SINGLE_THREAD
+    return *address;
+#else
+    float value;
+    __atomic_load(address, &value, __ATOMIC_RELAXED);
+    return value;
+#endif
+}
+NIGHI_INLINE void nighi_store_f32(float *address, float value) {
+#ifdef NIGH_SINGLE_THREAD
+    *address = value;
+#else
+    __atomic_store(address, &value, __ATOMIC_RELAXED);
+#endif
+}
+
 NIGHI_INLINE void nighi_pause(void) {
 #if !defined(NIGH_SINGLE_THREAD) && (defined(__x86_64__) || defined(__i386__))
     __builtin_ia32_pause();

@@ -115,6 +115,90 @@ TEST(a_draft_that_will_not_do) {
     }
 }
 
+/* So does a pass of refining. */
+TEST(a_refine_whose_draft_will_not_do) {
+    enum { N = 3000, DIM = 32, ASKED = 100 };
+    const uint32_t n = t_small() ? 1000 : N;
+    float *rows = uniform(n + ASKED, DIM, 11);
+    for (uint32_t i = 0; i < n + ASKED; i++) {
+        rows[i * DIM] += i % 2 == 0 ? 1000 : 0;
+    }
+    for (uint32_t alpha = 0; alpha < 2; alpha++) {
+        double before[2], after[2];
+        fx_bytes images[2];
+        for (uint32_t exact = 0; exact < 2; exact++) {
+            fx f;
+            nigh_job *job = NULL;
+            nigh_progress progress = {0};
+            nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+            nigh_job_options o = fx_job_options(NIGH_JOB_REFINE);
+            config.build_flags = exact != 0 ? NIGH_BUILD_EXACT : 0;
+            o.alpha = alpha != 0 ? 1.0f : 0;
+            fx_init(&f, &config, n, n, 0, 512);
+            fx_insert_many(&f, 0, n, (const uint8_t *)rows); /* no draft yet */
+            before[exact] = recall(&f, rows + (size_t)n * DIM, ASKED, 20);
+            t_ok(fx_job_begin(&f, &o, NULL, NULL, 0, &job));
+            t_ok(fx_job_finish(job, &f.session, 1, 1, &progress));
+            after[exact] = recall(&f, rows + (size_t)n * DIM, ASKED, 20);
+            fx_check(f.index, f.session);
+            images[exact] = fx_save(f.index, 0);
+            fx_drop(&f);
+        }
+        printf("recall %.3f, refined %.3f, exactly %.3f\n", before[0], after[0], after[1]);
+        t_assert(before[0] == before[1] && after[0] >= before[0]);
+        t_eq(images[0].size, images[1].size); /* all but the header, which tells of the flag */
+        t_bytes(images[0].data + 512, images[1].data + 512, images[0].size - 512);
+        free(images[0].data);
+        free(images[1].data);
+    }
+    free(rows);
+}
+
+/* A task that takes a sample asks for little, so that work can be stopped soon. */
+static uint32_t asked_for;
+
+static nigh_status fetch_counted(void *user, const uint32_t *slots, const uint64_t *keys,
+                                 uint32_t count, void *scratch, const void **vectors) {
+    (void)keys;
+    (void)scratch;
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = (const float *)user + (size_t)slots[i] * 16;
+    }
+    asked_for += count;
+    return NIGH_OK;
+}
+
+TEST(tasks_of_a_sample) {
+    enum { N = 3000, DIM = 16 };
+    fx f;
+    float *rows = uniform(N, DIM, 1);
+    nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+    config.vectors = NIGH_VECTORS_EXTERNAL;
+    fx_init(&f, &config, N, N, 0, 512);
+    t_ok(nigh_index_fetch(f.index, fetch_counted, NULL, rows));
+    t_ok(fx_build(&f, 0, N, NULL, NULL));
+    for (uint32_t kind = NIGH_CODES_U7; kind <= NIGH_CODES_B1; kind++) {
+        nigh_job *job = NULL;
+        nigh_progress progress = {0};
+        nigh_job_options o = fx_job_options(NIGH_JOB_CODES);
+        uint32_t calls = 0;
+        o.codes = kind;
+        t_ok(fx_job_begin(&f, &o, NULL, NULL, 0, &job));
+        while (progress.state != NIGH_JOB_DONE) {
+            asked_for = 0;
+            t_ok(fx_job_step(job, f.session, &progress));
+            t_assert(asked_for <= 512);
+            t_assert(progress.done > 0 || asked_for <= 64);
+            calls++;
+        }
+        t_assert(calls >= 2 * 1024 / 64 + N / 512);
+        t_ok(nigh_job_end(job));
+        t_ok(fx_codes(&f, NIGH_CODES_NONE, 0, 0));
+    }
+    free(rows);
+    fx_drop(&f);
+}
+
 /* What was not encoded with a span does not keep it. */
 TEST(span_of_nothing) {
     enum { N = 400, DIM = 16 };
@@ -428,6 +512,8 @@ SUITE {
     RUN(session_without_room_for_a_draft);
     RUN(build_without_a_source);
     RUN(a_draft_that_will_not_do);
+    RUN(a_refine_whose_draft_will_not_do);
+    RUN(tasks_of_a_sample);
     RUN(span_of_nothing);
     RUN(cursor_beside_vacuum);
     RUN(fetched_slot_of_another_key);

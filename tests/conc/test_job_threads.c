@@ -103,6 +103,20 @@ static void search_once(fx *f, nigh_session *session, fx_hits *h, uint32_t round
     }
 }
 
+/* What describes the index is never half of one state and half of another. */
+static void look_once(const fx *f) {
+    const nigh_stats stats = fx_stats(f->index);
+    nigh_config config = {.struct_size = sizeof config};
+    uint64_t bytes = 0;
+    t_ok(nigh_config_get(f->index, &config));
+    t_ok(nigh_save_bytes(f->index, 0, &bytes));
+    t_eq(stats.slot_capacity, g.count);
+    t_assert(stats.codes <= NIGH_CODES_B1 && config.codes <= NIGH_CODES_B1);
+    t_assert(config.code_min == 0 || config.code_min == -20);
+    t_assert(config.code_max == 0 || config.code_max == 20);
+    t_assert(bytes > 512 && stats.image_bytes > 512);
+}
+
 static void *read(void *argument) {
     const uint32_t me = *(const uint32_t *)argument;
     rng r = {t_seed() * 100 + me};
@@ -110,6 +124,7 @@ static void *read(void *argument) {
     fx_hits_init(&h, &g.f.config, K);
     for (uint32_t round = 0; !g.stop || round < 10; round++) {
         search_once(&g.f, g.readers[me], &h, round, &r);
+        look_once(&g.f);
         g.searches[me]++;
     }
     fx_hits_drop(&h);
