@@ -266,8 +266,8 @@ typedef struct nigh_job_options {
     float code_max;
     uint32_t vector_stride; /* BUILD: bytes from a row to the next, a multiple of an element's;
                                0 = nigh_row_bytes */
-    uint32_t ef;            /* REFINE: candidates a node; 0 = by alpha */
-    float alpha;            /* REFINE: as in nigh_config; 0 = what helps a sample most */
+    uint32_t ef;            /* REFINE: candidates a node; 0 = 100 */
+    float alpha;            /* REFINE: as in nigh_config; 0 = by how distances grow in a sample */
 } nigh_job_options;
 
 /* How far a job is. */
@@ -485,12 +485,13 @@ NIGH_API nigh_status nigh_job_bytes(nigh_index *index, const nigh_job_options *o
  * get NIGH_E_BUSY until nigh_job_end. `memory` stays with the job, that of a CODES job with the
  * index for good. BUILD: inserts keys and vectors as nigh_insert does, but in batches that search a
  * frozen graph, so the links differ from those of single inserts; keys and vectors must stay until
- * the end. An empty index of floats without codes is built on a draft of them in the job's memory
- * (a byte an element), three times as fast. It ends at the first vector or key that nigh_insert
- * would refuse, after all before it. Others: count 0. CODES: an index without vectors gets codes
- * that want a sample by its first BUILD, or by CODES again when there are some; what nigh_grow adds
- * room for meanwhile has none for codes (grow again); a handle without writer state will do; after
- * codes were dropped, let the searches under way end before others are made.
+ * the end. It ends at the first vector or key that nigh_insert would refuse, after all before it.
+ * BUILD of an empty index and REFINE: floats without codes have a draft of them in the job's memory
+ * (a byte an element), which is two to three times as fast. Others: count 0. CODES: an index
+ * without vectors gets codes that want a sample by its first BUILD, or by CODES again when there
+ * are some; what nigh_grow adds room for meanwhile has none for codes (grow again); a handle
+ * without writer state will do; after codes were dropped, let the searches under way end before
+ * others are made.
  * @in options 1  @in keys count or NULL  @in key_lengths count or NULL
  * @in vectors count*row_bytes or NULL  @inout memory memory_bytes  @out job 1
  * @errors NIGH_E_BUSY NIGH_E_MEMORY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED NIGH_E_NO_VECTORS */

@@ -482,14 +482,15 @@ static const cli_option options[] = {
      "default none. Small copies of the vectors to search on, a\nbyte (u7) or a bit (b1) an "
      "element; what is found is scored\nagain on the vectors themselves"},
     {"refine", 0, CLI_FLAG, AT(refine), NULL, 0, 0,
-     "choose the links anew when all rows are in: faster\nsearches for a fifth more time (nigh "
+     "choose the links anew when all rows are in: searches\ngain 5 to 25 %, building takes twice "
+     "as long (nigh "
      "refine)"},
     {"alpha", 0, CLI_REAL, AT(alpha), "X", 1000, 2000,
      "1..2: keeps longer links; default 1, as hnswlib"},
     {"keep-pruned", 0, CLI_FLAG, AT(keep_pruned), NULL, 0, 0,
      "fill rows up with neighbours that selection refused"},
     {"exact-build", 0, CLI_FLAG, AT(exact_build), NULL, 0, 0,
-     "choose links on the vectors themselves: three times as\nlong"},
+     "choose links on the vectors themselves: two to three\ntimes as long"},
     {"seed", 0, CLI_U64, AT(seed), "N", 0, UINT64_MAX, "draws the layers; default 42"},
     {"threads", 0, CLI_U32, AT(threads), "N", 0, 1024,
      "default 1; 0: one for each processor. The bytes are the\nsame with any number"},

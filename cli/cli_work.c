@@ -173,9 +173,9 @@ static const cli_option work_options[] = {
      "default 1; 0: one for each processor. The bytes are the\nsame with any number"},
     {"kernel", 0, CLI_NAME, AT(kernel), CLI_KERNELS, 0, 0, "default auto; all give the same bytes"},
     {"json", 0, CLI_FLAG, AT(json), NULL, 0, 0, "print one JSON object"},
-    {"ef", 0, CLI_U32, AT(ef), "N", 8, 512, "candidates a node; default by alpha"},
+    {"ef", 0, CLI_U32, AT(ef), "N", 8, 512, "candidates a node; default 100"},
     {"alpha", 0, CLI_REAL, AT(alpha), "X", 1000, 2000,
-     "1..2: keeps longer links; default: as long as a third of\nthe rows of a sample have room"},
+     "1..2: keeps longer links; default by how fast distances\ngrow around a sample of nodes"},
 };
 
 const cli_verb cli_verb_codes = {

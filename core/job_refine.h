@@ -28,8 +28,8 @@ NIGHI_FN void nighi_score_layout(nighi_arena *arena, uint32_t queries, uint32_t 
 /* Asks one query of the graph as it is, which gets number `graph`. */
 NIGHI_FN nigh_status nighi_score_query(const nigh_index *index, nigh_session *session,
                                        nighi_score *score, uint32_t graph, uint32_t query);
-/* Does graph 1 find at least what graph 0 does at the same cost? Over all widths together it must
- * find more, and at none of them less by more than chance. */
+/* Does graph 1 find what graph 0 does at the same cost? Over the widths of usual searches together
+ * it must miss less, and at none of all more, beyond chance. */
 NIGHI_FN bool nighi_score_better(const nighi_score *score);
 
 #endif

@@ -5,6 +5,9 @@
 #include "job_refine.h"
 #include "plan.h"
 
+#define NIGHI_SCORE_LEAST 400u /* of so many neighbours one missed is chance */
+#define NIGHI_SCORE_SUMMED 2u  /* widths; the next one misses a few, the last one is the truth */
+
 static const uint32_t nighi_score_widths[NIGHI_SCORE_WIDTHS] = {16, 64, 256, NIGHI_SCORE_EF};
 
 NIGHI_FN void nighi_score_layout(nighi_arena *arena, uint32_t queries, uint32_t graphs,
@@ -67,6 +70,15 @@ NIGHI_FN nigh_status nighi_score_query(const nigh_index *index, nigh_session *se
     return NIGH_OK;
 }
 
+/* Neighbours that a query should find. */
+static uint32_t nighi_score_known(const nighi_score *score, uint32_t query) {
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < NIGHI_SCORE_K; i++) {
+        known += score->truth[(uint64_t)query * NIGHI_SCORE_K + i] != UINT64_MAX;
+    }
+    return known;
+}
+
 static uint32_t nighi_score_hits(const nighi_score *score, uint32_t graph, uint32_t width,
                                  uint32_t query) {
     const uint64_t set = nighi_score_set(score, graph, width, query);
@@ -81,55 +93,78 @@ static uint32_t nighi_score_hits(const nighi_score *score, uint32_t graph, uint3
     return hits;
 }
 
+/* log2(value) in 65536ths, value > 0: whole bits, then a bit for each squaring. */
+static int64_t nighi_log2(uint64_t value) {
+    uint32_t whole = 0;
+    for (uint64_t rest = value; rest > 1; rest >>= 1) {
+        whole++;
+    }
+    uint64_t part = whole > 31 ? value >> (whole - 31) : value << (31 - whole); /* from 2^31 on */
+    int64_t log = whole;
+    for (uint32_t bit = 0; bit < 16; bit++) {
+        part = part * part >> 31;
+        log = 2 * log + (int64_t)(part >> 32);
+        part >>= part >> 32;
+    }
+    return log;
+}
+
+/* What searches of each width cost, and what they miss: logarithms. */
 typedef struct nighi_curve {
+    uint64_t count[NIGHI_SCORE_WIDTHS]; /* that are missed */
     int64_t cost[NIGHI_SCORE_WIDTHS];
-    int64_t hits[NIGHI_SCORE_WIDTHS];
+    int64_t missed[NIGHI_SCORE_WIDTHS];
 } nighi_curve;
 
-static void nighi_curve_get(const nighi_score *score, uint32_t graph, nighi_curve *curve) {
-    nighi_fill(curve, 0, sizeof *curve);
+/* `least`: misses that are added everywhere, since the last few are chance. */
+static void nighi_curve_get(const nighi_score *score, uint32_t graph, uint64_t least,
+                            nighi_curve *curve) {
     for (uint32_t width = 0; width < NIGHI_SCORE_WIDTHS; width++) {
+        uint64_t cost = 1;
+        uint64_t missed = least;
         for (uint32_t query = 0; query < score->queries; query++) {
-            curve->cost[width] += score->cost[nighi_score_set(score, graph, width, query)];
-            curve->hits[width] += nighi_score_hits(score, graph, width, query);
+            cost += score->cost[nighi_score_set(score, graph, width, query)];
+            missed += nighi_score_known(score, query);
+            missed -= nighi_score_hits(score, graph, width, query);
         }
+        curve->count[width] = missed;
+        curve->cost[width] = nighi_log2(cost);
+        curve->missed[width] = nighi_log2(missed);
     }
 }
 
-/* Hits x 65536 that a curve has at a cost, on straight lines between its points and beyond. */
-static int64_t nighi_curve_at(const nighi_curve *curve, int64_t cost) {
+/* What a curve misses at a cost. Misses fall about as a power of cost: a straight line between
+ * logarithms. (One between plain figures lies on the wrong side of the curve, and spoke against
+ * any graph whose rows are longer.) */
+static int64_t nighi_missed_at(const nighi_curve *curve, int64_t cost) {
     uint32_t from = 0;
     while (from + 2 < NIGHI_SCORE_WIDTHS && cost > curve->cost[from + 1]) {
         from++;
     }
     const int64_t run = curve->cost[from + 1] - curve->cost[from];
-    const int64_t rise = curve->hits[from + 1] - curve->hits[from];
-    if (run <= 0) {
-        return curve->hits[from] * 65536;
-    }
-    return curve->hits[from] * 65536 + (cost - curve->cost[from]) * rise * 65536 / run;
+    const int64_t rise = curve->missed[from + 1] - curve->missed[from];
+    return run <= 0 ? curve->missed[from]
+                    : curve->missed[from] + (cost - curve->cost[from]) * rise / run;
 }
 
 NIGHI_FN bool nighi_score_better(const nighi_score *score) {
     nighi_curve before;
     nighi_curve after;
     int64_t sum = 0;
-    int64_t all = 0; /* that there are: some queries may have no node */
-    for (uint32_t i = 0; i < score->queries * NIGHI_SCORE_K; i++) {
-        all += score->truth[i] != UINT64_MAX;
+    uint64_t all = 0; /* that there are: some queries may have no node */
+    for (uint32_t query = 0; query < score->queries; query++) {
+        all += nighi_score_known(score, query);
     }
-    nighi_curve_get(score, 0, &before);
-    nighi_curve_get(score, 1, &after);
+    const uint64_t least = all / NIGHI_SCORE_LEAST + 1;
+    nighi_curve_get(score, 0, least, &before);
+    nighi_curve_get(score, 1, least, &after);
     for (uint32_t width = 0; width + 1 < NIGHI_SCORE_WIDTHS; width++) {
-        /* Of what was missed, in 65536ths; one in 200 is the least that counts. */
-        const int64_t missed = all - before.hits[width];
-        const int64_t weight = missed > all / 200 ? missed : all / 200 + 1;
-        const int64_t gain =
-            (nighi_curve_at(&after, before.cost[width]) - before.hits[width] * 65536) / weight;
-        sum += gain;
-        if (gain < 0 && gain * gain / 65536 * weight > 4 * 65536) { /* over two deviations */
+        const int64_t gain = before.missed[width] - nighi_missed_at(&after, before.cost[width]);
+        /* A count n deviates by its root, its logarithm by 1 / (ln 2 root n); two of them. */
+        if (gain < 0 && (gain * gain >> 16) * (int64_t)before.count[width] > (int64_t)8 << 16) {
             return false;
         }
+        sum += width < NIGHI_SCORE_SUMMED ? gain : 0;
     }
     return sum > 0;
 }
