@@ -76,6 +76,8 @@ PEERS = [
 VARIANTS = [
     Variant("f32", note="index in huge pages (--load)"),
     Variant("f32 gamma", gamma=True, note="effort by gamma at ef 1000"),
+    Variant("f32 refined gamma", build=("--refine",), gamma=True,
+            note="and the graph refined after the build, which its time includes"),
     Variant("f32 mapped", search=(), note="the file mapped, ordinary pages"),
     Variant("u7", build=("--codes", "u7"), element_bytes=1, note="8-bit codes, exact rerank"),
     Variant("u7 gamma", build=("--codes", "u7"), element_bytes=1, gamma=True,
