@@ -651,20 +651,6 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
     return nighi_job_begin(index, &o, &input, memory, memory_bytes, job);
 }
 
-static bool nighi_job_session_fits(const nigh_job *job, const nigh_session *session) {
-    const uint32_t kind = job->options.kind;
-    const bool whole = kind == NIGH_JOB_REFINE || kind == NIGH_JOB_VACUUM;
-    if (kind == NIGH_JOB_CODES) {
-        return true;
-    }
-    if ((session->flags & NIGH_SESSION_READ) != 0 ||
-        (whole && (session->flags & NIGH_SESSION_SMALL) != 0)) {
-        return false;
-    }
-    return session->drafts >= job->draft_bytes &&
-           (!nighi_coded(job->index) || nighi_code_room(job->index, session));
-}
-
 NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress) {
     nigh_progress now = {.struct_size = sizeof now};
     if (job == NULL || session == NULL || progress == NULL || session->index != job->index ||

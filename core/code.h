@@ -62,6 +62,10 @@ NIGHI_INLINE bool nighi_coded(const nigh_index *index) {
 NIGHI_INLINE bool nighi_code_room(const nigh_index *index, const nigh_session *session) {
     return session->coded >= (uint32_t)nighi_round_up(index->coding.stride, NIGHI_CACHE_LINE);
 }
+/* It has room for a draft: buffers of either kind serve both. */
+NIGHI_INLINE bool nighi_draft_room(const nigh_session *session, uint32_t stride) {
+    return nighi_max_u32(session->drafts, session->coded) >= stride;
+}
 /* What links are chosen on: NIGHI_ON_*. */
 NIGHI_INLINE uint8_t nighi_coded_build(const nigh_index *index) {
     if (index->draft != NULL) {

@@ -45,9 +45,10 @@ static bool nighi_vector_asked(const nigh_index *index, nigh_session *session, u
         if (!nighi_node_live(nighi_node_word(index, slot))) {
             return false;
         }
-        *status = nighi_vectors(index, session, &slot, 1, vector);
-        if (nighi_version_holds(index, slot, *version)) {
-            return *status == NIGH_OK;
+        const nigh_status said = nighi_vectors(index, session, &slot, 1, vector);
+        if (nighi_version_holds(index, slot, *version)) { /* else it was asked for what is gone */
+            *status = said;
+            return said == NIGH_OK;
         }
     }
     return false;

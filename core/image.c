@@ -11,12 +11,16 @@ static const uint8_t nighi_magic[8] = {'n', 'i', 'g', 'h', '\r', '\n', 0x1a, 0};
 NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config) {
     const nigh_config *from = &index->config;
     nighi_copy(config, from, offsetof(nigh_config, codes));
-    config->codes = nighi_load(&from->codes);
     config->build_flags = from->build_flags;
     config->alpha = from->alpha;
-    config->code_min = nighi_load_f32(&from->code_min);
-    config->code_max = nighi_load_f32(&from->code_max);
     config->reserved = 0;
+    for (uint32_t version = 1, after = 0; version != after || version % 2 != 0;) {
+        version = nighi_load_acquire(&index->recoded);
+        config->codes = nighi_load_acquire(&from->codes);
+        config->code_min = nighi_load_f32(&from->code_min);
+        config->code_max = nighi_load_f32(&from->code_max);
+        after = nighi_load(&index->recoded);
+    }
 }
 
 NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
@@ -227,19 +231,10 @@ NIGHI_FN void nighi_image_open(nigh_index *index) {
     nighi_store_release(&index->opened, 1u);
 }
 
-static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_image_header *header) {
+static void nighi_save_layout(const nigh_index *index, uint32_t flags, const nighi_coding *coding,
+                              nighi_image_header *header) {
     nigh_config config;
-    nighi_coding coding = {0};
     nighi_config_now(index, &config);
-    if (nighi_coded(index)) {
-        coding = (nighi_coding){.active = 1,
-                                .op = index->coding.op,
-                                .kind = index->coding.kind,
-                                .stride = index->coding.stride,
-                                .center = index->coding.center,
-                                .steps = index->coding.steps,
-                                .clamped = nighi_load(&index->coding.clamped)};
-    }
     if ((flags & NIGH_SAVE_GRAPH_ONLY) != 0) {
         config.vectors = NIGH_VECTORS_EXTERNAL;
     }
@@ -248,12 +243,13 @@ static void nighi_save_layout(const nigh_index *index, uint32_t flags, nighi_ima
                               nighi_load(&counts->free_count), nighi_load(&counts->entry),
                               nighi_load(&counts->root),       nighi_load(&counts->upper_count),
                               nighi_load(&counts->key_bytes),  nighi_load(&counts->key_lengths)};
-    nighi_image_layout(&config, &now, &coding, header);
+    nighi_image_layout(&config, &now, coding, header);
 }
 
 NIGHI_FN uint64_t nighi_save_bytes(const nigh_index *index, uint32_t flags) {
     nighi_image_header header;
-    nighi_save_layout(index, flags, &header);
+    const nighi_coding coding = {.active = nighi_coded(index)}; /* the rest may be changing */
+    nighi_save_layout(index, flags, &coding, &header);
     return header.image_bytes;
 }
 
@@ -306,7 +302,7 @@ NIGHI_FN nigh_status nighi_save(const nigh_index *index, uint32_t flags, nigh_wr
     if (index->writer == NULL && index->opened != 0) {
         return NIGH_E_OPEN; /* saving it would call it sound */
     }
-    nighi_save_layout(index, flags, &header);
+    nighi_save_layout(index, flags, &index->coding, &header);
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         for (uint32_t block = 0; block < header.regions[i].block_count; block++) {
             header.table_checksum = nighi_checksum_fold(
@@ -338,7 +334,7 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
     } else if (index->outgrown != 0) {
         return NIGH_E_UNSUPPORTED;
     } else if (index->opened != 0) {
-        nighi_save_layout(index, 0, &header);
+        nighi_save_layout(index, 0, &index->coding, &header);
         uint32_t *table = (uint32_t *)(void *)(index->image + sizeof header);
         for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
             for (uint32_t block = 0; block < header.regions[i].block_count; block++) {

@@ -55,7 +55,11 @@ static void nighi_shape(nigh_index *shape, const nigh_config *config, const nigh
     nighi_fill(shape, 0, sizeof *shape);
     shape->config = *config;
     shape->counts = *counts;
+    const uint32_t mode = nighi_fp_enter();
     nighi_code_span(config, config->code_min, config->code_max, &shape->coding);
+    /* With a span given codes begin at once; U7 without one, and B1's threshold, need a sample. */
+    shape->coding.active = config->codes == NIGH_CODES_U7 && config->code_min < config->code_max;
+    nighi_fp_leave(mode);
     nighi_regions_shape(shape->regions, config);
 }
 
@@ -122,8 +126,6 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
                                       void *memory, uint64_t memory_bytes, nigh_index **index) {
     nigh_index shape;
     nighi_shape(&shape, config, &nighi_counts_empty);
-    /* With a span given codes begin at once; U7 without one, and B1's threshold, need a sample. */
-    shape.coding.active = config->codes == NIGH_CODES_U7 && config->code_min < config->code_max;
     return nighi_handle_make(&shape, options, options->slot_max, memory, memory_bytes, index);
 }
 

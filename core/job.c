@@ -1,7 +1,8 @@
 /* job.c - handing out the tasks of long work
- * layer L14; uses: job, fp, mutate
+ * layer L14; uses: job, code, fp, mutate
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "job.h"
+#include "code.h"
 #include "fp.h"
 #include "mutate.h"
 
@@ -44,10 +45,12 @@ static void nighi_job_advance(nigh_job *job) {
         job->attempt++;
         return;
     }
+    const uint32_t mode = nighi_fp_enter(); /* a span is computed between phases */
     while (job->finished == 0 && job->task_next >= job->task_count) {
         job->task_next = 0;
         job->finished = !job->kind->next(job);
     }
+    nighi_fp_leave(mode);
 }
 
 NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *options,
@@ -61,18 +64,23 @@ NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *
     if (status != NIGH_OK) {
         return status;
     }
+    nigh_job *made = NULL;
+    const uint32_t version = nighi_growth_hold(index); /* both layouts see the same capacities */
     status = nighi_job_bytes(index, options, input, &bytes);
     if (status == NIGH_OK && !nighi_memory_fits(memory, memory_bytes, bytes)) {
         status = NIGH_E_MEMORY;
     }
+    if (status == NIGH_OK) {
+        nighi_arena arena = {memory, 0};
+        made = nighi_arena_take(&arena, 1, sizeof *made);
+        (void)nighi_job_set(made, index, options, input);
+        made->kind->layout(&arena, made);
+    }
+    nighi_growth_release(index, version);
     if (status != NIGH_OK) {
         nighi_exclusive_end(index);
         return status;
     }
-    nighi_arena arena = {memory, 0};
-    nigh_job *made = nighi_arena_take(&arena, 1, sizeof *made);
-    (void)nighi_job_set(made, index, options, input);
-    made->kind->layout(&arena, made);
     nighi_job_advance(made);
     index->job = made;
     *job = made;
@@ -125,6 +133,23 @@ static void nighi_job_tell(nigh_job *job, uint32_t task, nigh_progress *progress
                       : task == NIGHI_NONE && job->task_next >= job->task_count ? NIGH_JOB_WAIT
                                                                                 : NIGH_JOB_MORE;
     nighi_unlock(&job->lock, version, true);
+}
+
+NIGHI_FN bool nighi_job_session_fits(const nigh_job *job, const nigh_session *session) {
+    const uint32_t kind = job->options.kind;
+    const bool whole = kind == NIGH_JOB_REFINE || kind == NIGH_JOB_VACUUM;
+    if (kind == NIGH_JOB_CODES) {
+        return true;
+    }
+    if ((session->flags & NIGH_SESSION_READ) != 0 ||
+        (whole && (session->flags & NIGH_SESSION_SMALL) != 0)) {
+        return false;
+    }
+    const nigh_index *index = job->index;
+    const bool begins = kind == NIGH_JOB_BUILD && index->config.codes != NIGH_CODES_NONE;
+    return nighi_draft_room(session, job->draft_bytes) &&
+           (!begins || session->coded >= nighi_code_query_bytes(&index->config)) &&
+           (!nighi_coded(index) || nighi_code_room(index, session));
 }
 
 NIGHI_FN nigh_status nighi_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress) {

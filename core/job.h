@@ -63,6 +63,8 @@ NIGHI_FN nigh_status nighi_job_bytes(nigh_index *index, const nigh_job_options *
 NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *options,
                                      const nighi_job_input *input, void *memory,
                                      uint64_t memory_bytes, nigh_job **job);
+/* Can the session run any task of the job? */
+NIGHI_FN bool nighi_job_session_fits(const nigh_job *job, const nigh_session *session);
 NIGHI_FN nigh_status nighi_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress);
 NIGHI_FN nigh_status nighi_job_end(nigh_job *job);
 /* A task tells how far it has come. */

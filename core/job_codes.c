@@ -1,5 +1,5 @@
 /* job_codes.c - making the codes of an index, or dropping them
- * layer L14; uses: job, blocks, code, job_sample, source
+ * layer L14; uses: job, blocks, code, job_sample, mutate, source
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Phases: the span of elements is taken from a sample; every slot is encoded into memory that
@@ -8,6 +8,7 @@
 #include "code.h"
 #include "job.h"
 #include "job_sample.h"
+#include "mutate.h"
 #include "source.h"
 
 #define NIGHI_CODES_STEP 512u /* rows a task */
@@ -125,16 +126,21 @@ static void nighi_codes_region(nigh_index *index, const nighi_region *from) {
 }
 
 static void nighi_codes_config(nigh_index *index, const nigh_config *config) {
-    nighi_store(&index->config.codes, config->codes);
+    const uint32_t version = nighi_load(&index->recoded);
+    nighi_store(&index->recoded, version + 1);
+    nighi_store_release(&index->config.codes, config->codes);
     nighi_store_f32(&index->config.code_min, config->code_min);
     nighi_store_f32(&index->config.code_max, config->code_max);
+    nighi_store_release(&index->recoded, version + 2);
 }
 
 static nigh_status nighi_codes_publish(nigh_job *job) {
     nigh_index *index = job->index;
     const nighi_codes_job *codes = job->state;
     if (codes->donated) {
+        const uint32_t version = nighi_growth_hold(index);
         nighi_codes_region(index, &codes->region);
+        nighi_growth_release(index, version);
     }
     nighi_codes_config(index, &codes->config);
     nighi_coding_set(index, &codes->coding);
@@ -150,7 +156,9 @@ static nigh_status nighi_codes_drop(nigh_index *index) {
     nighi_store_release(&index->coding.active, 0u);
     nighi_codes_config(index, &none);
     nighi_store(&index->coding.clamped, 0u);
+    const uint32_t version = nighi_growth_hold(index);
     nighi_store(&index->regions[NIGHI_CODE].stride, 0u); /* searches under way have the rest */
+    nighi_growth_release(index, version);
     index->outgrown = index->image != NULL; /* the image in place still has them: save */
     nighi_store(&index->changed, 1u);
     return NIGH_OK;

@@ -181,9 +181,9 @@ static nigh_status nighi_refine_try(nigh_job *job, nigh_session *session, uint32
         return NIGH_OK;
     }
     const nigh_status status = nighi_plan_around(index, session, slot, 128, &count);
-    nighi_space_get(index, session->plan.coded, &space);
     if (status == NIGH_OK && count >= 100) {
         const uint64_t *sorted = session->plan.sorted;
+        nighi_space_get(index, session->plan.coded, &space);
         refine->counts[task] =
             nighi_refine_ratio(&space, nighi_entry_order(sorted[9]), nighi_entry_order(sorted[99]));
     }

@@ -63,6 +63,16 @@ NIGHI_FN void nighi_exclusive_end(const nigh_index *index) {
     }
 }
 
+NIGHI_FN uint32_t nighi_growth_hold(const nigh_index *index) {
+    return index->writer == NULL ? 0 : nighi_lock(&index->writer->alloc);
+}
+
+NIGHI_FN void nighi_growth_release(const nigh_index *index, uint32_t version) {
+    if (index->writer != NULL) {
+        nighi_unlock(&index->writer->alloc, version, false);
+    }
+}
+
 /* True when a block that was cut, at the end of an image or of exact memory, must be replaced. */
 static bool nighi_grow_replaces(const nigh_index *index) {
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {

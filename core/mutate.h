@@ -24,6 +24,9 @@ NIGHI_FN nigh_status nighi_put(nigh_index *index, nigh_session *session, const n
                                const void *row, uint32_t flags, bool set);
 /* One key: `removed` true marks it, false takes the mark back. */
 NIGHI_FN nigh_status nighi_mark(nigh_index *index, const nighi_key *key, bool removed);
+/* Nobody grows the index until the release. Without writer state nobody else may anyway. */
+NIGHI_FN uint32_t nighi_growth_hold(const nigh_index *index);
+NIGHI_FN void nighi_growth_release(const nigh_index *index, uint32_t version);
 /* Growth beside searches and writers; a pager and the replacement of a cut block want no writer. */
 NIGHI_FN nigh_status nighi_grow_shared(nigh_index *index, uint32_t slots, uint64_t key_bytes,
                                        void *memory, uint64_t memory_bytes);

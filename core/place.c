@@ -77,7 +77,7 @@ static void nighi_code_take(const nigh_index *index, nigh_session *session) {
 NIGHI_FN nigh_status nighi_place_prepare(const nigh_index *index, nigh_session *session,
                                          uint32_t slot, const nighi_key *key, const void *row) {
     if ((nighi_coded(index) && !nighi_code_room(index, session)) ||
-        (index->draft != NULL && session->drafts < index->draft->coding.stride)) {
+        (index->draft != NULL && !nighi_draft_room(session, index->draft->coding.stride))) {
         return NIGH_E_SESSION; /* made before the index had such codes */
     }
     const nigh_status status = nighi_vector_take(index, session, slot, key, row);

@@ -154,6 +154,7 @@ struct nigh_index {
     nigh_job *job;            /* under way, or NULL */
     const nighi_draft *draft; /* of that job, or NULL */
     nighi_tuning tuning;
+    uint32_t recoded; /* odd while the codes of config change */
 };
 
 enum { NIGHI_ROW_NONE = 0, NIGHI_ROW_APPEND = 1, NIGHI_ROW_SELECT = 2 };

@@ -45,7 +45,7 @@ NIGHI_INLINE float nighi_load_f32(const float *address) {
     return *address;
 #else
     float value;
-    __atomic_load(address, &value, __ATOMIC_RELAXED);
+    __atomic_load(address, &value, __ATOMIC_ACQUIRE);
     return value;
 #endif
 }
@@ -53,7 +53,7 @@ NIGHI_INLINE void nighi_store_f32(float *address, float value) {
 #ifdef NIGH_SINGLE_THREAD
     *address = value;
 #else
-    __atomic_store(address, &value, __ATOMIC_RELAXED);
+    __atomic_store(address, &value, __ATOMIC_RELEASE);
 #endif
 }
 

@@ -154,6 +154,94 @@ TEST(a_refine_whose_draft_will_not_do) {
     free(rows);
 }
 
+static uint32_t fails_in; /* the call that finds 1 fails; 0: none does */
+
+static nigh_status fetch_failing(void *user, const uint32_t *slots, const uint64_t *keys,
+                                 uint32_t count, void *scratch, const void **vectors) {
+    (void)keys;
+    (void)scratch;
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = (const float *)user + (size_t)slots[i] * 32;
+    }
+    fails_in -= fails_in > 0;
+    return fails_in == 1 ? NIGH_E_USER - 9 : NIGH_OK;
+}
+
+/* And it can be gone on with wherever a vector was not to be had. */
+TEST(a_draft_that_will_not_do_and_fails) {
+    enum { N = 300, DIM = 32, ROUNDS = 20, LEFT = 302 };
+    float *rows = uniform(N, DIM, 11);
+    fx_bytes want = {NULL, 0, 0};
+    for (uint32_t i = 0; i < N; i++) {
+        rows[i * DIM] += i % 2 == 0 ? 1000 : 0;
+    }
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        const uint32_t many = round < 3 ? round * 15 : 1;
+        const uint32_t from =
+            round < 3 ? 20 * round - 20 : LEFT + round - 3; /* the draft is left */
+        fx f;
+        nigh_job *job = NULL;
+        nigh_progress progress = {0};
+        uint32_t steps = 0;
+        rng r = {round};
+        uint32_t failed = 0;
+        nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+        const nigh_job_options o = fx_job_options(NIGH_JOB_REFINE);
+        config.vectors = NIGH_VECTORS_EXTERNAL;
+        fx_init(&f, &config, N, N, 0, 512);
+        fails_in = 0;
+        t_ok(nigh_index_fetch(f.index, fetch_failing, NULL, rows));
+        for (uint32_t id = 0; id < N; id++) {
+            t_ok(fx_insert(&f, f.session, 0, id, NULL));
+        }
+        t_ok(fx_job_begin(&f, &o, NULL, NULL, 0, &job));
+        while (progress.state != NIGH_JOB_DONE) {
+            const int soon = steps++ >= from && failed < many && (many == 1 || steps % 4 != 0);
+            fails_in = soon ? 2 + (many == 1 ? 0 : rng_below(&r, 40)) : 0;
+            const int may = fails_in != 0;
+            const nigh_status status = fx_job_step(job, f.session, &progress);
+            t_assert(status == NIGH_OK || (may && status == NIGH_E_USER - 9));
+            failed += status != NIGH_OK;
+        }
+        fails_in = 0;
+        t_ok(nigh_job_end(job));
+        t_eq(failed, many);
+        fx_check(f.index, f.session);
+        fx_bytes image = fx_save(f.index, 0);
+        if (want.data != NULL) {
+            t_eq(image.size, want.size);
+            t_bytes(image.data, want.data, want.size);
+        }
+        free(want.data);
+        want = image;
+        fx_drop(&f);
+    }
+    free(want.data);
+    free(rows);
+}
+
+/* Codes were dropped: a session that had room for them has room for a draft of as many bytes. */
+TEST(refine_after_codes) {
+    enum { N = 300, DIM = 16 };
+    fx f;
+    float *rows = uniform(N, DIM, 1);
+    nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+    config.codes = NIGH_CODES_U7;
+    fx_init(&f, &config, N, N, 0, 512);
+    t_ok(fx_build(&f, 0, N, rows, NULL));
+    const nigh_session_options so = fx_session_options(512, 0, 0);
+    nigh_session *old = fx_session(&f, &so);
+    t_ok(fx_codes(&f, NIGH_CODES_NONE, 0, 0));
+    nigh_job *job = NULL;
+    nigh_progress progress = {0};
+    const nigh_job_options o = fx_job_options(NIGH_JOB_REFINE);
+    t_ok(fx_job_begin(&f, &o, NULL, NULL, 0, &job));
+    t_ok(fx_job_finish(job, &old, 1, 1, &progress));
+    fx_check(f.index, f.session);
+    free(rows);
+    fx_drop(&f);
+}
+
 /* A task that takes a sample asks for little, so that work can be stopped soon. */
 static uint32_t asked_for;
 
@@ -513,6 +601,8 @@ SUITE {
     RUN(build_without_a_source);
     RUN(a_draft_that_will_not_do);
     RUN(a_refine_whose_draft_will_not_do);
+    RUN(a_draft_that_will_not_do_and_fails);
+    RUN(refine_after_codes);
     RUN(tasks_of_a_sample);
     RUN(span_of_nothing);
     RUN(cursor_beside_vacuum);

@@ -1,11 +1,12 @@
 /* test_float_mode.c - flush-to-zero, rounding modes, traps: another library's habits change no bit
- * layer T; uses: data, fixture
+ * layer T; uses: data, fixture, jobs
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One library linked with -ffast-math sets FTZ and DAZ for the whole process. Every call that
  * computes floats runs in the default mode and gives the caller's back. */
 #include "data.h"
 #include "fixture.h"
+#include "jobs.h"
 #include "t.h"
 
 #if defined __x86_64__ || defined __i386__
@@ -34,7 +35,7 @@ static uint32_t mode_get(void) { return 0; }
 static void mode_flip(uint32_t bits) { (void)bits; }
 #endif
 
-enum { N = 60, DIM = 13, K = 10 };
+enum { N = 60, MANY = 300, DIM = 13, K = 10 };
 
 /* Everything that computes floats; the result is bytes and bits. */
 typedef struct outcome {
@@ -137,6 +138,53 @@ TEST(bit_identical) {
     }
 }
 
+/* Jobs too: spans of codes and drafts, links, refined links. */
+static fx_bytes worked(const nigh_config *config, const float *rows, uint32_t flip) {
+    fx f;
+    mode_changes = 0;
+    mode_flip(flip);
+    expected = mode_get();
+    fx_init(&f, config, MANY, MANY, 0, 512);
+    kept(fx_build(&f, 0, MANY, rows, NULL));
+    kept(fx_work(&f, NIGH_JOB_REFINE, 1, 1));
+    if (config->codes == NIGH_CODES_NONE) {
+        kept(fx_codes(&f, NIGH_CODES_U7, 0, 0));
+        kept(fx_codes(&f, NIGH_CODES_NONE, 0, 0));
+        kept(fx_codes(&f, NIGH_CODES_U7, -0.3f, 0.7f));
+    }
+    fx_bytes image = fx_save(f.index, 0);
+    mode_changes += (mode_get() & CONTROL) != (expected & CONTROL);
+    mode_flip(flip);
+    t_eq(mode_changes, 0);
+    fx_drop(&f);
+    return image;
+}
+
+TEST(jobs_bit_identical) {
+    static const uint32_t modes[] = MODES;
+    for (uint32_t i = 0; i < 8; i++) {
+        rng r = {t_seed() + i};
+        nigh_config config =
+            fx_config(DIM, i % 2 == 0 ? NIGH_METRIC_L2 : NIGH_METRIC_COSINE, NIGH_DTYPE_F32);
+        config.codes = i / 2 % 2 == 0 ? NIGH_CODES_NONE : NIGH_CODES_U7;
+        config.code_max = i == 6 ? 0.1f : 0;
+        config.code_min = i == 6 ? -0.3f : 0;
+        float *rows = data_floats(&r, DATA_UNIFORM, config.dtype, MANY, DIM);
+        for (uint32_t e = 0; e < MANY * DIM && i >= 4 && config.code_max == 0; e++) {
+            rows[e] *= i % 2 == 0 ? 1e-38f : 0.37f;
+        }
+        fx_bytes normal = worked(&config, rows, 0);
+        for (int m = 0; m < MODE_COUNT; m++) {
+            fx_bytes other = worked(&config, rows, modes[m]);
+            t_eq(normal.size, other.size);
+            t_bytes(normal.data, other.data, normal.size);
+            free(other.data);
+        }
+        free(normal.data);
+        free(rows);
+    }
+}
+
 /* The mode is given back when a call is refused, too. */
 TEST(given_back_on_errors) {
     static const uint32_t modes[] = MODES;
@@ -173,5 +221,6 @@ TEST(given_back_on_errors) {
 
 SUITE {
     RUN(bit_identical);
+    RUN(jobs_bit_identical);
     RUN(given_back_on_errors);
 }

@@ -112,8 +112,8 @@ static void look_once(const fx *f) {
     t_ok(nigh_save_bytes(f->index, 0, &bytes));
     t_eq(stats.slot_capacity, g.count);
     t_assert(stats.codes <= NIGH_CODES_B1 && config.codes <= NIGH_CODES_B1);
-    t_assert(config.code_min == 0 || config.code_min == -20);
-    t_assert(config.code_max == 0 || config.code_max == 20);
+    t_assert(config.code_max == -config.code_min);
+    t_assert(config.code_max == (config.codes == NIGH_CODES_NONE ? 0 : 20));
     t_assert(bytes > 512 && stats.image_bytes > 512);
 }
 
@@ -158,7 +158,7 @@ static void open_index(uint32_t codes, int fetched, uint32_t count, int begun) {
 }
 
 static void make_sessions(void) {
-    nigh_session_options so = fx_session_options(g.count, 0, 0);
+    nigh_session_options so = fx_session_options(g.count > 512 ? g.count : 512, 0, 0);
     for (uint32_t i = 0; i < WORKERS; i++) {
         g.workers[i] = fx_session(&g.f, &so);
     }
@@ -251,6 +251,39 @@ TEST(search_beside_build) {
             free(g.rows);
             fx_drop(&g.f);
         }
+    }
+}
+
+/* Links are chosen anew, on a draft or on codes, under those that search. */
+TEST(search_beside_refine) {
+    for (uint32_t codes = NIGH_CODES_NONE; codes <= NIGH_CODES_U7; codes++) {
+        fx_bytes want = {NULL, 0, 0};
+        rows_make(scaled(2000, 400));
+        for (uint32_t workers = 1; workers <= WORKERS; workers *= 2) {
+            const nigh_job_options o = fx_job_options(NIGH_JOB_REFINE);
+            pthread_t threads[READERS];
+            uint32_t numbers[READERS];
+            open_index(codes, workers == 2, g.count, 1);
+            make_sessions();
+            build(1, workers == 2, 1);
+            g.stop = 0;
+            start(threads, numbers, READERS, read);
+            t_ok(fx_job_begin(&g.f, &o, NULL, NULL, 0, &g.job));
+            run_workers(workers);
+            g.stop = 1;
+            join(threads, READERS);
+            fx_check(g.f.index, g.f.session);
+            fx_bytes image = fx_save(g.f.index, NIGH_SAVE_GRAPH_ONLY);
+            if (want.data != NULL) {
+                t_eq(image.size, want.size);
+                t_bytes(image.data, want.data, want.size);
+            }
+            free(want.data);
+            want = image;
+            fx_drop(&g.f);
+        }
+        free(want.data);
+        free(g.rows);
     }
 }
 
@@ -364,6 +397,7 @@ TEST(writers_wait) {
 SUITE {
     RUN(one_set_of_bytes);
     RUN(search_beside_build);
+    RUN(search_beside_refine);
     RUN(search_beside_codes);
     RUN(first_bad_one);
     RUN(writers_wait);

@@ -9,7 +9,7 @@
 #include "jobs.h"
 #include "t.h"
 
-enum { N = 130, DIM = 7, REGIONS = 8, BLOCKS = 512 };
+enum { N = 270, DIM = 7, REGIONS = 8, BLOCKS = 512 };
 
 /* What a failing fetch does, and what the caller of nigh then gets. */
 enum { FAIL_USER, FAIL_LOW, FAIL_NO_ADDRESS, FAIL_KNOWN, FAIL_POSITIVE, FAIL_COUNT };
