@@ -501,8 +501,8 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
                                     uint64_t memory_bytes, nigh_job **job);
 /* Runs one task, at most some milliseconds. Each thread brings its own session, one that can insert
  * and has room for the codes that there are, or a draft (CODES: any; REFINE, VACUUM: not SMALL;
- * REFINE: ef_max at least 512 and ef). A failed call may be repeated; between calls the index is whole, so
- * a job may also be ended before it is done: what is in stays in.
+ * REFINE: ef_max at least 512 and ef). A failed call may be repeated; between calls the index is
+ * whole, so a job may also be ended before it is done: what is in stays in.
  * @out progress 1  @errors NIGH_E_FETCH NIGH_E_SESSION NIGH_E_USER and below; BUILD: nigh_insert's,
  * with NIGH_JOB_DONE */
 NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress);
