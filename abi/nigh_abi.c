@@ -247,7 +247,9 @@ NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, ui
     if (index == NULL || bytes == NULL || slots == 0 || slots > index->slot_max) {
         return NIGH_E_INVALID;
     }
+    const uint32_t version = nighi_growth_hold(index); /* codes may come and go meanwhile */
     const uint64_t needed = nighi_grow_bytes(index, slots, key_bytes);
+    nighi_growth_release(index, version);
     if (needed == UINT64_MAX) {
         return NIGH_E_INVALID;
     }

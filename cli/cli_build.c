@@ -482,9 +482,9 @@ static const cli_option options[] = {
      "default none. Small copies of the vectors to search on, a\nbyte (u7) or a bit (b1) an "
      "element; what is found is scored\nagain on the vectors themselves"},
     {"refine", 0, CLI_FLAG, AT(refine), NULL, 0, 0,
-     "choose the links anew when all rows are in: searches\ngain 5 to 25 %, building takes twice "
-     "as long (nigh "
-     "refine)"},
+     "choose the links anew when all rows are in: searches\ngain up to a third, building takes up "
+     "to "
+     "twice as long\n(nigh refine)"},
     {"alpha", 0, CLI_REAL, AT(alpha), "X", 1000, 2000,
      "1..2: keeps longer links; default 1, as hnswlib"},
     {"keep-pruned", 0, CLI_FLAG, AT(keep_pruned), NULL, 0, 0,

@@ -238,7 +238,7 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
         if (spans[i].bytes == 0) {
             continue;
         }
-        index->outgrown = 1;
+        nighi_store(&index->outgrown, 1u);
         if (memory == NULL) {
             const nigh_status status = nighi_span_map(index, i, &spans[i]);
             if (status != NIGH_OK) {

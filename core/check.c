@@ -271,7 +271,7 @@ NIGHI_FN nigh_status nighi_check(const nigh_index *index, nigh_session *session,
     const uint32_t mode = nighi_fp_enter();
     *report = (nigh_report){.struct_size = sizeof *report, .slot = NIGHI_NONE};
     if (index->image != NULL && nighi_load(&index->opened) == 0 &&
-        nighi_load(&index->changed) == 0 && index->outgrown == 0) {
+        nighi_load(&index->changed) == 0 && nighi_load(&index->outgrown) == 0) {
         const nighi_image_header *header = (const nighi_image_header *)(const void *)index->image;
         if (header->state == NIGHI_IMAGE_SEALED &&
             nighi_image_verify(index->image, header, &report->blocks_checked) != NIGH_OK) {

@@ -331,7 +331,7 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
         if (index->dirty == NULL) {
             return NIGH_E_UNSUPPORTED;
         }
-    } else if (index->outgrown != 0) {
+    } else if (nighi_load(&index->outgrown) != 0) {
         return NIGH_E_UNSUPPORTED;
     } else if (index->opened != 0) {
         nighi_save_layout(index, 0, &index->coding, &header);

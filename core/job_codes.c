@@ -122,7 +122,7 @@ static void nighi_codes_region(nigh_index *index, const nighi_region *from) {
     nighi_store(&region->base, from->base);
     nighi_store(&region->capacity, from->capacity);
     nighi_store_release(&region->stride, from->stride);
-    index->outgrown = index->image != NULL;
+    nighi_store(&index->outgrown, 1u);
 }
 
 static void nighi_codes_config(nigh_index *index, const nigh_config *config) {
@@ -159,7 +159,7 @@ static nigh_status nighi_codes_drop(nigh_index *index) {
     const uint32_t version = nighi_growth_hold(index);
     nighi_store(&index->regions[NIGHI_CODE].stride, 0u); /* searches under way have the rest */
     nighi_growth_release(index, version);
-    index->outgrown = index->image != NULL; /* the image in place still has them: save */
+    nighi_store(&index->outgrown, 1u); /* the image in place still has them: save */
     nighi_store(&index->changed, 1u);
     return NIGH_OK;
 }

@@ -84,25 +84,30 @@ static bool nighi_grow_replaces(const nigh_index *index) {
     return false;
 }
 
+/* Growth that wants no writer beside it; outside the alloc lock, since a pager may call back. */
+static nigh_status nighi_grow_alone(nigh_index *index, uint32_t slots, uint64_t key_bytes,
+                                    void *memory, uint64_t memory_bytes) {
+    nigh_status status = nighi_exclusive_begin(index);
+    if (status == NIGH_OK) {
+        status = nighi_grow(index, slots, key_bytes, memory, memory_bytes);
+        nighi_exclusive_end(index);
+    }
+    return status;
+}
+
 NIGHI_FN nigh_status nighi_grow_shared(nigh_index *index, uint32_t slots, uint64_t key_bytes,
                                        void *memory, uint64_t memory_bytes) {
-    nighi_writer *writer = index->writer;
+    if (memory == NULL || index->writer == NULL) {
+        return nighi_grow_alone(index, slots, key_bytes, memory, memory_bytes);
+    }
     nigh_status status = NIGH_OK;
-    if (writer == NULL) {
-        return nighi_grow(index, slots, key_bytes, memory, memory_bytes);
+    const uint32_t version = nighi_growth_hold(index);
+    const bool replaces = nighi_grow_replaces(index);
+    if (!replaces) {
+        status = nighi_grow(index, slots, key_bytes, memory, memory_bytes);
     }
-    if (memory == NULL || nighi_grow_replaces(index)) {
-        status = nighi_exclusive_begin(index);
-        if (status == NIGH_OK) {
-            status = nighi_grow(index, slots, key_bytes, memory, memory_bytes);
-            nighi_exclusive_end(index);
-        }
-        return status;
-    }
-    const uint32_t version = nighi_lock(&writer->alloc);
-    status = nighi_grow(index, slots, key_bytes, memory, memory_bytes);
-    nighi_unlock(&writer->alloc, version, true);
-    return status;
+    nighi_unlock(&index->writer->alloc, version, true);
+    return replaces ? nighi_grow_alone(index, slots, key_bytes, memory, memory_bytes) : status;
 }
 
 /* The lowest removed slot, or NIGHI_NONE. Under the alloc lock. */

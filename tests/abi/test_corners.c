@@ -66,6 +66,37 @@ TEST(session_without_room_for_a_draft) {
     fx_drop(&f);
 }
 
+/* Nor one made before an index was to have codes: from the first call on, not when they begin. */
+TEST(session_without_room_for_codes_to_come) {
+    enum { N = 400, DIM = 32 };
+    fx f;
+    nigh_job *job = NULL;
+    nigh_progress progress = {.struct_size = sizeof progress};
+    nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_U8);
+    uint8_t *rows = fx_malloc(N * DIM);
+    rng r = {1};
+    for (uint32_t i = 0; i < N * DIM; i++) {
+        rows[i] = (uint8_t)rng_below(&r, 256);
+    }
+    fx_init(&f, &config, N, N, 0, 64);
+    const nigh_session_options so = fx_session_options(64, 0, 0);
+    nigh_session *old = fx_session(&f, &so);
+    t_ok(fx_codes(&f, NIGH_CODES_U7, 0, 0));
+    fx_keys keys = fx_keys_from(&f.config, 0, N);
+    const nigh_job_options o = fx_job_options(NIGH_JOB_BUILD);
+    t_ok(fx_job_begin(&f, &o, &keys, rows, N, &job));
+    while (progress.state != NIGH_JOB_DONE) {
+        t_is(nigh_job_run(job, old, &progress), NIGH_E_SESSION);
+        t_ok(nigh_job_run(job, f.session, &progress));
+    }
+    t_ok(nigh_job_end(job));
+    fx_check(f.index, f.session);
+    t_eq(fx_stats(f.index).codes, NIGH_CODES_U7);
+    fx_keys_drop(&keys);
+    free(rows);
+    fx_drop(&f);
+}
+
 TEST(build_without_a_source) {
     for (uint32_t codes = 0; codes < 2; codes++) {
         fx f;
@@ -154,17 +185,25 @@ TEST(a_refine_whose_draft_will_not_do) {
     free(rows);
 }
 
-static uint32_t fails_in; /* the call that finds 1 fails; 0: none does */
+/* A source that counts what it is asked for, and fails when told. */
+typedef struct source {
+    const float *rows;
+    uint32_t dim;
+    uint32_t asked;
+    uint32_t fails_in; /* 2: the next call fails, 3: the one after it; 0: none does */
+} source;
 
-static nigh_status fetch_failing(void *user, const uint32_t *slots, const uint64_t *keys,
-                                 uint32_t count, void *scratch, const void **vectors) {
+static nigh_status fetch_told(void *user, const uint32_t *slots, const uint64_t *keys,
+                              uint32_t count, void *scratch, const void **vectors) {
+    source *s = user;
     (void)keys;
     (void)scratch;
     for (uint32_t i = 0; i < count; i++) {
-        vectors[i] = (const float *)user + (size_t)slots[i] * 32;
+        vectors[i] = s->rows + (size_t)slots[i] * s->dim;
     }
-    fails_in -= fails_in > 0;
-    return fails_in == 1 ? NIGH_E_USER - 9 : NIGH_OK;
+    s->asked += count;
+    s->fails_in -= s->fails_in > 0;
+    return s->fails_in == 1 ? NIGH_E_USER - 9 : NIGH_OK;
 }
 
 /* And it can be gone on with wherever a vector was not to be had. */
@@ -185,35 +224,28 @@ TEST(a_draft_that_will_not_do_and_fails) {
         uint32_t steps = 0;
         rng r = {round};
         uint32_t failed = 0;
+        source from_rows = {rows, DIM, 0, 0};
         nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
         const nigh_job_options o = fx_job_options(NIGH_JOB_REFINE);
         config.vectors = NIGH_VECTORS_EXTERNAL;
         fx_init(&f, &config, N, N, 0, 512);
-        fails_in = 0;
-        t_ok(nigh_index_fetch(f.index, fetch_failing, NULL, rows));
+        t_ok(nigh_index_fetch(f.index, fetch_told, NULL, &from_rows));
         for (uint32_t id = 0; id < N; id++) {
             t_ok(fx_insert(&f, f.session, 0, id, NULL));
         }
         t_ok(fx_job_begin(&f, &o, NULL, NULL, 0, &job));
         while (progress.state != NIGH_JOB_DONE) {
             const int soon = steps++ >= from && failed < many && (many == 1 || steps % 4 != 0);
-            fails_in = soon ? 2 + (many == 1 ? 0 : rng_below(&r, 40)) : 0;
-            const int may = fails_in != 0;
+            from_rows.fails_in = soon ? 2 + (many == 1 ? 0 : rng_below(&r, 40)) : 0;
             const nigh_status status = fx_job_step(job, f.session, &progress);
-            t_assert(status == NIGH_OK || (may && status == NIGH_E_USER - 9));
+            t_assert(status == NIGH_OK || (soon && status == NIGH_E_USER - 9));
             failed += status != NIGH_OK;
         }
-        fails_in = 0;
+        from_rows.fails_in = 0;
         t_ok(nigh_job_end(job));
         t_eq(failed, many);
         fx_check(f.index, f.session);
-        fx_bytes image = fx_save(f.index, 0);
-        if (want.data != NULL) {
-            t_eq(image.size, want.size);
-            t_bytes(image.data, want.data, want.size);
-        }
-        free(want.data);
-        want = image;
+        fx_same_as_first(&want, fx_save(f.index, 0));
         fx_drop(&f);
     }
     free(want.data);
@@ -243,19 +275,6 @@ TEST(refine_after_codes) {
 }
 
 /* A task that takes a sample asks for little, so that work can be stopped soon. */
-static uint32_t asked_for;
-
-static nigh_status fetch_counted(void *user, const uint32_t *slots, const uint64_t *keys,
-                                 uint32_t count, void *scratch, const void **vectors) {
-    (void)keys;
-    (void)scratch;
-    for (uint32_t i = 0; i < count; i++) {
-        vectors[i] = (const float *)user + (size_t)slots[i] * 16;
-    }
-    asked_for += count;
-    return NIGH_OK;
-}
-
 TEST(tasks_of_a_sample) {
     enum { N = 3000, DIM = 16 };
     fx f;
@@ -263,7 +282,8 @@ TEST(tasks_of_a_sample) {
     nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
     config.vectors = NIGH_VECTORS_EXTERNAL;
     fx_init(&f, &config, N, N, 0, 512);
-    t_ok(nigh_index_fetch(f.index, fetch_counted, NULL, rows));
+    source from_rows = {rows, DIM, 0, 0};
+    t_ok(nigh_index_fetch(f.index, fetch_told, NULL, &from_rows));
     t_ok(fx_build(&f, 0, N, NULL, NULL));
     for (uint32_t kind = NIGH_CODES_U7; kind <= NIGH_CODES_B1; kind++) {
         nigh_job *job = NULL;
@@ -273,10 +293,10 @@ TEST(tasks_of_a_sample) {
         o.codes = kind;
         t_ok(fx_job_begin(&f, &o, NULL, NULL, 0, &job));
         while (progress.state != NIGH_JOB_DONE) {
-            asked_for = 0;
+            from_rows.asked = 0;
             t_ok(fx_job_step(job, f.session, &progress));
-            t_assert(asked_for <= 512);
-            t_assert(progress.done > 0 || asked_for <= 64);
+            t_assert(from_rows.asked <= 512);
+            t_assert(progress.done > 0 || from_rows.asked <= 64);
             calls++;
         }
         t_assert(calls >= 2 * 1024 / 64 + N / 512);
@@ -566,6 +586,9 @@ TEST(gamma_and_rerank) {
             so.rerank = 60;
             t_ok(fx_search(&f, f.session, rows + q * DIM, &so, 10, &h));
             t_eq(fx_cost(f.session).reranked, 60);
+            so.rerank = 0; /* by what is kept: what gamma would not expand is not */
+            t_ok(fx_search(&f, f.session, rows + q * DIM, &so, 10, &h));
+            t_eq(fx_cost(f.session).reranked, 20);
         }
         fx_hits_drop(&h);
         free(rows);
@@ -598,6 +621,7 @@ TEST(lanes_of_a_small_session) {
 
 SUITE {
     RUN(session_without_room_for_a_draft);
+    RUN(session_without_room_for_codes_to_come);
     RUN(build_without_a_source);
     RUN(a_draft_that_will_not_do);
     RUN(a_refine_whose_draft_will_not_do);

@@ -203,6 +203,16 @@ void fx_same_image(const nigh_index *a, const nigh_index *b) {
     free(y.data);
 }
 
+void fx_same_as_first(fx_bytes *want, fx_bytes image) {
+    if (want->data == NULL) {
+        *want = image;
+        return;
+    }
+    t_eq(image.size, want->size);
+    t_bytes(image.data, want->data, want->size);
+    free(image.data);
+}
+
 /* Byte strings: 4 bytes of id, then id % (max - 4) + 1 bytes of filler, so lengths vary. */
 uint32_t fx_key(const nigh_config *config, uint64_t id, void *key) {
     uint8_t *bytes = key;

@@ -73,6 +73,9 @@ nigh_status fx_write(void *bytes, const void *data, uint64_t count); /* a nigh_w
 void fx_check(const nigh_index *index, nigh_session *session);
 /* Both indexes save the same bytes. */
 void fx_same_image(const nigh_index *a, const nigh_index *b);
+/* The first image stays in *want (begin with zeros; free want->data), each later one must be the
+ * same bytes. Takes `image`. */
+void fx_same_as_first(fx_bytes *want, fx_bytes image);
 
 /* Keys by number, one form for all kinds: id -> what travels in `keys`. Byte strings: 1..max bytes,
  * a function of id alone, distinct (max >= 5). Returns the length (8 for the other kinds). */
