@@ -20,7 +20,11 @@
  * Keys travel in arrays, one form for both kinds. u64 and identity keys: `keys` is uint64_t[count],
  * key_lengths NULL. Byte-string keys: `keys` is the strings one after another (1..511 bytes each),
  * key_lengths their lengths; an output array then holds count x key_bytes_max bytes.
- * Vectors travel as rows of nigh_row_bytes each, one after another. */
+ * Vectors travel as rows of nigh_row_bytes each, one after another.
+ *
+ * abi/generate.py reads this file. Tags say what C's types do not: @in, @out or @inout, the name of
+ * a parameter, its shape (elements behind the pointer, of void: bytes; any: the caller's business),
+ * `kept` (used after the call too, until what keeps it is dropped or told another), `or NULL`. */
 #ifndef NIGH_H
 #define NIGH_H
 #include <stdint.h>
@@ -338,7 +342,7 @@ NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
 NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *options,
                                       uint64_t *bytes);
 /* An empty index. It has no room yet: see nigh_grow. No destroy: drop the memory.
- * @in config 1  @in options 1  @inout memory memory_bytes  @out index 1
+ * @in config 1  @in options 1  @inout memory memory_bytes kept  @out index 1
  * @errors NIGH_E_MEMORY NIGH_E_BUILD NIGH_E_UNSUPPORTED */
 NIGH_API nigh_status nigh_index_init(const nigh_config *config, const nigh_options *options,
                                      void *memory, uint64_t memory_bytes, nigh_index **index);
@@ -348,7 +352,8 @@ NIGH_API nigh_status nigh_attach_bytes(const void *image, uint64_t image_bytes,
 /* Uses an image where it lies (64-byte aligned: memory, a mapped file, flash). Header, sizes and
  * directory are verified in O(blocks); whatever the rest holds, searches stay inside the image.
  * The image must outlive the handle.
- * @inout image image_bytes  @in options 1 or NULL  @inout memory memory_bytes  @out index 1
+ * @inout image image_bytes kept  @in options 1 or NULL  @inout memory memory_bytes kept
+ * @out index 1
  * @errors NIGH_E_FORMAT NIGH_E_CORRUPT NIGH_E_OPEN NIGH_E_MEMORY NIGH_E_BUILD NIGH_E_UNSUPPORTED
  *   NIGH_E_INVALID (slot_max below what the image holds) */
 NIGH_API nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_options *options,
@@ -362,13 +367,13 @@ NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, ui
 /* Donates block memory, kept until the index is dropped; searches and writers go on meanwhile. Huge
  * pages (2 MiB aligned, advised) are worth 8-16 % of search time. memory NULL: the pager's; that,
  * and the first growth of an attached image, want no writer beside them.
- * @inout memory memory_bytes
+ * @inout memory memory_bytes kept or NULL
  * @errors NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max) NIGH_E_BUSY NIGH_E_FULL (the pager's) */
 NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory,
                                uint64_t memory_bytes);
 /* Bytes of the writer state.  @out bytes 1 */
 NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes);
-/* Makes the handle writable; the memory stays with it.  @inout memory memory_bytes
+/* Makes the handle writable; the memory stays with it.  @inout memory memory_bytes kept
  * @errors NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE)
  *   NIGH_E_BUSY (a job is under way) */
 NIGH_API nigh_status nigh_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes);
@@ -376,23 +381,26 @@ NIGH_API nigh_status nigh_writer_init(nigh_index *index, void *memory, uint64_t 
 NIGH_API nigh_status nigh_session_bytes(const nigh_index *index,
                                         const nigh_session_options *options, uint64_t *bytes);
 /* A session for one thread at a time; it serves only this index and lives at most as long.
- * @in options 1 or NULL  @inout memory memory_bytes  @out session 1  @errors NIGH_E_MEMORY */
+ * @in options 1 or NULL  @inout memory memory_bytes kept  @out session 1  @errors NIGH_E_MEMORY */
 NIGH_API nigh_status nigh_session_init(const nigh_index *index, const nigh_session_options *options,
                                        void *memory, uint64_t memory_bytes, nigh_session **session);
 /* Vectors in the caller's array: slot s at base + s * stride, never copied. `count` rows are
  * there; searching needs at least slot_count of them. Call before searching, or when no call runs.
  * trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
- * @in base count*stride  @errors NIGH_E_MISMATCH NIGH_E_INVALID */
+ * @in base count*stride kept  @errors NIGH_E_MISMATCH NIGH_E_INVALID */
 NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint64_t stride,
                                        uint32_t count, uint32_t trailer_offset);
-/* Vectors by callback. prefetch may be NULL.  @in user any */
+/* Vectors by callback.
+ * @in fetch function kept  @in prefetch function kept or NULL  @in user any kept */
 NIGH_API nigh_status nigh_index_fetch(nigh_index *index, nigh_fetch_fn fetch,
                                       nigh_prefetch_fn prefetch, void *user);
-/* The function of NIGH_METRIC_CUSTOM; not stored in the image. */
+/* The function of NIGH_METRIC_CUSTOM; not stored in the image.
+ * @in distance function kept  @in user any kept */
 NIGH_API nigh_status nigh_index_distance(nigh_index *index, nigh_distance_fn distance, void *user);
 /* Where blocks come from (nigh_grow with memory NULL) and who hears of the first store to each.
  * Either may be NULL. With `dirty` one call writes at a time: others beside it get NIGH_E_BUSY.
- * Call before the first nigh_grow. */
+ * Call before the first nigh_grow.
+ * @in map function kept or NULL  @in dirty function kept or NULL  @in user any kept */
 NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_dirty_fn dirty,
                                       void *user);
 
@@ -402,7 +410,8 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
  * vectors NULL: each is read from the source, which has it already (external vectors; those of a
  * borrowed array are always read there). keys NULL: identity keys, the next slots.
  * flags NIGH_REPLACE_DELETED: takes the lowest removed slot, if any; its key is forgotten.
- * @in keys count  @in key_lengths count or NULL  @in vectors count*row_bytes or NULL  @out done 1
+ * @in keys count or NULL  @in key_lengths count or NULL  @in vectors count*row_bytes or NULL
+ * @out done 1
  * @errors NIGH_E_EXISTS NIGH_E_DELETED (set or unremove it) NIGH_E_FULL NIGH_E_VECTOR NIGH_E_KEY
  *   NIGH_E_FETCH NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_SESSION NIGH_E_NO_VECTORS NIGH_E_MISMATCH (a
  *   borrowed array is too short) NIGH_E_INVALID (external vectors change without SET_EXCLUSIVE) */
@@ -430,7 +439,7 @@ NIGH_API nigh_status nigh_unremove(nigh_index *index, nigh_session *session, con
 /* Slots that this session's searches may return: bit s of `bits` for slot s < slot_count (others
  * are refused), or `filter`, or with both NULL all again. Kept by reference until changed; call
  * again when bits change, since how many are set decides how to search.
- * @in bits ceil(slot_count/32)  @in user any */
+ * @in bits ceil(slot_count/32) kept or NULL  @in filter function kept or NULL  @in user any kept */
 NIGH_API nigh_status nigh_session_filter(nigh_session *session, const uint32_t *bits,
                                          uint32_t slot_count, nigh_filter_fn filter, void *user);
 /* The k (1..ef_max) nearest live keys, nearest first, equal distances by slot. Fewer than k is a
@@ -447,15 +456,17 @@ NIGH_API nigh_status nigh_search(const nigh_index *index, nigh_session *session,
  * nigh_session_options.lanes): while one waits for memory another one computes. Answers are those
  * of single searches. Query q has its hits from place q * k on in each array (byte-string keys from
  * q * k * key_bytes_max on) and found[q] of them. Ends at the first failure: *done are answered.
- * @in queries count*row_bytes  @out keys count*k or NULL  @out key_lengths count*k or NULL
- * @out distances count*k or NULL  @out slots count*k or NULL  @out found count  @out done 1 */
+ * @in queries count*row_bytes  @in options 1 or NULL  @out keys count*k or NULL
+ * @out key_lengths count*k or NULL  @out distances count*k or NULL  @out slots count*k or NULL
+ * @out found count  @out done 1 */
 NIGH_API nigh_status nigh_search_batch(const nigh_index *index, nigh_session *session,
                                        const void *queries, uint32_t count,
                                        const nigh_search_options *options, uint32_t k, void *keys,
                                        uint32_t *key_lengths, float *distances, uint32_t *slots,
                                        uint32_t *found, uint32_t *done);
 /* Begins to hand out neighbours nearest first; `query` must stay until the cursor is done. Any
- * other search or change with the session ends it.  Arguments as nigh_search. */
+ * other search or change with the session ends it.
+ * @in query row_bytes kept  @in options 1 or NULL */
 NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *session,
                                        const void *query, const nigh_search_options *options);
 /* The next `k` neighbours; *found < k means that there are no more. Order is exact
@@ -470,7 +481,8 @@ NIGH_API nigh_status nigh_cursor_next(const nigh_index *index, nigh_session *ses
  * and how much of each ahead, and how many lanes nigh_search_batch uses. Some dozen stored vectors
  * are searched in each way, in turns; below 0.2 s. Changes no result and nothing that is stored.
  * Call it while no other call runs.
- * @in user any  @errors NIGH_E_NO_VECTORS NIGH_E_FETCH NIGH_E_SESSION (ef_max below 64) */
+ * @in clock function  @in user any
+ * @errors NIGH_E_NO_VECTORS NIGH_E_FETCH NIGH_E_SESSION (ef_max below 64) */
 NIGH_API nigh_status nigh_tune(nigh_index *index, nigh_session *session, nigh_clock_fn clock,
                                void *user);
 /* What the session's last call cost.  @out stats 1 */
@@ -492,8 +504,8 @@ NIGH_API nigh_status nigh_job_bytes(nigh_index *index, const nigh_job_options *o
  * are some; what nigh_grow adds room for meanwhile has none for codes (grow again); a handle
  * without writer state will do; after codes were dropped, let the searches under way end before
  * others are made.
- * @in options 1  @in keys count or NULL  @in key_lengths count or NULL
- * @in vectors count*row_bytes or NULL  @inout memory memory_bytes  @out job 1
+ * @in options 1  @in keys count kept or NULL  @in key_lengths count kept or NULL
+ * @in vectors count*row_bytes kept or NULL  @inout memory memory_bytes kept  @out job 1
  * @errors NIGH_E_BUSY NIGH_E_MEMORY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED NIGH_E_NO_VECTORS */
 NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *options,
                                     const void *keys, const uint32_t *key_lengths,
@@ -546,6 +558,7 @@ NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
 /* Exact size of what nigh_save writes.  @out bytes 1 */
 NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes);
 /* Writes the canonical image through `write`, front to back. The same content gives the same bytes.
+ * @in write function  @in user any
  * @errors NIGH_E_WRITE NIGH_E_BUSY NIGH_E_OPEN (opened UNSEALED) NIGH_E_USER and below */
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user);

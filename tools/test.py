@@ -227,6 +227,11 @@ def tidy(job):
     job.script("test_data", [sys.executable, "tests/data/test_data.py"])
 
 
+def generator(job):
+    """What is generated from nigh.h is current, and compilers lay structures out as it says."""
+    job.script("generator", [sys.executable, "tools/test_generator.py"])
+
+
 def readme(job):
     job.script("readme", [sys.executable, "tools/test_readme.py"])
 
@@ -234,7 +239,8 @@ def readme(job):
 # The longest first, so that the processors finish together.
 JOBS = {"gcc": gcc, "sanitize": sanitize, "threads": threads, "aarch64": aarch64, "clang": clang,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
-        "amalgam": amalgam, "freestanding": freestanding, "tidy": tidy, "readme": readme}
+        "amalgam": amalgam, "freestanding": freestanding, "generator": generator, "tidy": tidy,
+        "readme": readme}
 
 
 def main(arguments):

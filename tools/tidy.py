@@ -29,6 +29,7 @@ CODE = (".c", ".h")
 TEXT = (*CODE, ".py", ".sh", ".cmake", ".md", ".json", ".txt", ".mjs", ".js", ".ts", ".go", ".rs")
 UNCHECKED = ("tests/data/", "bench/results/")  # data and records, not sources
 GENERATED = re.compile(r"^(bindings|embedded)/.*/nigh\.[ch]$|\.gen\.\w+$|(^|/)package-lock\.json$")
+MARKED = re.compile(r"Generated from abi/nigh\.h by abi/generate\.py\.|^# nigh\.lock ")
 
 
 class Tree:
@@ -41,7 +42,9 @@ class Tree:
         for path in self.paths:
             if is_text(path) and not path.startswith(UNCHECKED):
                 with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
-                    self.text[path] = file.read()
+                    text = file.read()
+                if not MARKED.search(text[:400]):
+                    self.text[path] = text
         self.bare = {path: strip(text) for path, text in self.text.items() if path.endswith(CODE)}
         macros = (re.findall(r"^#define (\w+) .*\bstatic\b", self.text[path], re.MULTILINE)
                   for path in self.bare)

@@ -1,97 +1,9 @@
 /* test_layout.c - one layout on 32 and 64 bits, the version, the texts of all statuses
  * layer T; uses: nothing
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include <stddef.h>
-
 #include "t.h"
 
-#define AT(type, field, offset)                                                                    \
-    _Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
-#define SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " has padding or grew")
-
-AT(nigh_config, struct_size, 0);
-AT(nigh_config, dim, 4);
-AT(nigh_config, metric, 8);
-AT(nigh_config, dtype, 12);
-AT(nigh_config, keys, 16);
-AT(nigh_config, vectors, 20);
-AT(nigh_config, m, 24);
-AT(nigh_config, m0, 28);
-AT(nigh_config, ef_build, 32);
-AT(nigh_config, expansions, 36);
-AT(nigh_config, block_bytes, 40);
-AT(nigh_config, key_bytes_max, 44);
-AT(nigh_config, seed, 48);
-AT(nigh_config, codes, 56);
-AT(nigh_config, build_flags, 60);
-AT(nigh_config, alpha, 64);
-AT(nigh_config, code_min, 68);
-AT(nigh_config, code_max, 72);
-AT(nigh_config, reserved, 76);
-SIZE(nigh_config, 80);
-
-AT(nigh_options, struct_size, 0);
-AT(nigh_options, slot_max, 4);
-AT(nigh_options, features, 8);
-AT(nigh_options, flags, 12);
-SIZE(nigh_options, 16);
-
-AT(nigh_session_options, struct_size, 0);
-AT(nigh_session_options, ef_max, 4);
-AT(nigh_session_options, frontier_max, 8);
-AT(nigh_session_options, flags, 12);
-AT(nigh_session_options, lanes, 16);
-SIZE(nigh_session_options, 20);
-
-AT(nigh_search_options, struct_size, 0);
-AT(nigh_search_options, ef, 4);
-AT(nigh_search_options, expansions, 8);
-AT(nigh_search_options, flags, 12);
-AT(nigh_search_options, radius, 16);
-AT(nigh_search_options, expansions_max, 20);
-AT(nigh_search_options, rerank, 24);
-AT(nigh_search_options, gamma, 28);
-SIZE(nigh_search_options, 32);
-
-AT(nigh_session_stats, struct_size, 0);
-AT(nigh_session_stats, distances, 4);
-AT(nigh_session_stats, expansions, 8);
-AT(nigh_session_stats, fetches, 12);
-AT(nigh_session_stats, truncated, 16);
-AT(nigh_session_stats, scanned, 20);
-AT(nigh_session_stats, reranked, 24);
-SIZE(nigh_session_stats, 28);
-
-AT(nigh_stats, struct_size, 0);
-AT(nigh_stats, slot_count, 4);
-AT(nigh_stats, live_count, 8);
-AT(nigh_stats, deleted_count, 12);
-AT(nigh_stats, free_count, 16);
-AT(nigh_stats, slot_capacity, 20);
-AT(nigh_stats, slot_max, 24);
-AT(nigh_stats, level_max, 28);
-AT(nigh_stats, entry_slot, 32);
-AT(nigh_stats, upper_count, 36);
-AT(nigh_stats, features, 40);
-AT(nigh_stats, writable, 44);
-AT(nigh_stats, key_bytes, 48);
-AT(nigh_stats, key_capacity, 56);
-AT(nigh_stats, image_bytes, 64);
-AT(nigh_stats, codes, 72);
-AT(nigh_stats, code_clamped, 76);
-SIZE(nigh_stats, 80);
-
-AT(nigh_report, struct_size, 0);
-AT(nigh_report, status, 4);
-AT(nigh_report, slot, 8);
-AT(nigh_report, level, 12);
-AT(nigh_report, fault, 16);
-AT(nigh_report, unreachable, 20);
-AT(nigh_report, link_count, 24);
-AT(nigh_report, blocks_checked, 32);
-SIZE(nigh_report, 40);
-
-_Static_assert(sizeof(nigh_status) == 4 && (nigh_status)-1 < 0, "a status is int32_t");
+#include "ffi/layout.h"
 
 TEST(version) {
     t_eq(nigh_version(), NIGH_VERSION_MAJOR << 16 | NIGH_VERSION_MINOR << 8 | NIGH_VERSION_PATCH);

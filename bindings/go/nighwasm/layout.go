@@ -1,0 +1,370 @@
+// layout.go - constants, layouts and exports of the module
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Generated from abi/nigh.h by abi/generate.py. Do not edit.
+
+package nighwasm
+
+const (
+	ok = 0
+	// an argument or a configuration field is out of range
+	eInvalid = -1
+	// the memory handed in is too small or not aligned to 64 bytes
+	eMemory = -2
+	// no room left: grow the index, then go on
+	eFull = -3
+	// no such key
+	eNotFound = -4
+	// the key is there already
+	eExists = -5
+	// NaN, infinity, or a zero vector under cosine
+	eVector = -6
+	// a callback failed or gave no address
+	eFetch = -7
+	// not a nigh image, or of an unknown version
+	eFormat = -8
+	// an image whose checksum or structure does not hold
+	eCorrupt = -9
+	// dim, dtype, metric or count differ from what the image says
+	eMismatch = -10
+	// the handle has no writer state, or the image is read-only
+	eReadOnly = -11
+	// another thread is writing what this call needs to itself
+	eBusy = -12
+	// the image holds no vectors and no source is set
+	eNoVectors = -13
+	// compiled or running with float rules that change results
+	eBuild = -14
+	// this machine, build or metric cannot do that
+	eUnsupported = -15
+	// the write callback failed
+	eWrite = -16
+	// the session is too small for this call
+	eSession = -17
+	// an empty, too long or unrepresentable key
+	eKey = -18
+	// the image was left in the middle of changes: only check opens it
+	eOpen = -19
+	// the key is known but removed
+	eDeleted = -20
+	// this and below: the caller's callbacks' own
+	eUser = -1000
+)
+
+// nigh_config.metric. Smaller is nearer for all of them.
+const (
+	// sum (a-b)^2
+	metricL2 = 1
+	// 1 - sum a*b
+	metricIp = 2
+	// 1 - cos(a, b), in [0, 2]
+	metricCosine = 3
+	// sum |a-b|
+	metricL1 = 4
+	// bits that differ; NIGH_DTYPE_B1 only
+	metricHamming = 5
+	// nigh_index_distance
+	metricCustom = 6
+)
+
+// nigh_config.dtype.
+const (
+	dtypeF32 = 1
+	// IEEE binary16
+	dtypeF16 = 2
+	// the upper half of an f32
+	dtypeBf16 = 3
+	// dim int8 padded to 4, float scale, int32 zero: scale * (x - zero)
+	dtypeI8 = 4
+	// integers 0..255
+	dtypeU8 = 5
+	// dim bits, lowest first; bits beyond dim are 0
+	dtypeB1 = 6
+)
+
+// nigh_config.keys.
+const (
+	keysU64 = 0
+	// strings of 1..key_bytes_max bytes
+	keysBytes = 1
+	// the key is the slot, nothing is stored; insert: NULL or the next
+	keysIdentity = 2
+)
+
+// nigh_config.vectors.
+const (
+	// kept in the image
+	vectorsOwned = 0
+	// borrowed or fetched: nigh_index_borrow, nigh_index_fetch
+	vectorsExternal = 1
+)
+
+// nigh_config.codes: small copies of the vectors to search on; what is found is scored again
+// ("reranked") on the true vectors, which may stay in slow memory.
+const (
+	codesNone = 0
+	// a byte an element, one scale for the index: not B1, HAMMING, CUSTOM
+	codesU7 = 1
+	// a bit an element: for high dimensions, and with a deep rerank
+	codesB1 = 2
+)
+
+// nigh_config.build_flags.
+const (
+	// rows are filled up with neighbours that selection refused
+	buildKeepPruned = 1
+	// links are chosen on the true vectors, not on codes or a draft
+	buildExact = 2
+)
+
+// Bits of nigh_options.features and of nigh_features().
+const (
+	// always; alone it forces the scalar kernels
+	cpuScalar = 1
+	cpuSse41 = 2
+	// with F16C
+	cpuAvx2 = 4
+	// F, BW, VL, DQ
+	cpuAvx512 = 8
+	// AVX512-VNNI
+	cpuVnni = 16
+	// AVX512-VPOPCNTDQ
+	cpuVpopcnt = 32
+	cpuNeon = 64
+	// AArch64 dot product
+	cpuDotprod = 128
+	// WebAssembly
+	cpuSimd128 = 256
+)
+
+// nigh_options.flags.
+const (
+	// nigh_attach: the image memory may be stored to, in place
+	openWritable = 1
+	// nigh_attach: take an image left open, for nigh_check only
+	openUnsealed = 2
+	// nigh_attach: verify every block's checksum, O(bytes)
+	openVerify = 4
+)
+
+// flags of insert and set
+const (
+	replaceDeleted = 1
+	setExclusive = 2
+)
+
+// of search
+const (
+	searchExact = 1
+	searchRadius = 2
+	searchNoCodes = 4
+)
+
+// nigh_session_options.flags
+const (
+	sessionRead = 1
+	sessionSmall = 2
+)
+
+// nigh_job_options.kind.
+const (
+	// inserts many vectors: the same bytes however many threads run it
+	jobBuild = 1
+	// makes the codes of an index that has none, or drops them
+	jobCodes = 2
+	// chooses the links of layer 0 anew, knowing all nodes
+	jobRefine = 3
+	// takes removed keys out for good; their slots are free for others
+	jobVacuum = 4
+)
+
+// nigh_progress.state.
+const (
+	// call nigh_job_run again
+	jobMore = 1
+	// others are at work and nothing is free: again after a moment
+	jobWait = 2
+	jobDone = 3
+)
+
+// flags of save
+const (
+	saveGraphOnly = 1
+)
+
+// flags of nigh_node
+const (
+	nodeDeleted = 1
+	nodeFree = 2
+)
+
+// nigh_config
+const (
+	configSize = 80
+	configStructSize = 0
+	configDim = 4
+	configMetric = 8
+	configDtype = 12
+	configKeys = 16
+	configVectors = 20
+	configM = 24
+	configM0 = 28
+	configEfBuild = 32
+	configExpansions = 36
+	configBlockBytes = 40
+	configKeyBytesMax = 44
+	configSeed = 48
+	configCodes = 56
+	configBuildFlags = 60
+	configAlpha = 64
+	configCodeMin = 68
+	configCodeMax = 72
+	configReserved = 76
+)
+
+// nigh_options
+const (
+	optionsSize = 16
+	optionsStructSize = 0
+	optionsSlotMax = 4
+	optionsFeatures = 8
+	optionsFlags = 12
+)
+
+// nigh_session_options
+const (
+	sessionOptionsSize = 20
+	sessionOptionsStructSize = 0
+	sessionOptionsEfMax = 4
+	sessionOptionsFrontierMax = 8
+	sessionOptionsFlags = 12
+	sessionOptionsLanes = 16
+)
+
+// nigh_search_options
+const (
+	searchOptionsSize = 32
+	searchOptionsStructSize = 0
+	searchOptionsEf = 4
+	searchOptionsExpansions = 8
+	searchOptionsFlags = 12
+	searchOptionsRadius = 16
+	searchOptionsExpansionsMax = 20
+	searchOptionsRerank = 24
+	searchOptionsGamma = 28
+)
+
+// nigh_session_stats
+const (
+	sessionStatsSize = 28
+	sessionStatsStructSize = 0
+	sessionStatsDistances = 4
+	sessionStatsExpansions = 8
+	sessionStatsFetches = 12
+	sessionStatsTruncated = 16
+	sessionStatsScanned = 20
+	sessionStatsReranked = 24
+)
+
+// nigh_stats
+const (
+	statsSize = 80
+	statsStructSize = 0
+	statsSlotCount = 4
+	statsLiveCount = 8
+	statsDeletedCount = 12
+	statsFreeCount = 16
+	statsSlotCapacity = 20
+	statsSlotMax = 24
+	statsLevelMax = 28
+	statsEntrySlot = 32
+	statsUpperCount = 36
+	statsFeatures = 40
+	statsWritable = 44
+	statsKeyBytes = 48
+	statsKeyCapacity = 56
+	statsImageBytes = 64
+	statsCodes = 72
+	statsCodeClamped = 76
+)
+
+// nigh_report
+const (
+	reportSize = 40
+	reportStructSize = 0
+	reportStatus = 4
+	reportSlot = 8
+	reportLevel = 12
+	reportFault = 16
+	reportUnreachable = 20
+	reportLinkCount = 24
+	reportBlocksChecked = 32
+)
+
+// nigh_job_options
+const (
+	jobOptionsSize = 32
+	jobOptionsStructSize = 0
+	jobOptionsKind = 4
+	jobOptionsCodes = 8
+	jobOptionsCodeMin = 12
+	jobOptionsCodeMax = 16
+	jobOptionsVectorStride = 20
+	jobOptionsEf = 24
+	jobOptionsAlpha = 28
+)
+
+// nigh_progress
+const (
+	progressSize = 24
+	progressStructSize = 0
+	progressState = 4
+	progressDone = 8
+	progressTotal = 16
+)
+
+// functions are the module's exports: WASM's types of parameters, then the result.
+var functions = map[string][]string{
+	"nigh_version": {"i32"},
+	"nigh_status_text": {"i32", "i32"},
+	"nigh_features": {"i32"},
+	"nigh_row_bytes": {"i32", "i32", "i32", "i32"},
+	"nigh_convert": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_index_bytes": {"i32", "i32", "i32", "i32"},
+	"nigh_index_init": {"i32", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_attach_bytes": {"i32", "i64", "i32", "i32", "i32"},
+	"nigh_attach": {"i32", "i64", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_grow_bytes": {"i32", "i32", "i64", "i32", "i32"},
+	"nigh_grow": {"i32", "i32", "i64", "i32", "i64", "i32"},
+	"nigh_writer_bytes": {"i32", "i32", "i32"},
+	"nigh_writer_init": {"i32", "i32", "i64", "i32"},
+	"nigh_session_bytes": {"i32", "i32", "i32", "i32"},
+	"nigh_session_init": {"i32", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_index_borrow": {"i32", "i32", "i64", "i32", "i32", "i32"},
+	"nigh_index_fetch": {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_index_distance": {"i32", "i32", "i32", "i32"},
+	"nigh_index_pager": {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_insert": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_set": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_remove": {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_unremove": {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_session_filter": {"i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_search": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_search_batch": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_cursor_begin": {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_cursor_next": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_tune": {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_session_stats_get": {"i32", "i32", "i32"},
+	"nigh_job_bytes": {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_job_begin": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_job_run": {"i32", "i32", "i32", "i32"},
+	"nigh_job_end": {"i32", "i32"},
+	"nigh_config_get": {"i32", "i32", "i32"},
+	"nigh_stats_get": {"i32", "i32", "i32"},
+	"nigh_get": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_keys": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_node": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_check": {"i32", "i32", "i32", "i32"},
+	"nigh_save_bytes": {"i32", "i32", "i32", "i32"},
+	"nigh_save": {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_seal": {"i32", "i32"},
+}
