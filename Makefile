@@ -49,7 +49,12 @@ tidy:
 amalgam:
 	@python3 tools/amalgamate.py $(BUILD)/amalgam
 
+# After a change of the header or the core: what is generated from them and committed.
+generate:
+	@python3 abi/generate.py
+	@python3 tools/amalgamate.py --vendored
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all configure demo test bench verify size tidy amalgam clean
+.PHONY: all configure demo test bench verify size tidy amalgam generate clean

@@ -2,6 +2,7 @@
 # amalgamate.py - writes the library as one pair of files, nigh.c and nigh.h
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """usage: tools/amalgamate.py [--check] [FOLDER]      (default: build/amalgam)
+       tools/amalgamate.py [--check] --vendored      the copies in bindings/, which are committed
 
 nigh.c is the sources of CMakeLists.txt, in that order, with each header put where it is first
 included. Inner functions become static. --check writes nothing and fails when FOLDER is stale."""
@@ -14,6 +15,7 @@ import sources
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 GUARD = re.compile(r"^\s*#\s*ifndef\s+(\w+_H)\s*\n\s*#\s*define\s+\1\b", re.MULTILINE)
 SEARCH = ("core", "abi")
+VENDORED = ("bindings/go", "bindings/rust-sys/csrc")  # packages cannot reach above their own root
 
 HEAD = """\
 /* nigh.c - nigh {version} as one file: compile it and include nigh.h, nothing else is needed
@@ -87,13 +89,8 @@ def amalgam(root=sources.ROOT):
         return {"nigh.c": head + "".join(result.parts), "nigh.h": file.read()}
 
 
-def main(arguments):
-    check = "--check" in arguments
-    names = [name for name in arguments if name != "--check"]
-    if len(names) > 1 or any(name.startswith("-") for name in names):
-        print(__doc__)
-        return 2
-    folder = names[0] if names else os.path.join(sources.ROOT, "build", "amalgam")
+def write(folder, check):
+    """Files of `folder` that are, or were, not what they should be."""
     stale = 0
     for name, text in amalgam().items():
         path = os.path.join(folder, name)
@@ -111,6 +108,18 @@ def main(arguments):
         with open(path + ".part", "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         os.replace(path + ".part", path)
+    return stale
+
+
+def main(arguments):
+    check, vendored = "--check" in arguments, "--vendored" in arguments
+    names = [name for name in arguments if name not in ("--check", "--vendored")]
+    if len(names) > (0 if vendored else 1) or any(name.startswith("-") for name in names):
+        print(__doc__)
+        return 2
+    folders = [os.path.join(sources.ROOT, name) for name in VENDORED] if vendored else (
+        names or [os.path.join(sources.ROOT, "build", "amalgam")])
+    stale = sum(write(folder, check) for folder in folders)
     return 1 if check and stale else 0
 
 

@@ -210,6 +210,7 @@ def old_processors(job):
 def amalgam(job):
     """The single-file form: every target compiles it, and the suite passes on top of it."""
     job.script("amalgam", [sys.executable, "tools/test_amalgam.py"])
+    job.script("vendored copies", [sys.executable, "tools/amalgamate.py", "--check", "--vendored"])
     for name, options in (("gcc-O3", ["-DCMAKE_C_COMPILER=gcc"]),
                           ("clang-O0", ["-DCMAKE_C_COMPILER=clang-19",
                                         "-DCMAKE_BUILD_TYPE=Debug"])):
