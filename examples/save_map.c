@@ -8,8 +8,8 @@
 
 static const char words[] = "redorangeyellowgreenblueviolet";
 static const uint32_t lengths[6] = {3, 6, 6, 5, 4, 6};
-static const float colours[6][3] = {{1, 0, 0}, {1, .6f, 0}, {1, 1, 0},
-                                    {0, .8f, 0}, {0, 0, 1}, {.6f, 0, .8f}};
+static const float colours[6][3] = {{1, 0, 0},   {1, .6f, 0}, {1, 1, 0},
+                                    {0, .8f, 0}, {0, 0, 1},   {.6f, 0, .8f}};
 
 static void check(nigh_status status, const char *message) {
     if (status != NIGH_OK) {
