@@ -38,6 +38,13 @@ test)
     need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
     need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/lib/libc.a
     need gcc-arm-none-eabi has arm-none-eabi-gcc
+    need g++ has g++
+    need pkg-config has pkg-config
+    need libffi-dev sh -c 'echo "#include <ffi.h>" | gcc -E -'
+    need luajit has luajit
+    has node >/dev/null || packages="$packages nodejs"
+    has npm >/dev/null || packages="$packages npm"
+    test -x $venv/bin/python || need python3-venv python3 -c 'import ensurepip, venv'
     ;;
 bench)
     has npm >/dev/null || packages="$packages nodejs npm"
@@ -79,6 +86,36 @@ if [ -n "$packages" ]; then
     }
 fi
 
+# python_package NAME VERSION: into the virtual environment, unless it is there
+python_package() {
+    test -x $venv/bin/python || python3 -m venv $venv
+    $venv/bin/python -c "import importlib.metadata as m, sys; sys.exit(m.version('$1') != '$2')" \
+        2>/dev/null || step "python package $1" $venv/bin/pip install -q "$1==$2"
+}
+# node_packages FOLDER PACKAGE.JSON: what it asks for, unless it is there
+node_packages() {
+    cmp -s "$2" "$1/package.json" && test -e "$1/node_modules" && return
+    rm -rf "$1"
+    mkdir -p "$1.new"
+    cp "$2" "$1.new/package.json"
+    step "node packages of $2" npm install --prefix "$1.new" --no-audit --no-fund \
+        --no-package-lock --ignore-scripts
+    mv "$1.new" "$1"
+}
+# step TEXT COMMAND...: says what it does; its output only when it fails
+step() {
+    echo "setup: $1"
+    shift
+    "$@" >"$log" 2>&1 </dev/null || {
+        tail -n 20 "$log" >&2
+        echo "setup: '$*' failed, see $log" >&2
+        exit 1
+    }
+}
+if [ "$goal" = test ]; then
+    python_package cffi 2.0.0
+    node_packages .cache/ffi tests/ffi/package.json
+fi
 [ "$goal" = bench ] || exit 0
 
 # The peers of bench/compare and what draws and embeds. Each on its own: one that this machine

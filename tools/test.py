@@ -87,7 +87,8 @@ class Job:
     def build(self, *options, name=None):
         """Configures and builds into build/ci/<name or job>; False when that failed."""
         self.dir = os.path.join(OUT, name or self.name)
-        steps = [["cmake", "-S", ROOT, "-B", self.dir, "-DNIGH_WERROR=ON", *options],
+        steps = [["cmake", "-S", ROOT, "-B", self.dir, "-DNIGH_WERROR=ON", "-DNIGH_SHARED=OFF",
+                  *options],
                  ["cmake", "--build", self.dir, "-j", "2"]]
         for step in steps:
             status, _ = self.command(step)
@@ -237,10 +238,19 @@ def readme(job):
     job.script("readme", [sys.executable, "tools/test_readme.py"])
 
 
+def package(job):
+    """The library as others get it: installed, shared, through libffi; parity of what is
+    generated and written by hand with the header."""
+    for name in ("tests/bindings/test_golden.py", "tests/consume/test_consume.py",
+                 "tests/ffi/test_ffi.py", "tools/test_parity.py"):
+        job.script(os.path.basename(name)[:-3], [sys.executable, name])
+    job.script("test_ffi sanitized", [sys.executable, "tests/ffi/test_ffi.py", "--sanitize"])
+
+
 # The longest first, so that the processors finish together.
 JOBS = {"gcc": gcc, "sanitize": sanitize, "threads": threads, "aarch64": aarch64, "clang": clang,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
-        "amalgam": amalgam, "freestanding": freestanding, "generator": generator, "tidy": tidy,
+        "package": package, "amalgam": amalgam, "freestanding": freestanding, "generator": generator, "tidy": tidy,
         "readme": readme}
 
 

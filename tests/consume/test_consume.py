@@ -170,7 +170,7 @@ class FindPackage(Scratch):
 
     def golden(self, program):
         """Every answer of the command, bit by bit."""
-        folder = golden.make(os.path.join(ROOT, "build", "bindings"), os.path.join(BUILD, "nigh"))
+        folder = golden.make(self.at("golden"), os.path.join(BUILD, "nigh"))
         with open(os.path.join(folder, "golden.json"), encoding="utf-8") as file:
             cases = json.load(file)["cases"]
         with open(os.path.join(folder, "golden.tsv"), encoding="utf-8") as file:
