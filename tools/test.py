@@ -250,8 +250,8 @@ def package(job):
 # The longest first, so that the processors finish together.
 JOBS = {"gcc": gcc, "sanitize": sanitize, "threads": threads, "aarch64": aarch64, "clang": clang,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
-        "package": package, "amalgam": amalgam, "freestanding": freestanding, "generator": generator, "tidy": tidy,
-        "readme": readme}
+        "package": package, "amalgam": amalgam, "freestanding": freestanding,
+        "generator": generator, "tidy": tidy, "readme": readme}
 
 
 def main(arguments):

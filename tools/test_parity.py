@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# test_parity.py - no language lacks a function: generated files, the library, hand-written bindings
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""usage: tools/test_parity.py
+
+Reads nigh.h and each generated file with regular expressions of its own, so a mistake of the
+generator is not repeated here. A binding without sources written by hand is skipped and named."""
+import json
+import os
+import re
+import subprocess
+import unittest
+
+import counted
+import sources
+
+ROOT = sources.ROOT
+MARK = "Generated from abi/nigh.h by abi/generate.py."
+# Functions that a hand-written binding does not call, each with the reason.
+EXCUSED = {
+    "rust": {},
+    "go": {},
+    "nighwasm": {},
+    "js": {},
+    "python": {},
+}
+# name: (folder, endings, folders inside that belong to others or are tests)
+BINDINGS = {
+    "go": ("bindings/go", (".go", ".c", ".h"), ("nighwasm",)),
+    "nighwasm": ("bindings/go/nighwasm", (".go",), ()),
+    "rust": ("bindings/rust/src", (".rs",), ()),
+    "js": ("bindings/js/src", (".ts",), ()),
+    "python": ("bindings/python", (".py", ".c"), ("tests",)),
+}
+PROTOTYPE = r"^(?!typedef)\w.* \*?(nigh_\w+)\((.*)\);$"
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def parameters(text):
+    """How many parameters stand between these parentheses."""
+    text = text.strip().rstrip(",")
+    return 0 if text in ("", "void") else text.count(",") + 1
+
+
+def counts(pattern, text):
+    """{function: parameter count} of what a pattern finds: name, parameters."""
+    found = re.findall(pattern, text, re.MULTILINE)
+    assert len({name for name, _ in found}) == len(found), "a function is there twice"
+    return {name: parameters(inside) for name, inside in found}
+
+
+def header():
+    bare = COMMENT.sub("", read("abi/nigh.h"))
+    return {name: parameters(" ".join(inside.split())) for name, inside in
+            re.findall(r"^NIGH_API\s[^;{(]*?(\w+)\(([^)]*)\);", bare, re.MULTILINE)}
+
+
+HEADER = header()
+
+
+class Generated(unittest.TestCase):
+    def test_header(self):
+        self.assertGreaterEqual(len(HEADER), 43)
+        self.assertEqual(read("abi/nigh.h").count("\nNIGH_API "), len(HEADER))
+
+    def test_json(self):
+        model = json.loads(read("abi/nigh.json"))
+        self.assertEqual({f["name"]: len(f["parameters"]) for f in model["functions"]}, HEADER)
+
+    def names(self, path, pattern):
+        found = re.findall(pattern, read(path), re.MULTILINE)
+        self.assertEqual(sorted(found), sorted(HEADER), path)
+
+    def test_export_lists(self):
+        self.names("abi/nigh.map", r"^\s+(\w+);$")
+        self.names("abi/nigh.def", r"^\s+(\w+)$")
+        self.names("wasm/exports.txt", r"^--export=(nigh_\w+)$")
+
+    def test_map_hides_the_rest(self):
+        text = re.sub(r"#[^\n]*", "", read("abi/nigh.map"))
+        major = sources.version().split(".")[0]
+        self.assertRegex(" ".join(text.split()), rf"^NIGH_{major} {{ global: .* local: \*; }};$")
+
+    def test_declarations(self):
+        for path, pattern in (
+                ("bindings/rust-sys/src/ffi.rs", r"^    pub fn (\w+)\(([^)]*)\)[^;{]*;$"),
+                ("bindings/js/src/abi.ts", r"^  (nigh_\w+)\(([^)]*)\): \w+;$"),
+                ("bindings/python/nigh/declarations.py", PROTOTYPE),
+                ("bindings/luajit/nigh.lua", PROTOTYPE)):
+            with self.subTest(path):
+                self.assertEqual(counts(pattern, read(path)), HEADER)
+
+    def test_python_list(self):
+        self.names("bindings/python/nigh/declarations.py", r'^    "(nigh_\w+)",$')
+
+    def test_wasm_layout(self):
+        found = re.findall(r'^\s+{?"(nigh_\w+)"[:,]', read("bindings/go/nighwasm/layout.go"),
+                           re.MULTILINE)
+        self.assertEqual(sorted(found), sorted(HEADER))
+
+    def test_descriptors(self):
+        found = re.findall(r'^    {"(\w+)", \(void \(\*\)\(void\)\)(\w+), \'\w\', (\d+), {(.*)}},$',
+                           read("tests/ffi/descriptors.h"), re.MULTILINE)
+        self.assertEqual({name: int(count) for name, _, count, _ in found}, HEADER)
+        for name, address, count, kinds in found:
+            self.assertEqual(address, name)
+            self.assertEqual(kinds.count("'") // 2, int(count), name)
+
+
+class Library(unittest.TestCase):
+    def test_exports(self):
+        """The shared library shows the functions of the header and nothing else."""
+        folder = os.path.join(ROOT, "build", "ffi")
+        for step in (["cmake", "-S", ROOT, "-B", folder, "-DCMAKE_BUILD_TYPE=Release",
+                      "-DNIGH_SHARED=ON", "-DNIGH_WERROR=ON"],
+                     ["cmake", "--build", folder, "--target", "nigh_shared", "-j", "2"]):
+            done = subprocess.run(step, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout[-3000:])
+        done = subprocess.run(["nm", "-D", "--defined-only", os.path.join(folder, "libnigh.so")],
+                              capture_output=True, text=True)
+        found = re.findall(r"^[0-9a-f]+ ([A-Za-z]) (\w+)", done.stdout, re.MULTILINE)
+        major = sources.version().split(".")[0]
+        self.assertEqual(sorted(found), sorted([("T", name) for name in HEADER] +
+                                               [("A", f"NIGH_{major}")]))
+
+
+class Lock(unittest.TestCase):
+    """What the header promises is in the lock, by value."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lines = set(read("abi/nigh.lock").split("\n"))
+        cls.bare = COMMENT.sub("", read("abi/nigh.h"))
+
+    def test_constants(self):
+        found = re.findall(r"\b(NIGH_\w+) = (-?\d+)\b", self.bare)
+        self.assertGreater(len(found), 60)
+        self.assertLessEqual({f"constant {name} {value}" for name, value in found}, self.lines)
+        enums = re.findall(r"\benum \{(.*?)\}", self.bare, re.DOTALL)
+        self.assertEqual(sum(text.count("NIGH_") for text in enums), len(found))  # no implied value
+
+    def test_structures(self):
+        found = re.findall(r"typedef struct (\w+) \{(.*?)\} \1;", self.bare, re.DOTALL)
+        self.assertGreaterEqual(len(found), 9)
+        for name, body in found:
+            offset = 0
+            for kind, field in re.findall(r"(\w+) (\w+);", body):
+                size = 8 if kind == "uint64_t" else 4
+                self.assertIn(f"field {name} {offset} {kind} {field}", self.lines)
+                offset += size
+
+    def test_functions(self):
+        signatures = re.findall(r"^NIGH_API ([^;{]*;)", self.bare, re.MULTILINE)
+        self.assertEqual(len(signatures), len(HEADER))
+        for text in signatures:
+            self.assertIn("function " + " ".join(text.split()), self.lines)
+
+
+def written_by_hand(name):
+    """{path: text} of a binding's own sources: not generated, not the amalgam, not tests."""
+    folder, endings, others = BINDINGS[name]
+    texts = {}
+    for top, folders, files in os.walk(os.path.join(ROOT, folder)):
+        folders[:] = [one for one in folders if one not in (*others, "node_modules", "target")]
+        for file in files:
+            path = os.path.relpath(os.path.join(top, file), ROOT)
+            if file.endswith(endings) and file not in ("nigh.c", "nigh.h") and \
+                    not re.search(r"_test\.go$|\.test\.ts$|(^|/)test_\w+\.py$", path):
+                text = read(path)
+                if MARK not in text[:400]:
+                    texts[path] = text
+    return texts
+
+
+def called(texts):
+    """Functions named in code: comments count only where cgo compiles them."""
+    found = set()
+    for path, text in texts.items():
+        if path.endswith(".py"):
+            bare = re.sub(r"#[^\n]*", "", text)
+        else:
+            preamble = re.findall(r'/\*(.*?)\*/\s*import "C"', text, re.DOTALL)
+            bare = COMMENT.sub("", text) + COMMENT.sub("", "\n".join(preamble))
+        found |= set(re.findall(r"\bnigh_\w+\b", bare))
+    return found
+
+
+class ByHand(unittest.TestCase):
+    """Every function is used by every binding."""
+
+    def check_binding(self, name):
+        texts = written_by_hand(name)
+        if not texts:
+            print(f"skipped: {BINDINGS[name][0]} has no sources of its own yet")
+            self.skipTest(f"{BINDINGS[name][0]} has no sources of its own yet")
+        used, excused = called(texts), set(EXCUSED[name])
+        self.assertEqual(sorted(set(HEADER) - used - excused), [], f"{name} does not call these")
+        self.assertEqual(sorted(excused & used), [], f"{name} calls these, so drop the excuse")
+
+    def test_known(self):
+        self.assertEqual(set(EXCUSED), set(BINDINGS))
+        for reasons in EXCUSED.values():
+            self.assertLessEqual(set(reasons), set(HEADER))
+            self.assertTrue(all(reasons.values()))
+
+    def test_comments_do_not_count(self):
+        texts = {"a.go": '/*\nvoid f(void) { nigh_seal(0); }\n*/\nimport "C"\n// nigh_get\n'
+                         'func g() { C.nigh_set() /* nigh_node */ }\n',
+                 "b.py": "nigh_tune()  # nigh_keys\n"}
+        self.assertEqual(called(texts), {"nigh_seal", "nigh_set", "nigh_tune"})
+
+
+for binding in BINDINGS:
+    setattr(ByHand, f"test_{binding}", lambda self, name=binding: self.check_binding(name))
+
+if __name__ == "__main__":
+    counted.main()
