@@ -91,6 +91,22 @@ class Scratch(unittest.TestCase):
     def prints(self, name, *command, **options):
         self.assertEqual(run(*command, cwd=self.folder, **options), PRINTED[name])
 
+    def golden(self, *program):
+        """Every answer of the command, bit by bit."""
+        folder = golden.make(self.at("golden"), os.path.join(BUILD, "nigh"))
+        with open(os.path.join(folder, "golden.json"), encoding="utf-8") as file:
+            cases = json.load(file)["cases"]
+        with open(os.path.join(folder, "golden.tsv"), encoding="utf-8") as file:
+            want = file.read()
+        self.assertEqual(len(cases), 4)
+        got = []
+        for case in cases:
+            rows = ["rows.f32"] if case["external"] else []
+            for ef in map(str, golden.EFS):
+                said = run(*program, case["image"], "queries.f32", ef, *rows, cwd=folder)
+                got += [f"{case['name']}\t{ef}\t{line}\n" for line in said.splitlines()]
+        self.assertEqual("".join(got), want)
+
 
 class Package(Scratch):
     def test_files(self):
@@ -135,6 +151,13 @@ class Package(Scratch):
             os.path.join(self.libraries, "libnigh.a"), "-Wl,--no-whole-archive")
         self.assertNotIn("nigh", run("nm", "-D", plugin))
 
+    def test_python(self):
+        """libnigh.so and two files of Python, nothing else of the tree."""
+        for path in ("examples/search_cffi.py", "bindings/python/nigh/declarations.py"):
+            shutil.copy(os.path.join(ROOT, path), self.folder)
+        python = os.path.join(ROOT, ".cache", "venv", "bin", "python")
+        self.golden(python, self.at("search_cffi.py"), os.path.join(self.libraries, "libnigh.so"))
+
     def test_destdir(self):
         run("cmake", "--install", BUILD, env={"DESTDIR": self.at("de st")})
         self.assertEqual(files_of(self.at("de st", "usr", "local")), files_of(self.tree))
@@ -167,22 +190,6 @@ class FindPackage(Scratch):
                  for name in PRINTED}
         self.assertEqual(needs, {**dict.fromkeys(PRINTED, False), "fetch_shared": True})
         self.golden(self.at("build", "search_file"))
-
-    def golden(self, program):
-        """Every answer of the command, bit by bit."""
-        folder = golden.make(self.at("golden"), os.path.join(BUILD, "nigh"))
-        with open(os.path.join(folder, "golden.json"), encoding="utf-8") as file:
-            cases = json.load(file)["cases"]
-        with open(os.path.join(folder, "golden.tsv"), encoding="utf-8") as file:
-            want = file.read()
-        self.assertEqual(len(cases), 4)
-        got = []
-        for case in cases:
-            rows = ["rows.f32"] if case["external"] else []
-            for ef in map(str, golden.EFS):
-                said = run(program, case["image"], "queries.f32", ef, *rows, cwd=folder)
-                got += [f"{case['name']}\t{ef}\t{line}\n" for line in said.splitlines()]
-        self.assertEqual("".join(got), want)
 
     def test_versions_and_components(self):
         head = "cmake_minimum_required(VERSION 3.16)\nproject(p LANGUAGES C)\n"
