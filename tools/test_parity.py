@@ -20,7 +20,11 @@ MARK = "Generated from abi/nigh.h by abi/generate.py."
 EXCUSED = {
     "rust": {},
     "go": {},
-    "nighwasm": {},
+    "nighwasm": {
+        "nigh_index_pager": "a pager's memory would be Go's, which the module cannot see",
+        "nigh_index_borrow": "borrowed rows would be Go's: they are fetched",
+        "nigh_seal": "files are not changed in place",
+    },
     "js": {},
     "python": {},
 }
@@ -187,6 +191,9 @@ def called(texts):
             preamble = re.findall(r'/\*(.*?)\*/\s*import "C"', text, re.DOTALL)
             bare = COMMENT.sub("", text) + COMMENT.sub("", "\n".join(preamble))
         found |= set(re.findall(r"\bnigh_\w+\b", bare))
+        if path.endswith(".go"):  # layout.go numbers the exports of the module: callJobBegin
+            found |= {"nigh" + re.sub(r"(?=[A-Z])", "_", name).lower()
+                      for name in re.findall(r"\bcall([A-Z]\w*)\b", bare)}
     return found
 
 
@@ -210,9 +217,9 @@ class ByHand(unittest.TestCase):
 
     def test_comments_do_not_count(self):
         texts = {"a.go": '/*\nvoid f(void) { nigh_seal(0); }\n*/\nimport "C"\n// nigh_get\n'
-                         'func g() { C.nigh_set() /* nigh_node */ }\n',
+                         'func g() { C.nigh_set() /* nigh_node */; c.call(callJobBegin) }\n',
                  "b.py": "nigh_tune()  # nigh_keys\n"}
-        self.assertEqual(called(texts), {"nigh_seal", "nigh_set", "nigh_tune"})
+        self.assertEqual(called(texts), {"nigh_seal", "nigh_set", "nigh_tune", "nigh_job_begin"})
 
 
 for binding in BINDINGS:
