@@ -45,26 +45,39 @@ def read(path):
         return file.read()
 
 
-def parameters(text):
-    """How many parameters stand between these parentheses."""
-    text = text.strip().rstrip(",")
-    return 0 if text in ("", "void") else text.count(",") + 1
+def kind_of_c(parameter):
+    """u uint32_t, i int32_t, U uint64_t, f float, p pointer (callbacks too)."""
+    base = re.sub(r"\bconst\b", "", parameter).split()[0]
+    plain = {"uint32_t": "u", "int32_t": "i", "nigh_status": "i", "uint64_t": "U", "float": "f"}
+    return "p" if "*" in parameter or base.endswith("_fn") else plain[base]
 
 
-def counts(pattern, text):
-    """{function: parameter count} of what a pattern finds: name, parameters."""
+def kind_of_rust(parameter):
+    kind = parameter.split(":", 1)[1].strip()
+    plain = {"u32": "u", "i32": "i", "nigh_status": "i", "u64": "U", "f32": "f"}
+    return "p" if kind.startswith(("*", "Option<")) else plain[kind]
+
+
+def kind_of_typescript(parameter):
+    kind = parameter.split(":", 1)[1].strip()
+    return {"number": "u", "bigint": "U", "Pointer": "p"}[kind]
+
+
+def kinds(text, kind_of):
+    """A letter for each of the parameters between two parentheses."""
+    text = " ".join(text.split()).rstrip(",")
+    return "" if text in ("", "void") else "".join(kind_of(one.strip()) for one in text.split(","))
+
+
+def declared(pattern, text, kind_of):
+    """{function: kinds of its parameters} of what a pattern finds: name, parameters."""
     found = re.findall(pattern, text, re.MULTILINE)
     assert len({name for name, _ in found}) == len(found), "a function is there twice"
-    return {name: parameters(inside) for name, inside in found}
+    return {name: kinds(inside, kind_of) for name, inside in found}
 
 
-def header():
-    bare = COMMENT.sub("", read("abi/nigh.h"))
-    return {name: parameters(" ".join(inside.split())) for name, inside in
-            re.findall(r"^NIGH_API\s[^;{(]*?(\w+)\(([^)]*)\);", bare, re.MULTILINE)}
-
-
-HEADER = header()
+HEADER = declared(r"^NIGH_API\s[^;{(]*?(\w+)\(([^)]*)\);", COMMENT.sub("", read("abi/nigh.h")),
+                  kind_of_c)
 
 
 class Generated(unittest.TestCase):
@@ -74,7 +87,11 @@ class Generated(unittest.TestCase):
 
     def test_json(self):
         model = json.loads(read("abi/nigh.json"))
-        self.assertEqual({f["name"]: len(f["parameters"]) for f in model["functions"]}, HEADER)
+        letters = {"u32": "u", "nigh_status": "i", "u64": "U", "f32": "f"}
+        found = {f["name"]: "".join(
+            "p" if p["type"]["pointers"] or p["role"] == "callback" else letters[p["type"]["base"]]
+            for p in f["parameters"]) for f in model["functions"]}
+        self.assertEqual(found, HEADER)
 
     def names(self, path, pattern):
         found = re.findall(pattern, read(path), re.MULTILINE)
@@ -91,13 +108,20 @@ class Generated(unittest.TestCase):
         self.assertRegex(" ".join(text.split()), rf"^NIGH_{major} {{ global: .* local: \*; }};$")
 
     def test_declarations(self):
-        for path, pattern in (
-                ("bindings/rust-sys/src/ffi.rs", r"^    pub fn (\w+)\(([^)]*)\)[^;{]*;$"),
-                ("bindings/js/src/abi.ts", r"^  (nigh_\w+)\(([^)]*)\): \w+;$"),
-                ("bindings/python/nigh/declarations.py", PROTOTYPE),
-                ("bindings/luajit/nigh.lua", PROTOTYPE)):
+        for path, pattern, kind_of in (
+                ("bindings/rust-sys/src/ffi.rs", r"^    pub fn (\w+)\(([^)]*)\)[^;{]*;$",
+                 kind_of_rust),
+                ("bindings/python/nigh/declarations.py", PROTOTYPE, kind_of_c),
+                ("bindings/luajit/nigh.lua", PROTOTYPE, kind_of_c)):
             with self.subTest(path):
-                self.assertEqual(counts(pattern, read(path)), HEADER)
+                self.assertEqual(declared(pattern, read(path), kind_of), HEADER)
+
+    def test_typescript(self):
+        """Its number is any integer of 32 bits."""
+        found = declared(r"^  (nigh_\w+)\(([^)]*)\): \w+;$", read("bindings/js/src/abi.ts"),
+                         kind_of_typescript)
+        self.assertEqual(found, {name: letters.replace("i", "u")
+                                 for name, letters in HEADER.items()})
 
     def test_python_list(self):
         self.names("bindings/python/nigh/declarations.py", r'^    "(nigh_\w+)",$')
@@ -110,10 +134,10 @@ class Generated(unittest.TestCase):
     def test_descriptors(self):
         found = re.findall(r'^    {"(\w+)", \(void \(\*\)\(void\)\)(\w+), \'\w\', (\d+), {(.*)}},$',
                            read("tests/ffi/descriptors.h"), re.MULTILINE)
-        self.assertEqual({name: int(count) for name, _, count, _ in found}, HEADER)
-        for name, address, count, kinds in found:
-            self.assertEqual(address, name)
-            self.assertEqual(kinds.count("'") // 2, int(count), name)
+        self.assertEqual({name: letters.replace("'", "").replace(", ", "") if int(count) else ""
+                          for name, _, count, letters in found}, HEADER)
+        for name, address, count, _ in found:
+            self.assertEqual((address, int(count)), (name, len(HEADER[name])))
 
 
 class Library(unittest.TestCase):
