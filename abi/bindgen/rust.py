@@ -1,9 +1,12 @@
 # rust.py - bindings/rust-sys/src/ffi.rs
 # SPDX-License-Identifier: MIT OR Apache-2.0
+import re
+
 from .text import is_void, lines_of, marked
 
 SCALARS = {"u32": "u32", "i32": "i32", "u64": "u64", "f32": "f32", "void": "c_void",
            "char": "c_char", "nigh_status": "nigh_status"}
+COLUMNS = 100  # of rustfmt
 WORDS = {"type": "type_", "fn": "fn_", "match": "match_", "ref": "ref_"}
 
 
@@ -22,15 +25,38 @@ def argument_type(parameter):
     return rust_type(kind)
 
 
+def escaped(text):
+    """rustdoc takes [x] for a link and <x> for a tag, and *x* is stressed."""
+    return re.sub(r"([\[\]<>*])", r"\\\1", text)
+
+
 def doc(text, indent=""):
-    return [f"{indent}/// {line}" for line in lines_of(text, 96 - len(indent))] if text else []
+    if not text:
+        return []
+    return [f"{indent}/// {line}" for line in lines_of(escaped(text), COLUMNS - 4 - len(indent))]
 
 
-def signature(entry):
-    arguments = ", ".join(f"{WORDS.get(p['name'], p['name'])}: {argument_type(p)}"
-                          for p in entry["parameters"])
+def signature(entry, head, indent=""):
+    """As rustfmt lays it out: on one line, or a line for each argument."""
+    arguments = [f"{WORDS.get(p['name'], p['name'])}: {argument_type(p)}"
+                 for p in entry["parameters"]]
     kind = entry["returns"]
-    return f"({arguments})" + ("" if is_void(kind) else f" -> {rust_type(kind)}")
+    tail = ("" if is_void(kind) else f" -> {rust_type(kind)}") + ";"
+    line = f"{indent}{head}({', '.join(arguments)}){tail}"
+    if len(line) <= COLUMNS:
+        return [line]
+    return [f"{indent}{head}(", *(f"{indent}    {one}," for one in arguments),
+            f"{indent}){tail}"]
+
+
+def callback_type(entry):
+    """As rustfmt: on one line, else the type on the next, else a line for each argument."""
+    name = f"pub type {entry['name']} ="
+    for head, rest in ((f'{name} unsafe extern "C" fn', []), ('    unsafe extern "C" fn', [name])):
+        lines = signature(entry, head)
+        if len(lines) == 1:
+            return rest + lines
+    return signature(entry, f'{name} unsafe extern "C" fn')
 
 
 def pointer_docs(entry):
@@ -39,7 +65,7 @@ def pointer_docs(entry):
         if "shape" in p:
             null = ", may be null" if p["nullable"] else ""
             kept = ", kept after the call" if p["kept"] else ""
-            found.append(f"* `{p['name']}`: {p['direction']}, {p['shape']}{kept}{null}")
+            found.append(f"* `{p['name']}`: {p['direction']}, `{p['shape']}`{kept}{null}")
     return found
 
 
@@ -92,11 +118,10 @@ def render(model):
         out += ["};", ""]
     for callback in model["callbacks"]:
         out += function_doc(callback, "")
-        out += [f"pub type {callback['name']} =",
-                f"    unsafe extern \"C\" fn{signature(callback)};", ""]
+        out += callback_type(callback) + [""]
     out.append('unsafe extern "C" {')
     for function in model["functions"]:
         out += function_doc(function, "    ")
-        out.append(f"    pub fn {function['name']}{signature(function)};")
+        out += signature(function, f"pub fn {function['name']}", "    ")
     out += ["}", ""]
     return "\n".join(out)

@@ -55,9 +55,9 @@ pub const NIGH_E_USER: nigh_status = -1000;
 // nigh_config.metric. Smaller is nearer for all of them.
 /// sum (a-b)^2
 pub const NIGH_METRIC_L2: u32 = 1;
-/// 1 - sum a*b
+/// 1 - sum a\*b
 pub const NIGH_METRIC_IP: u32 = 2;
-/// 1 - cos(a, b), in [0, 2]
+/// 1 - cos(a, b), in \[0, 2\]
 pub const NIGH_METRIC_COSINE: u32 = 3;
 /// sum |a-b|
 pub const NIGH_METRIC_L1: u32 = 4;
@@ -72,7 +72,7 @@ pub const NIGH_DTYPE_F32: u32 = 1;
 pub const NIGH_DTYPE_F16: u32 = 2;
 /// the upper half of an f32
 pub const NIGH_DTYPE_BF16: u32 = 3;
-/// dim int8 padded to 4, float scale, int32 zero: scale * (x - zero)
+/// dim int8 padded to 4, float scale, int32 zero: scale \* (x - zero)
 pub const NIGH_DTYPE_I8: u32 = 4;
 /// integers 0..255
 pub const NIGH_DTYPE_U8: u32 = 5;
@@ -195,13 +195,13 @@ pub struct nigh_config {
     pub struct_size: u32,
     /// elements per vector, 1..65535
     pub dim: u32,
-    /// NIGH_METRIC_*, required
+    /// NIGH_METRIC_\*, required
     pub metric: u32,
-    /// NIGH_DTYPE_*, required
+    /// NIGH_DTYPE_\*, required
     pub dtype: u32,
-    /// NIGH_KEYS_*
+    /// NIGH_KEYS_\*
     pub keys: u32,
-    /// NIGH_VECTORS_*
+    /// NIGH_VECTORS_\*
     pub vectors: u32,
     /// links per node above layer 0, 2..1024; 0 = 16
     pub m: u32,
@@ -217,9 +217,9 @@ pub struct nigh_config {
     pub key_bytes_max: u32,
     /// draws the layers; the same seed and insertions give the same bytes
     pub seed: u64,
-    /// NIGH_CODES_*; they are searched once NIGH_JOB_CODES has made them
+    /// NIGH_CODES_\*; they are searched once NIGH_JOB_CODES has made them
     pub codes: u32,
-    /// NIGH_BUILD_*
+    /// NIGH_BUILD_\*
     pub build_flags: u32,
     /// a candidate is refused when a chosen neighbour is alpha times nearer to it than the node is,
     /// 1..2; 0 = 1 (hnswlib); ignored for IP
@@ -290,9 +290,9 @@ pub struct nigh_options {
     /// most slots that this handle can ever hold, at most 2^31 - 2; attach: 0 = as many as the
     /// image has
     pub slot_max: u32,
-    /// NIGH_CPU_* that may be used; 0 = all that the machine has
+    /// NIGH_CPU_\* that may be used; 0 = all that the machine has
     pub features: u32,
-    /// NIGH_OPEN_*
+    /// NIGH_OPEN_\*
     pub flags: u32,
 }
 
@@ -477,7 +477,7 @@ pub struct nigh_stats {
     pub entry_slot: u32,
     /// records above layer 0
     pub upper_count: u32,
-    /// kernels chosen, NIGH_CPU_*
+    /// kernels chosen, NIGH_CPU_\*
     pub features: u32,
     /// 1: has writer state
     pub writable: u32,
@@ -487,7 +487,7 @@ pub struct nigh_stats {
     pub key_capacity: u64,
     /// of nigh_save with flags 0
     pub image_bytes: u64,
-    /// NIGH_CODES_* that searches use
+    /// NIGH_CODES_\* that searches use
     pub codes: u32,
     /// elements that did not fit the span of the codes, at most 2^32 - 1
     pub code_clamped: u32,
@@ -593,9 +593,9 @@ const _: () = {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct nigh_job_options {
     pub struct_size: u32,
-    /// NIGH_JOB_*
+    /// NIGH_JOB_\*
     pub kind: u32,
-    /// CODES: NIGH_CODES_*, NONE drops what is there
+    /// CODES: NIGH_CODES_\*, NONE drops what is there
     pub codes: u32,
     /// CODES: as in nigh_config
     pub code_min: f32,
@@ -668,299 +668,479 @@ const _: () = {
     assert!(core::mem::offset_of!(nigh_progress, total) == 16);
 };
 
-/// Vectors of `count` slots: stores into vectors[i] an address that stays valid until the next call
-/// on the same session, or fills scratch (count rows) and points there. keys is uint64_t[count], or
-/// NULL for byte-string keys. vectors[] is zeroed before. Runs on the calling thread, never under a
-/// lock, and may call read functions with another session.
+/// Vectors of `count` slots: stores into vectors\[i\] an address that stays valid until the next
+/// call on the same session, or fills scratch (count rows) and points there. keys is
+/// uint64_t\[count\], or NULL for byte-string keys. vectors\[\] is zeroed before. Runs on the
+/// calling thread, never under a lock, and may call read functions with another session.
 ///
-/// * `slots`: in, count
-/// * `keys`: in, count
-/// * `scratch`: inout, count*row_bytes
-/// * `vectors`: out, count
-pub type nigh_fetch_fn =
-    unsafe extern "C" fn(user: *mut c_void, slots: *const u32, keys: *const u64, count: u32, scratch: *mut c_void, vectors: *mut *const c_void) -> nigh_status;
+/// * `slots`: in, `count`
+/// * `keys`: in, `count`
+/// * `scratch`: inout, `count*row_bytes`
+/// * `vectors`: out, `count`
+pub type nigh_fetch_fn = unsafe extern "C" fn(
+    user: *mut c_void,
+    slots: *const u32,
+    keys: *const u64,
+    count: u32,
+    scratch: *mut c_void,
+    vectors: *mut *const c_void,
+) -> nigh_status;
 
 /// Hint that these slots are likely to be fetched soon.
 ///
-/// * `slots`: in, count
-/// * `keys`: in, count
+/// * `slots`: in, `count`
+/// * `keys`: in, `count`
 pub type nigh_prefetch_fn =
     unsafe extern "C" fn(user: *mut c_void, slots: *const u32, keys: *const u64, count: u32);
 
 /// Distance of two rows, symmetric, smaller is nearer; NaN counts as infinite.
 ///
-/// * `a`: in, row_bytes
-/// * `b`: in, row_bytes
+/// * `a`: in, `row_bytes`
+/// * `b`: in, `row_bytes`
 pub type nigh_distance_fn =
     unsafe extern "C" fn(user: *mut c_void, a: *const c_void, b: *const c_void, dim: u32) -> f32;
 
 /// Non-zero: this slot may be returned. key as in nigh_fetch_fn (NULL: byte strings).
 ///
-/// * `key`: in, 1
+/// * `key`: in, `1`
 pub type nigh_filter_fn =
     unsafe extern "C" fn(user: *mut c_void, slot: u32, key: *const u64) -> i32;
 
 /// Takes the next `count` bytes of an image, in order.
 ///
-/// * `bytes`: in, count
+/// * `bytes`: in, `count`
 pub type nigh_write_fn =
     unsafe extern "C" fn(user: *mut c_void, bytes: *const c_void, count: u64) -> nigh_status;
 
 /// Pager: the address (64-byte aligned) of block `block` of region `region`, `bytes` long, zeroed
 /// when it is new.
 ///
-/// * `address`: out, 1
-pub type nigh_map_fn =
-    unsafe extern "C" fn(user: *mut c_void, region: u32, block: u32, bytes: u64, address: *mut *mut c_void) -> nigh_status;
+/// * `address`: out, `1`
+pub type nigh_map_fn = unsafe extern "C" fn(
+    user: *mut c_void,
+    region: u32,
+    block: u32,
+    bytes: u64,
+    address: *mut *mut c_void,
+) -> nigh_status;
 
 /// Pager: called before the first store to a block since the last nigh_seal; may move it (copy the
 /// bytes, store the new address).
 ///
-/// * `address`: inout, 1
-pub type nigh_dirty_fn =
-    unsafe extern "C" fn(user: *mut c_void, region: u32, block: u32, bytes: u64, address: *mut *mut c_void) -> nigh_status;
+/// * `address`: inout, `1`
+pub type nigh_dirty_fn = unsafe extern "C" fn(
+    user: *mut c_void,
+    region: u32,
+    block: u32,
+    bytes: u64,
+    address: *mut *mut c_void,
+) -> nigh_status;
 
 /// A clock that only rises, in nanoseconds.
-pub type nigh_clock_fn =
-    unsafe extern "C" fn(user: *mut c_void) -> u64;
+pub type nigh_clock_fn = unsafe extern "C" fn(user: *mut c_void) -> u64;
 
 unsafe extern "C" {
-    /// major << 16 | minor << 8 | patch.
+    /// major \<\< 16 | minor \<\< 8 | patch.
     pub fn nigh_version() -> u32;
     /// One English sentence for a status, static; never NULL.
     pub fn nigh_status_text(status: nigh_status) -> *const c_char;
-    /// NIGH_CPU_* that this machine has, as far as can be known without an operating system.
+    /// NIGH_CPU_\* that this machine has, as far as can be known without an operating system.
     pub fn nigh_features() -> u32;
     /// Bytes of one row.
     ///
-    /// * `dim`: in, dtype
-    /// * `bytes`: out, 1
+    /// * `dim`: in, `dtype`
+    /// * `bytes`: out, `1`
     ///
     /// Errors: NIGH_E_INVALID
     pub fn nigh_row_bytes(dim: u32, dtype: u32, bytes: *mut u64) -> nigh_status;
     /// Converts between f32 and rows of `dtype`: to it (I8 with the scale and zero point that span
-    /// each vector, U8 rounded and clamped, B1 x > 0) when `rows_in` is NULL, else from it.
+    /// each vector, U8 rounded and clamped, B1 x \> 0) when `rows_in` is NULL, else from it.
     ///
-    /// * `floats_in`: in, count*dim, may be null
-    /// * `rows_out`: out, count*row_bytes, may be null
-    /// * `rows_in`: in, count*row_bytes, may be null
-    /// * `floats_out`: out, count*dim, may be null
+    /// * `floats_in`: in, `count*dim`, may be null
+    /// * `rows_out`: out, `count*row_bytes`, may be null
+    /// * `rows_in`: in, `count*row_bytes`, may be null
+    /// * `floats_out`: out, `count*dim`, may be null
     ///
     /// Errors: NIGH_E_INVALID NIGH_E_VECTOR (NaN, infinity, beyond the type's range; nothing
     /// written)
-    pub fn nigh_convert(dim: u32, dtype: u32, count: u32, floats_in: *const f32, rows_out: *mut c_void, rows_in: *const c_void, floats_out: *mut f32) -> nigh_status;
-    /// Bytes of a handle for options->slot_max slots (1 or more).
+    pub fn nigh_convert(
+        dim: u32,
+        dtype: u32,
+        count: u32,
+        floats_in: *const f32,
+        rows_out: *mut c_void,
+        rows_in: *const c_void,
+        floats_out: *mut f32,
+    ) -> nigh_status;
+    /// Bytes of a handle for options-\>slot_max slots (1 or more).
     ///
-    /// * `config`: in, 1
-    /// * `options`: in, 1
-    /// * `bytes`: out, 1
-    pub fn nigh_index_bytes(config: *const nigh_config, options: *const nigh_options, bytes: *mut u64) -> nigh_status;
+    /// * `config`: in, `1`
+    /// * `options`: in, `1`
+    /// * `bytes`: out, `1`
+    pub fn nigh_index_bytes(
+        config: *const nigh_config,
+        options: *const nigh_options,
+        bytes: *mut u64,
+    ) -> nigh_status;
     /// An empty index. It has no room yet: see nigh_grow. No destroy: drop the memory.
     ///
-    /// * `config`: in, 1
-    /// * `options`: in, 1
-    /// * `memory`: inout, memory_bytes, kept after the call
-    /// * `index`: out, 1
+    /// * `config`: in, `1`
+    /// * `options`: in, `1`
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `index`: out, `1`
     ///
     /// Errors: NIGH_E_MEMORY NIGH_E_BUILD NIGH_E_UNSUPPORTED
-    pub fn nigh_index_init(config: *const nigh_config, options: *const nigh_options, memory: *mut c_void, memory_bytes: u64, index: *mut *mut nigh_index) -> nigh_status;
+    pub fn nigh_index_init(
+        config: *const nigh_config,
+        options: *const nigh_options,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        index: *mut *mut nigh_index,
+    ) -> nigh_status;
     /// Bytes of a handle for an image.
     ///
-    /// * `image`: in, image_bytes
-    /// * `options`: in, 1, may be null
-    /// * `bytes`: out, 1
-    pub fn nigh_attach_bytes(image: *const c_void, image_bytes: u64, options: *const nigh_options, bytes: *mut u64) -> nigh_status;
+    /// * `image`: in, `image_bytes`
+    /// * `options`: in, `1`, may be null
+    /// * `bytes`: out, `1`
+    pub fn nigh_attach_bytes(
+        image: *const c_void,
+        image_bytes: u64,
+        options: *const nigh_options,
+        bytes: *mut u64,
+    ) -> nigh_status;
     /// Uses an image where it lies (64-byte aligned: memory, a mapped file, flash). Header, sizes
     /// and directory are verified in O(blocks); whatever the rest holds, searches stay inside the
     /// image. The image must outlive the handle.
     ///
-    /// * `image`: inout, image_bytes, kept after the call
-    /// * `options`: in, 1, may be null
-    /// * `memory`: inout, memory_bytes, kept after the call
-    /// * `index`: out, 1
+    /// * `image`: inout, `image_bytes`, kept after the call
+    /// * `options`: in, `1`, may be null
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `index`: out, `1`
     ///
     /// Errors: NIGH_E_FORMAT NIGH_E_CORRUPT NIGH_E_OPEN NIGH_E_MEMORY NIGH_E_BUILD
     /// NIGH_E_UNSUPPORTED NIGH_E_INVALID (slot_max below what the image holds)
-    pub fn nigh_attach(image: *mut c_void, image_bytes: u64, options: *const nigh_options, memory: *mut c_void, memory_bytes: u64, index: *mut *mut nigh_index) -> nigh_status;
+    pub fn nigh_attach(
+        image: *mut c_void,
+        image_bytes: u64,
+        options: *const nigh_options,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        index: *mut *mut nigh_index,
+    ) -> nigh_status;
     /// Block memory that nigh_grow needs to hold `slots` slots in total, and key_bytes bytes of
     /// byte-string keys: the lengths of all ever stored (nigh_stats.key_bytes) and of those to
     /// come. Rounded up to whole blocks, but for slots == slot_max.
     ///
-    /// * `bytes`: out, 1
-    pub fn nigh_grow_bytes(index: *const nigh_index, slots: u32, key_bytes: u64, bytes: *mut u64) -> nigh_status;
+    /// * `bytes`: out, `1`
+    pub fn nigh_grow_bytes(
+        index: *const nigh_index,
+        slots: u32,
+        key_bytes: u64,
+        bytes: *mut u64,
+    ) -> nigh_status;
     /// Donates block memory, kept until the index is dropped; searches and writers go on meanwhile.
     /// Huge pages (2 MiB aligned, advised) are worth 8-16 % of search time. memory NULL: the
     /// pager's; that, and the first growth of an attached image, want no writer beside them.
     ///
-    /// * `memory`: inout, memory_bytes, kept after the call, may be null
+    /// * `memory`: inout, `memory_bytes`, kept after the call, may be null
     ///
     /// Errors: NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max) NIGH_E_BUSY NIGH_E_FULL (the pager's)
-    pub fn nigh_grow(index: *mut nigh_index, slots: u32, key_bytes: u64, memory: *mut c_void, memory_bytes: u64) -> nigh_status;
+    pub fn nigh_grow(
+        index: *mut nigh_index,
+        slots: u32,
+        key_bytes: u64,
+        memory: *mut c_void,
+        memory_bytes: u64,
+    ) -> nigh_status;
     /// Bytes of the writer state.
     ///
-    /// * `bytes`: out, 1
+    /// * `bytes`: out, `1`
     pub fn nigh_writer_bytes(index: *const nigh_index, bytes: *mut u64) -> nigh_status;
     /// Makes the handle writable; the memory stays with it.
     ///
-    /// * `memory`: inout, memory_bytes, kept after the call
+    /// * `memory`: inout, `memory_bytes`, kept after the call
     ///
     /// Errors: NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE) NIGH_E_BUSY (a
     /// job is under way)
-    pub fn nigh_writer_init(index: *mut nigh_index, memory: *mut c_void, memory_bytes: u64) -> nigh_status;
+    pub fn nigh_writer_init(
+        index: *mut nigh_index,
+        memory: *mut c_void,
+        memory_bytes: u64,
+    ) -> nigh_status;
     /// Bytes of a session.
     ///
-    /// * `options`: in, 1, may be null
-    /// * `bytes`: out, 1
-    pub fn nigh_session_bytes(index: *const nigh_index, options: *const nigh_session_options, bytes: *mut u64) -> nigh_status;
+    /// * `options`: in, `1`, may be null
+    /// * `bytes`: out, `1`
+    pub fn nigh_session_bytes(
+        index: *const nigh_index,
+        options: *const nigh_session_options,
+        bytes: *mut u64,
+    ) -> nigh_status;
     /// A session for one thread at a time; it serves only this index and lives at most as long.
     ///
-    /// * `options`: in, 1, may be null
-    /// * `memory`: inout, memory_bytes, kept after the call
-    /// * `session`: out, 1
+    /// * `options`: in, `1`, may be null
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `session`: out, `1`
     ///
     /// Errors: NIGH_E_MEMORY
-    pub fn nigh_session_init(index: *const nigh_index, options: *const nigh_session_options, memory: *mut c_void, memory_bytes: u64, session: *mut *mut nigh_session) -> nigh_status;
-    /// Vectors in the caller's array: slot s at base + s * stride, never copied. `count` rows are
+    pub fn nigh_session_init(
+        index: *const nigh_index,
+        options: *const nigh_session_options,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        session: *mut *mut nigh_session,
+    ) -> nigh_status;
+    /// Vectors in the caller's array: slot s at base + s \* stride, never copied. `count` rows are
     /// there; searching needs at least slot_count of them. Call before searching, or when no call
     /// runs. trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
     ///
-    /// * `base`: in, count*stride, kept after the call
+    /// * `base`: in, `count*stride`, kept after the call
     ///
     /// Errors: NIGH_E_MISMATCH NIGH_E_INVALID
-    pub fn nigh_index_borrow(index: *mut nigh_index, base: *const c_void, stride: u64, count: u32, trailer_offset: u32) -> nigh_status;
+    pub fn nigh_index_borrow(
+        index: *mut nigh_index,
+        base: *const c_void,
+        stride: u64,
+        count: u32,
+        trailer_offset: u32,
+    ) -> nigh_status;
     /// Vectors by callback.
     ///
-    /// * `fetch`: in, function, kept after the call
-    /// * `prefetch`: in, function, kept after the call, may be null
-    /// * `user`: in, any, kept after the call
-    pub fn nigh_index_fetch(index: *mut nigh_index, fetch: Option<nigh_fetch_fn>, prefetch: Option<nigh_prefetch_fn>, user: *mut c_void) -> nigh_status;
+    /// * `fetch`: in, `function`, kept after the call
+    /// * `prefetch`: in, `function`, kept after the call, may be null
+    /// * `user`: in, `any`, kept after the call
+    pub fn nigh_index_fetch(
+        index: *mut nigh_index,
+        fetch: Option<nigh_fetch_fn>,
+        prefetch: Option<nigh_prefetch_fn>,
+        user: *mut c_void,
+    ) -> nigh_status;
     /// The function of NIGH_METRIC_CUSTOM; not stored in the image.
     ///
-    /// * `distance`: in, function, kept after the call
-    /// * `user`: in, any, kept after the call
-    pub fn nigh_index_distance(index: *mut nigh_index, distance: Option<nigh_distance_fn>, user: *mut c_void) -> nigh_status;
+    /// * `distance`: in, `function`, kept after the call
+    /// * `user`: in, `any`, kept after the call
+    pub fn nigh_index_distance(
+        index: *mut nigh_index,
+        distance: Option<nigh_distance_fn>,
+        user: *mut c_void,
+    ) -> nigh_status;
     /// Where blocks come from (nigh_grow with memory NULL) and who hears of the first store to
     /// each. Either may be NULL. With `dirty` one call writes at a time: others beside it get
     /// NIGH_E_BUSY. Call before the first nigh_grow.
     ///
-    /// * `map`: in, function, kept after the call, may be null
-    /// * `dirty`: in, function, kept after the call, may be null
-    /// * `user`: in, any, kept after the call
-    pub fn nigh_index_pager(index: *mut nigh_index, map: Option<nigh_map_fn>, dirty: Option<nigh_dirty_fn>, user: *mut c_void) -> nigh_status;
+    /// * `map`: in, `function`, kept after the call, may be null
+    /// * `dirty`: in, `function`, kept after the call, may be null
+    /// * `user`: in, `any`, kept after the call
+    pub fn nigh_index_pager(
+        index: *mut nigh_index,
+        map: Option<nigh_map_fn>,
+        dirty: Option<nigh_dirty_fn>,
+        user: *mut c_void,
+    ) -> nigh_status;
     /// Inserts `count` vectors in order, up to the first failure, which changes nothing of its own.
     /// vectors NULL: each is read from the source, which has it already (external vectors; those of
     /// a borrowed array are always read there). keys NULL: identity keys, the next slots. flags
     /// NIGH_REPLACE_DELETED: takes the lowest removed slot, if any; its key is forgotten.
     ///
-    /// * `keys`: in, count, may be null
-    /// * `key_lengths`: in, count, may be null
-    /// * `vectors`: in, count*row_bytes, may be null
-    /// * `done`: out, 1
+    /// * `keys`: in, `count`, may be null
+    /// * `key_lengths`: in, `count`, may be null
+    /// * `vectors`: in, `count*row_bytes`, may be null
+    /// * `done`: out, `1`
     ///
     /// Errors: NIGH_E_EXISTS NIGH_E_DELETED (set or unremove it) NIGH_E_FULL NIGH_E_VECTOR
     /// NIGH_E_KEY NIGH_E_FETCH NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_SESSION NIGH_E_NO_VECTORS
     /// NIGH_E_MISMATCH (a borrowed array is too short) NIGH_E_INVALID (external vectors change
     /// without SET_EXCLUSIVE)
-    pub fn nigh_insert(index: *mut nigh_index, session: *mut nigh_session, flags: u32, keys: *const c_void, key_lengths: *const u32, vectors: *const c_void, count: u32, done: *mut u32) -> nigh_status;
+    pub fn nigh_insert(
+        index: *mut nigh_index,
+        session: *mut nigh_session,
+        flags: u32,
+        keys: *const c_void,
+        key_lengths: *const u32,
+        vectors: *const c_void,
+        count: u32,
+        done: *mut u32,
+    ) -> nigh_status;
     /// Inserts, or gives a known key (removed ones too: they come back) a new vector and new links.
     /// For external vectors of a known key: change the vector first, while no other call runs, and
     /// pass NIGH_SET_EXCLUSIVE. Arguments and errors as nigh_insert.
     ///
-    /// * `keys`: in, count, may be null
-    /// * `key_lengths`: in, count, may be null
-    /// * `vectors`: in, count*row_bytes, may be null
-    /// * `done`: out, 1
-    pub fn nigh_set(index: *mut nigh_index, session: *mut nigh_session, flags: u32, keys: *const c_void, key_lengths: *const u32, vectors: *const c_void, count: u32, done: *mut u32) -> nigh_status;
+    /// * `keys`: in, `count`, may be null
+    /// * `key_lengths`: in, `count`, may be null
+    /// * `vectors`: in, `count*row_bytes`, may be null
+    /// * `done`: out, `1`
+    pub fn nigh_set(
+        index: *mut nigh_index,
+        session: *mut nigh_session,
+        flags: u32,
+        keys: *const c_void,
+        key_lengths: *const u32,
+        vectors: *const c_void,
+        count: u32,
+        done: *mut u32,
+    ) -> nigh_status;
     /// Marks keys removed: they are no longer found, their nodes still lead searches on.
     ///
-    /// * `keys`: in, count
-    /// * `key_lengths`: in, count, may be null
-    /// * `done`: out, 1
+    /// * `keys`: in, `count`
+    /// * `key_lengths`: in, `count`, may be null
+    /// * `done`: out, `1`
     ///
     /// Errors: NIGH_E_NOT_FOUND NIGH_E_DELETED NIGH_E_BUSY NIGH_E_READ_ONLY
-    pub fn nigh_remove(index: *mut nigh_index, session: *mut nigh_session, keys: *const c_void, key_lengths: *const u32, count: u32, done: *mut u32) -> nigh_status;
+    pub fn nigh_remove(
+        index: *mut nigh_index,
+        session: *mut nigh_session,
+        keys: *const c_void,
+        key_lengths: *const u32,
+        count: u32,
+        done: *mut u32,
+    ) -> nigh_status;
     /// Takes remove back.  Arguments as nigh_remove.
     ///
-    /// * `keys`: in, count
-    /// * `key_lengths`: in, count, may be null
-    /// * `done`: out, 1
+    /// * `keys`: in, `count`
+    /// * `key_lengths`: in, `count`, may be null
+    /// * `done`: out, `1`
     ///
     /// Errors: NIGH_E_NOT_FOUND NIGH_E_EXISTS (it is not removed)
-    pub fn nigh_unremove(index: *mut nigh_index, session: *mut nigh_session, keys: *const c_void, key_lengths: *const u32, count: u32, done: *mut u32) -> nigh_status;
-    /// Slots that this session's searches may return: bit s of `bits` for slot s < slot_count
+    pub fn nigh_unremove(
+        index: *mut nigh_index,
+        session: *mut nigh_session,
+        keys: *const c_void,
+        key_lengths: *const u32,
+        count: u32,
+        done: *mut u32,
+    ) -> nigh_status;
+    /// Slots that this session's searches may return: bit s of `bits` for slot s \< slot_count
     /// (others are refused), or `filter`, or with both NULL all again. Kept by reference until
     /// changed; call again when bits change, since how many are set decides how to search.
     ///
-    /// * `bits`: in, ceil(slot_count/32), kept after the call, may be null
-    /// * `filter`: in, function, kept after the call, may be null
-    /// * `user`: in, any, kept after the call
-    pub fn nigh_session_filter(session: *mut nigh_session, bits: *const u32, slot_count: u32, filter: Option<nigh_filter_fn>, user: *mut c_void) -> nigh_status;
+    /// * `bits`: in, `ceil(slot_count/32)`, kept after the call, may be null
+    /// * `filter`: in, `function`, kept after the call, may be null
+    /// * `user`: in, `any`, kept after the call
+    pub fn nigh_session_filter(
+        session: *mut nigh_session,
+        bits: *const u32,
+        slot_count: u32,
+        filter: Option<nigh_filter_fn>,
+        user: *mut c_void,
+    ) -> nigh_status;
     /// The k (1..ef_max) nearest live keys, nearest first, equal distances by slot. Fewer than k is
     /// a result, and means that there are no more: where a filter or removed nodes leave the graph
     /// search short, the rest is found by scanning. An ef below k counts as k.
     ///
-    /// * `query`: in, row_bytes
-    /// * `options`: in, 1, may be null
-    /// * `keys`: out, k, may be null
-    /// * `key_lengths`: out, k, may be null
-    /// * `distances`: out, k, may be null
-    /// * `slots`: out, k, may be null
-    /// * `found`: out, 1
+    /// * `query`: in, `row_bytes`
+    /// * `options`: in, `1`, may be null
+    /// * `keys`: out, `k`, may be null
+    /// * `key_lengths`: out, `k`, may be null
+    /// * `distances`: out, `k`, may be null
+    /// * `slots`: out, `k`, may be null
+    /// * `found`: out, `1`
     ///
     /// Errors: NIGH_E_VECTOR NIGH_E_SESSION (ef or k over ef_max) NIGH_E_NO_VECTORS NIGH_E_FETCH
-    pub fn nigh_search(index: *const nigh_index, session: *mut nigh_session, query: *const c_void, options: *const nigh_search_options, k: u32, keys: *mut c_void, key_lengths: *mut u32, distances: *mut f32, slots: *mut u32, found: *mut u32) -> nigh_status;
+    pub fn nigh_search(
+        index: *const nigh_index,
+        session: *mut nigh_session,
+        query: *const c_void,
+        options: *const nigh_search_options,
+        k: u32,
+        keys: *mut c_void,
+        key_lengths: *mut u32,
+        distances: *mut f32,
+        slots: *mut u32,
+        found: *mut u32,
+    ) -> nigh_status;
     /// The same for `count` queries, one after another in `queries`. Those under way take turns
     /// (see nigh_session_options.lanes): while one waits for memory another one computes. Answers
-    /// are those of single searches. Query q has its hits from place q * k on in each array
-    /// (byte-string keys from q * k * key_bytes_max on) and found[q] of them. Ends at the first
-    /// failure: *done are answered.
+    /// are those of single searches. Query q has its hits from place q \* k on in each array
+    /// (byte-string keys from q \* k \* key_bytes_max on) and found\[q\] of them. Ends at the first
+    /// failure: \*done are answered.
     ///
-    /// * `queries`: in, count*row_bytes
-    /// * `options`: in, 1, may be null
-    /// * `keys`: out, count*k, may be null
-    /// * `key_lengths`: out, count*k, may be null
-    /// * `distances`: out, count*k, may be null
-    /// * `slots`: out, count*k, may be null
-    /// * `found`: out, count
-    /// * `done`: out, 1
-    pub fn nigh_search_batch(index: *const nigh_index, session: *mut nigh_session, queries: *const c_void, count: u32, options: *const nigh_search_options, k: u32, keys: *mut c_void, key_lengths: *mut u32, distances: *mut f32, slots: *mut u32, found: *mut u32, done: *mut u32) -> nigh_status;
+    /// * `queries`: in, `count*row_bytes`
+    /// * `options`: in, `1`, may be null
+    /// * `keys`: out, `count*k`, may be null
+    /// * `key_lengths`: out, `count*k`, may be null
+    /// * `distances`: out, `count*k`, may be null
+    /// * `slots`: out, `count*k`, may be null
+    /// * `found`: out, `count`
+    /// * `done`: out, `1`
+    pub fn nigh_search_batch(
+        index: *const nigh_index,
+        session: *mut nigh_session,
+        queries: *const c_void,
+        count: u32,
+        options: *const nigh_search_options,
+        k: u32,
+        keys: *mut c_void,
+        key_lengths: *mut u32,
+        distances: *mut f32,
+        slots: *mut u32,
+        found: *mut u32,
+        done: *mut u32,
+    ) -> nigh_status;
     /// Begins to hand out neighbours nearest first; `query` must stay until the cursor is done. Any
     /// other search or change with the session ends it.
     ///
-    /// * `query`: in, row_bytes, kept after the call
-    /// * `options`: in, 1, may be null
-    pub fn nigh_cursor_begin(index: *const nigh_index, session: *mut nigh_session, query: *const c_void, options: *const nigh_search_options) -> nigh_status;
-    /// The next `k` neighbours; *found < k means that there are no more. Order is exact among what
-    /// the beam of `ef` has seen: a neighbour discovered late comes late. Outputs as nigh_search.
+    /// * `query`: in, `row_bytes`, kept after the call
+    /// * `options`: in, `1`, may be null
+    pub fn nigh_cursor_begin(
+        index: *const nigh_index,
+        session: *mut nigh_session,
+        query: *const c_void,
+        options: *const nigh_search_options,
+    ) -> nigh_status;
+    /// The next `k` neighbours; \*found \< k means that there are no more. Order is exact among
+    /// what the beam of `ef` has seen: a neighbour discovered late comes late. Outputs as
+    /// nigh_search.
     ///
-    /// * `keys`: out, k, may be null
-    /// * `key_lengths`: out, k, may be null
-    /// * `distances`: out, k, may be null
-    /// * `slots`: out, k, may be null
-    /// * `found`: out, 1
+    /// * `keys`: out, `k`, may be null
+    /// * `key_lengths`: out, `k`, may be null
+    /// * `distances`: out, `k`, may be null
+    /// * `slots`: out, `k`, may be null
+    /// * `found`: out, `1`
     ///
     /// Errors: NIGH_E_INVALID (no cursor, or codes were made anew since) NIGH_E_SESSION
     /// (frontier_max reached: what is left is lost)
-    pub fn nigh_cursor_next(index: *const nigh_index, session: *mut nigh_session, k: u32, keys: *mut c_void, key_lengths: *mut u32, distances: *mut f32, slots: *mut u32, found: *mut u32) -> nigh_status;
+    pub fn nigh_cursor_next(
+        index: *const nigh_index,
+        session: *mut nigh_session,
+        k: u32,
+        keys: *mut c_void,
+        key_lengths: *mut u32,
+        distances: *mut f32,
+        slots: *mut u32,
+        found: *mut u32,
+    ) -> nigh_status;
     /// Finds out what is fastest on this machine for this index: which cache level rows are fetched
     /// into and how much of each ahead, and how many lanes nigh_search_batch uses. Some dozen
     /// stored vectors are searched in each way, in turns; below 0.2 s. Changes no result and
     /// nothing that is stored. Call it while no other call runs.
     ///
-    /// * `clock`: in, function
-    /// * `user`: in, any
+    /// * `clock`: in, `function`
+    /// * `user`: in, `any`
     ///
     /// Errors: NIGH_E_NO_VECTORS NIGH_E_FETCH NIGH_E_SESSION (ef_max below 64)
-    pub fn nigh_tune(index: *mut nigh_index, session: *mut nigh_session, clock: Option<nigh_clock_fn>, user: *mut c_void) -> nigh_status;
+    pub fn nigh_tune(
+        index: *mut nigh_index,
+        session: *mut nigh_session,
+        clock: Option<nigh_clock_fn>,
+        user: *mut c_void,
+    ) -> nigh_status;
     /// What the session's last call cost.
     ///
-    /// * `stats`: out, 1
-    pub fn nigh_session_stats_get(session: *const nigh_session, stats: *mut nigh_session_stats) -> nigh_status;
+    /// * `stats`: out, `1`
+    pub fn nigh_session_stats_get(
+        session: *const nigh_session,
+        stats: *mut nigh_session_stats,
+    ) -> nigh_status;
     /// Bytes of a job's memory. Arguments as nigh_job_begin.
     ///
-    /// * `options`: in, 1
-    /// * `bytes`: out, 1
-    pub fn nigh_job_bytes(index: *mut nigh_index, options: *const nigh_job_options, count: u32, bytes: *mut u64) -> nigh_status;
+    /// * `options`: in, `1`
+    /// * `bytes`: out, `1`
+    pub fn nigh_job_bytes(
+        index: *mut nigh_index,
+        options: *const nigh_job_options,
+        count: u32,
+        bytes: *mut u64,
+    ) -> nigh_status;
     /// Begins long work, which any number of threads then do with nigh_job_run. Searches go on;
     /// writers get NIGH_E_BUSY until nigh_job_end. `memory` stays with the job, that of a CODES job
     /// with the index for good. BUILD: inserts keys and vectors as nigh_insert does, but in batches
@@ -973,84 +1153,132 @@ unsafe extern "C" {
     /// none for codes (grow again); a handle without writer state will do; after codes were
     /// dropped, let the searches under way end before others are made.
     ///
-    /// * `options`: in, 1
-    /// * `keys`: in, count, kept after the call, may be null
-    /// * `key_lengths`: in, count, kept after the call, may be null
-    /// * `vectors`: in, count*row_bytes, kept after the call, may be null
-    /// * `memory`: inout, memory_bytes, kept after the call
-    /// * `job`: out, 1
+    /// * `options`: in, `1`
+    /// * `keys`: in, `count`, kept after the call, may be null
+    /// * `key_lengths`: in, `count`, kept after the call, may be null
+    /// * `vectors`: in, `count*row_bytes`, kept after the call, may be null
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `job`: out, `1`
     ///
     /// Errors: NIGH_E_BUSY NIGH_E_MEMORY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED NIGH_E_NO_VECTORS
-    pub fn nigh_job_begin(index: *mut nigh_index, options: *const nigh_job_options, keys: *const c_void, key_lengths: *const u32, vectors: *const c_void, count: u32, memory: *mut c_void, memory_bytes: u64, job: *mut *mut nigh_job) -> nigh_status;
+    pub fn nigh_job_begin(
+        index: *mut nigh_index,
+        options: *const nigh_job_options,
+        keys: *const c_void,
+        key_lengths: *const u32,
+        vectors: *const c_void,
+        count: u32,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        job: *mut *mut nigh_job,
+    ) -> nigh_status;
     /// Runs one task, at most some milliseconds. Each thread brings its own session, one that can
     /// insert and has room for the codes that there are, or a draft (CODES: any; REFINE, VACUUM:
     /// not SMALL; REFINE: ef_max at least 512 and ef). A failed call may be repeated; between calls
     /// the index is whole, so a job may also be ended before it is done: what is in stays in.
     ///
-    /// * `progress`: out, 1
+    /// * `progress`: out, `1`
     ///
     /// Errors: NIGH_E_FETCH NIGH_E_SESSION NIGH_E_USER and below; BUILD: nigh_insert's, with
     /// NIGH_JOB_DONE
-    pub fn nigh_job_run(job: *mut nigh_job, session: *mut nigh_session, progress: *mut nigh_progress) -> nigh_status;
+    pub fn nigh_job_run(
+        job: *mut nigh_job,
+        session: *mut nigh_session,
+        progress: *mut nigh_progress,
+    ) -> nigh_status;
     /// Lets writers in again. The job's memory may be reused, but for CODES.
     ///
     /// Errors: NIGH_E_BUSY (a task is running)
     pub fn nigh_job_end(job: *mut nigh_job) -> nigh_status;
     /// Every configuration value, defaults filled in.
     ///
-    /// * `config`: out, 1
+    /// * `config`: out, `1`
     pub fn nigh_config_get(index: *const nigh_index, config: *mut nigh_config) -> nigh_status;
     ///
-    /// * `stats`: out, 1
+    /// * `stats`: out, `1`
     pub fn nigh_stats_get(index: *const nigh_index, stats: *mut nigh_stats) -> nigh_status;
     /// The rows of keys, bit-identical to what was stored, and their slots. vectors NULL: only asks
     /// whether they are there.
     ///
-    /// * `keys`: in, count
-    /// * `key_lengths`: in, count, may be null
-    /// * `vectors`: out, count*row_bytes, may be null
-    /// * `slots`: out, count, may be null
-    /// * `done`: out, 1
+    /// * `keys`: in, `count`
+    /// * `key_lengths`: in, `count`, may be null
+    /// * `vectors`: out, `count*row_bytes`, may be null
+    /// * `slots`: out, `count`, may be null
+    /// * `done`: out, `1`
     ///
     /// Errors: NIGH_E_NOT_FOUND NIGH_E_DELETED NIGH_E_FETCH NIGH_E_BUSY (it keeps changing: again)
-    pub fn nigh_get(index: *const nigh_index, session: *mut nigh_session, keys: *const c_void, key_lengths: *const u32, count: u32, vectors: *mut c_void, slots: *mut u32, done: *mut u32) -> nigh_status;
-    /// Live keys in slot order, from slot `from` on; go on from slots[found - 1] + 1 until found is
-    /// 0.
+    pub fn nigh_get(
+        index: *const nigh_index,
+        session: *mut nigh_session,
+        keys: *const c_void,
+        key_lengths: *const u32,
+        count: u32,
+        vectors: *mut c_void,
+        slots: *mut u32,
+        done: *mut u32,
+    ) -> nigh_status;
+    /// Live keys in slot order, from slot `from` on; go on from slots\[found - 1\] + 1 until found
+    /// is 0.
     ///
-    /// * `keys`: out, count, may be null
-    /// * `key_lengths`: out, count, may be null
-    /// * `slots`: out, count
-    /// * `found`: out, 1
-    pub fn nigh_keys(index: *const nigh_index, from: u32, count: u32, keys: *mut c_void, key_lengths: *mut u32, slots: *mut u32, found: *mut u32) -> nigh_status;
-    /// A node: its top layer, NIGH_NODE_* flags, and its neighbours in `level`.
+    /// * `keys`: out, `count`, may be null
+    /// * `key_lengths`: out, `count`, may be null
+    /// * `slots`: out, `count`
+    /// * `found`: out, `1`
+    pub fn nigh_keys(
+        index: *const nigh_index,
+        from: u32,
+        count: u32,
+        keys: *mut c_void,
+        key_lengths: *mut u32,
+        slots: *mut u32,
+        found: *mut u32,
+    ) -> nigh_status;
+    /// A node: its top layer, NIGH_NODE_\* flags, and its neighbours in `level`.
     ///
-    /// * `top`: out, 1, may be null
-    /// * `flags`: out, 1, may be null
-    /// * `links`: out, m0, may be null
-    /// * `link_count`: out, 1, may be null
+    /// * `top`: out, `1`, may be null
+    /// * `flags`: out, `1`, may be null
+    /// * `links`: out, `m0`, may be null
+    /// * `link_count`: out, `1`, may be null
     ///
     /// Errors: NIGH_E_NOT_FOUND (no such slot or layer)
-    pub fn nigh_node(index: *const nigh_index, slot: u32, level: u32, top: *mut u32, flags: *mut u32, links: *mut u32, link_count: *mut u32) -> nigh_status;
+    pub fn nigh_node(
+        index: *const nigh_index,
+        slot: u32,
+        level: u32,
+        top: *mut u32,
+        flags: *mut u32,
+        links: *mut u32,
+        link_count: *mut u32,
+    ) -> nigh_status;
     /// Proves bounds, degrees, key uniqueness, checksums (of an image attached and not changed
     /// since), that codes are those of owned vectors, and that every node is reachable, in one pass
     /// over the index. Never prints. A broken index is a report, not an error.
     ///
-    /// * `report`: out, 1
+    /// * `report`: out, `1`
     ///
     /// Errors: NIGH_E_BUSY NIGH_E_SESSION (made before there were such codes)
-    pub fn nigh_check(index: *const nigh_index, session: *mut nigh_session, report: *mut nigh_report) -> nigh_status;
+    pub fn nigh_check(
+        index: *const nigh_index,
+        session: *mut nigh_session,
+        report: *mut nigh_report,
+    ) -> nigh_status;
     /// Exact size of what nigh_save writes.
     ///
-    /// * `bytes`: out, 1
+    /// * `bytes`: out, `1`
     pub fn nigh_save_bytes(index: *const nigh_index, flags: u32, bytes: *mut u64) -> nigh_status;
     /// Writes the canonical image through `write`, front to back. The same content gives the same
     /// bytes.
     ///
-    /// * `write`: in, function
-    /// * `user`: in, any
+    /// * `write`: in, `function`
+    /// * `user`: in, `any`
     ///
     /// Errors: NIGH_E_WRITE NIGH_E_BUSY NIGH_E_OPEN (opened UNSEALED) NIGH_E_USER and below
-    pub fn nigh_save(index: *const nigh_index, flags: u32, write: Option<nigh_write_fn>, user: *mut c_void) -> nigh_status;
+    pub fn nigh_save(
+        index: *const nigh_index,
+        flags: u32,
+        write: Option<nigh_write_fn>,
+        user: *mut c_void,
+    ) -> nigh_status;
     /// Ends the changes to an image attached in place: checksums and state word hold again.
     /// Flushing it to a disk is the caller's. With a pager: every block counts as clean again.
     ///
