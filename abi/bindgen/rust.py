@@ -49,6 +49,19 @@ def signature(entry, head, indent=""):
             f"{indent}){tail}"]
 
 
+def default_value(struct):
+    """On one line if it fits, as rustfmt has it."""
+    fields = []
+    for field in struct["fields"]:
+        zero = "0.0" if field["type"]["base"] == "f32" else "0"
+        size = "core::mem::size_of::<Self>() as u32"
+        fields.append(f"{field['name']}: {size if field['name'] == 'struct_size' else zero}")
+    line = f"        Self {{ {', '.join(fields)} }}"
+    if len(line) <= COLUMNS:
+        return [line]
+    return ["        Self {", *(f"            {field}," for field in fields), "        }"]
+
+
 def callback_type(entry):
     """As rustfmt: on one line, else the type on the next, else a line for each argument."""
     name = f"pub type {entry['name']} ="
@@ -102,14 +115,7 @@ def render(model):
             out.append(f"    pub {field['name']}: {rust_type(field['type'])},")
         out += ["}", "", f"impl Default for {struct['name']} {{",
                 "    /// Zeros, which mean the defaults, and the size of the structure.",
-                "    fn default() -> Self {", "        Self {"]
-        for field in struct["fields"]:
-            if field["name"] == "struct_size":
-                out.append("            struct_size: core::mem::size_of::<Self>() as u32,")
-            else:
-                zero = "0.0" if field["type"]["base"] == "f32" else "0"
-                out.append(f"            {field['name']}: {zero},")
-        out += ["        }", "    }", "}", ""]
+                "    fn default() -> Self {", *default_value(struct), "    }", "}", ""]
         out.append("const _: () = {")
         out.append(f"    assert!(core::mem::size_of::<{struct['name']}>() == {struct['size']});")
         for field in struct["fields"]:

@@ -57,10 +57,7 @@ fn target_feature(name: &str) -> bool {
 #[cfg(feature = "system")]
 fn link_installed() {
     let version = env::var("CARGO_PKG_VERSION").expect("cargo sets it");
-    match pkg_config::Config::new()
-        .atleast_version(&version)
-        .probe("nigh")
-    {
+    match pkg_config::Config::new().atleast_version(&version).probe("nigh") {
         Ok(library) => {
             for path in library.include_paths {
                 println!("cargo::metadata=include={}", path.display());

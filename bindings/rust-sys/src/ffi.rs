@@ -651,12 +651,7 @@ pub struct nigh_progress {
 impl Default for nigh_progress {
     /// Zeros, which mean the defaults, and the size of the structure.
     fn default() -> Self {
-        Self {
-            struct_size: core::mem::size_of::<Self>() as u32,
-            state: 0,
-            done: 0,
-            total: 0,
-        }
+        Self { struct_size: core::mem::size_of::<Self>() as u32, state: 0, done: 0, total: 0 }
     }
 }
 
