@@ -52,8 +52,8 @@ pub struct Job<'a> {
 impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
     /// Inserts many vectors, one after another in `rows`, under `keys`: in batches that search a
     /// frozen graph, so that links differ from those of single inserts. On
-    /// [`run`](Job::run) it ends at the first vector or key that [`insert`](Self::insert) would
-    /// refuse, after all before it.
+    /// [`run`](BuildJob::run) it ends at the first vector or key that [`insert`](Self::insert) would
+    /// refuse, after all before it. It takes new slots, none that a vacuum has freed.
     ///
     /// ```
     /// # use nigh::Index;
@@ -221,11 +221,11 @@ impl<'a> Job<'a> {
             return Err(Error::ReadOnly);
         }
         let stats = self.core.stats();
-        let used = u64::from(stats.slot_count - stats.free_count);
-        if used + self.count as u64 > u64::from(stats.slot_max) {
+        let slots = u64::from(stats.slot_count) + self.count as u64;
+        if slots > u64::from(stats.slot_max) {
             return Err(Error::Full { capacity: stats.slot_max as usize });
         }
-        let slots = (used as u32 + self.count as u32).max(stats.slot_capacity);
+        let slots = (slots as u32).max(stats.slot_capacity);
         self.core.grow_to(slots, stats.key_bytes + self.keys.byte_count())
     }
 

@@ -1,0 +1,7 @@
+// compile_fail.rs - what the compiler must refuse: each file of tests/fail, with its words
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#[test]
+#[ignore = "compiles many programs; its words are those of one compiler"]
+fn lifetimes() {
+    trybuild::TestCases::new().compile_fail("tests/fail/*.rs");
+}
