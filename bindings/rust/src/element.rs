@@ -10,6 +10,7 @@ use crate::error::{check, Error, Result};
 
 mod private {
     pub trait Sealed {}
+    /// # Safety
     /// Any bits are a value, and there is no padding.
     pub unsafe trait Plain:
         Copy + Default + Send + Sync + core::fmt::Debug + 'static

@@ -20,6 +20,7 @@ pub(crate) struct Core {
     #[allow(dead_code)] // `raw` lies in it
     handle: Memory,
     writer: Option<Memory>,
+    #[cfg_attr(not(feature = "mmap"), allow(dead_code))] // `raw` may lie in it
     pub(crate) image: Option<Memory>,
     /// What C was donated: blocks, and codes.
     donated: Lock<Vec<Memory>>,

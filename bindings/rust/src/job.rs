@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use nigh_sys as sys;
 
@@ -206,14 +206,21 @@ impl<'a> Job<'a> {
     ///
     /// # Errors
     /// [`Error::Busy`] beside another job or a writer, [`Error::Cancelled`], [`Error::ReadOnly`],
-    /// [`Error::Unsupported`], [`Error::NoVectors`], [`Error::Store`], [`Error::NoMemory`]. The index
-    /// is whole, and what is done stays done.
+    /// [`Error::Unsupported`], [`Error::NoVectors`], [`Error::Store`], [`Error::NoMemory`],
+    /// [`Error::Invalid`] when there are codes already. The index is whole, and what is done stays
+    /// done.
     pub fn run(self) -> Result<Progress> {
         let (progress, result) = self.go();
         if self.options.kind == sys::NIGH_JOB_CODES {
             self.core.next_era();
         }
-        result.map(|()| progress)
+        match result {
+            Ok(()) => Ok(progress),
+            Err(Error::Exists) => {
+                Err(Error::Invalid("codes: there are some already, drop them first"))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn make_room(&self) -> Result<()> {
@@ -266,8 +273,7 @@ struct Run<'j, 'a> {
     job: &'j Job<'a>,
     raw: *mut sys::nigh_job,
     memory: Option<Memory>,
-    done: AtomicU64,
-    total: AtomicU64,
+    progress: Lock<Progress>,
     stop: AtomicBool,
     failure: Lock<Option<Failure>>,
 }
@@ -315,8 +321,7 @@ impl<'j, 'a> Run<'j, 'a> {
             job,
             raw,
             memory: Some(memory),
-            done: AtomicU64::new(0),
-            total: AtomicU64::new(0),
+            progress: Lock::new(Progress::default()),
             stop: AtomicBool::new(false),
             failure: Lock::new(None),
         })
@@ -405,10 +410,15 @@ impl<'j, 'a> Run<'j, 'a> {
             panic::resume();
         }
         if status == sys::NIGH_OK || progress.state == sys::NIGH_JOB_DONE {
-            self.total.store(progress.total, Ordering::Relaxed);
-            let before = self.done.fetch_max(progress.done, Ordering::Relaxed);
-            if let (Some(tell), true) = (&self.job.progress, progress.done > before) {
-                tell(Progress { done: progress.done, total: progress.total });
+            let now = Progress { done: progress.done, total: progress.total };
+            let further = self.progress.with(|last| {
+                let further = now.done > last.done;
+                last.total = now.total;
+                last.done = last.done.max(now.done);
+                further
+            });
+            if let (Some(tell), true) = (&self.job.progress, further) {
+                tell(now);
             }
         }
         if status == sys::NIGH_OK {
@@ -426,10 +436,7 @@ impl<'j, 'a> Run<'j, 'a> {
 
     fn end(mut self) -> (Progress, Result<()>) {
         self.finish();
-        let progress = Progress {
-            done: self.done.load(Ordering::Relaxed),
-            total: self.total.load(Ordering::Relaxed),
-        };
+        let progress = self.progress.with(|last| *last);
         let result = match self.failure.with(Option::take) {
             None => Ok(()),
             Some(Failure::Status(status)) => Err(full(self.job.core, status)),

@@ -190,11 +190,9 @@ fn one_element<E: Element>(metric: Metric, error: f32) {
     }
     for key in [0, 7, count - 1] {
         let row = &rows[key * index.row_len()..][..index.row_len()];
-        let hit = index.search_with(row, 1, &SearchOptions::new().exact(true)).unwrap()[0].clone();
-        assert_eq!(
-            hit.distance.abs() < 1e-3,
-            hit.distance <= index.search(row, 1).unwrap()[0].distance
-        );
+        let exact = index.search_with(row, 1, &SearchOptions::new().exact(true)).unwrap()[0];
+        assert!(exact.distance.abs() < 1e-2, "{key} is {} from itself", exact.distance);
+        assert_eq!(index.search(row, 1).unwrap()[0], exact);
         assert_eq!(
             decoded(&index.decode(&index.get(key as u64).unwrap())),
             decoded(&index.decode(row))
@@ -234,10 +232,7 @@ fn bits() {
         hits.iter().map(|hit| (hit.key, hit.distance)).collect::<Vec<_>>(),
         [(1, 1.0), (2, 7.0)]
     );
-    assert!(
-        matches!(index.insert(3, &[0, 0b1_0000]), Err(Error::Vector | Error::Invalid(_)))
-            || index.get(3).is_ok()
-    );
+    assert!(matches!(index.insert(3, &[0, 0b1_0000]), Err(Error::Vector)), "a bit beyond dim");
 }
 
 #[test]
@@ -317,7 +312,6 @@ fn a_cursor_goes_on_to_the_end() {
     let query = [250.1];
     let mut cursor = searcher.cursor(&query).unwrap();
     assert_eq!(cursor.next().unwrap().unwrap().key, 250);
-    std::mem::forget(cursor);
     assert_eq!(searcher.search(&[3.0], 1).unwrap()[0].key, 3);
 }
 
