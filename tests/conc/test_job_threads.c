@@ -316,6 +316,49 @@ TEST(search_beside_codes) {
     }
 }
 
+/* Sessions are made while codes are published and dropped: in what was asked for, and no more. */
+static void *open_sessions(void *argument) {
+    enum { GUARD = 64 };
+    const nigh_session_options so = fx_session_options(64, 0, *(const uint32_t *)argument % 2);
+    for (uint32_t round = 0; !g.stop || round < 10; round++) {
+        uint64_t bytes = 0;
+        nigh_session *session = NULL;
+        t_ok(nigh_session_bytes(g.f.index, &so, &bytes));
+        uint8_t *memory = aligned_alloc(64, (size_t)(bytes + 63) / 64 * 64 + GUARD);
+        t_assert(memory != NULL);
+        memset(memory + bytes, 0xa5, GUARD);
+        nigh_status status = nigh_session_init(g.f.index, &so, memory, bytes, &session);
+        t_assert(status == NIGH_OK || status == NIGH_E_MEMORY); /* codes came in between */
+        for (uint32_t i = 0; i < GUARD; i++) {
+            t_eq(memory[bytes + i], 0xa5);
+        }
+        free(memory);
+        g.searches[*(const uint32_t *)argument]++;
+    }
+    return NULL;
+}
+
+TEST(sessions_beside_codes) {
+    pthread_t threads[READERS];
+    uint32_t numbers[READERS];
+    rows_make(scaled(400, 150));
+    open_index(NIGH_CODES_U7, 0, g.count, 1);
+    make_sessions();
+    build(2, 0, 1);
+    g.stop = 0;
+    start(threads, numbers, READERS, open_sessions);
+    for (uint32_t round = 0; round < scaled(400, 40); round++) {
+        nigh_job_options o = fx_job_options(NIGH_JOB_CODES);
+        o.codes = round % 2 == 0 ? NIGH_CODES_NONE : NIGH_CODES_U7;
+        t_ok(fx_job_begin(&g.f, &o, NULL, NULL, 0, &g.job));
+        run_workers(1);
+    }
+    g.stop = 1;
+    join(threads, READERS);
+    free(g.rows);
+    fx_drop(&g.f);
+}
+
 /* Room is given while codes are published and dropped: what there is of it never shrinks below what
  * all regions have, and ends as asked for. */
 TEST(growth_beside_codes) {
@@ -426,6 +469,7 @@ SUITE {
     RUN(search_beside_build);
     RUN(search_beside_refine);
     RUN(search_beside_codes);
+    RUN(sessions_beside_codes);
     RUN(growth_beside_codes);
     RUN(first_bad_one);
     RUN(writers_wait);

@@ -16677,7 +16677,7 @@ NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t
 }
 /* ---- core/session.c */
 /* session.c - layout of one thread's scratch
- * layer L13; uses: index, arena, blocks, code, graph, search
+ * layer L13; uses: index, arena, blocks, code, graph, image, search
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 
 #define NIGHI_EF_DEFAULT 512u
@@ -16705,10 +16705,9 @@ NIGHI_FN void nighi_session_defaults(const nigh_index *index, nigh_session_optio
         nighi_max_u32(nighi_min_u32(options->frontier_max, index->slot_max), 16);
 }
 
-static void nighi_plan_layout(nighi_arena *arena, const nigh_index *index,
+static void nighi_plan_layout(nighi_arena *arena, const nigh_config *config,
                               const nigh_session_options *options, uint32_t code_bytes,
                               nighi_plan *plan) {
-    const nigh_config *config = &index->config;
     const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const uint32_t m = config->m;
@@ -16744,11 +16743,12 @@ static uint32_t nighi_hash_size(uint32_t frontier_max) {
 }
 
 /* With arena->base NULL `session` is a dummy that only carries sizes. Never inlined: the dummy and
- * what is spilled here do not belong in one stack frame. */
+ * what is spilled here do not belong in one stack frame. `config` is the caller's copy: a job may
+ * publish codes meanwhile, and a session that is laid out for more than was counted overflows. */
 static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_index *index,
+                                                const nigh_config *config,
                                                 const nigh_session_options *options,
                                                 uint32_t fewest, nigh_session *session) {
-    const nigh_config *config = &index->config;
     const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
     const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
     nigh_config draft;
@@ -16793,12 +16793,13 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
         session->marks = nighi_arena_take(arena, session->mark_count, 1);
     }
     if ((options->flags & NIGH_SESSION_READ) == 0) {
-        nighi_plan_layout(arena, index, options, code_bytes, &session->plan);
+        nighi_plan_layout(arena, config, options, code_bytes, &session->plan);
     }
 }
 
 /* The session, then a reading session for each further lane. */
 static nigh_session *nighi_lanes_layout(nighi_arena *arena, const nigh_index *index,
+                                        const nigh_config *config,
                                         const nigh_session_options *options) {
     nigh_session dummy;
     nigh_session *first = nighi_arena_take(arena, 1, sizeof *first);
@@ -16806,14 +16807,13 @@ static nigh_session *nighi_lanes_layout(nighi_arena *arena, const nigh_index *in
     nigh_session_options other = *options;
     other.flags |= NIGH_SESSION_READ;
     /* A search may ask any lane for what it may ask the first. */
-    const uint32_t fewest =
-        (options->flags & NIGH_SESSION_READ) != 0 ? 1 : index->config.expansions;
+    const uint32_t fewest = (options->flags & NIGH_SESSION_READ) != 0 ? 1 : config->expansions;
     for (uint32_t i = 0; i < options->lanes; i++) {
         nigh_session *session = i == 0 ? first : nighi_arena_take(arena, 1, sizeof *session);
         if (session != NULL) {
             nighi_fill(session, 0, sizeof *session);
         }
-        nighi_session_layout(arena, index, i == 0 ? options : &other, fewest,
+        nighi_session_layout(arena, index, config, i == 0 ? options : &other, fewest,
                              session != NULL ? session : &dummy);
         if (session != NULL) {
             lanes[i] = (nighi_lane){.session = session};
@@ -16828,21 +16828,30 @@ static nigh_session *nighi_lanes_layout(nighi_arena *arena, const nigh_index *in
     return first;
 }
 
+static uint64_t nighi_lanes_bytes(const nigh_index *index, const nigh_config *config,
+                                  const nigh_session_options *options) {
+    nighi_arena arena = {NULL, 0};
+    (void)nighi_lanes_layout(&arena, index, config, options);
+    return nighi_arena_bytes(&arena);
+}
+
 NIGHI_FN uint64_t nighi_session_bytes(const nigh_index *index,
                                       const nigh_session_options *options) {
-    nighi_arena arena = {NULL, 0};
-    (void)nighi_lanes_layout(&arena, index, options);
-    return nighi_arena_bytes(&arena);
+    nigh_config config;
+    nighi_config_now(index, &config);
+    return nighi_lanes_bytes(index, &config, options);
 }
 
 NIGHI_FN nigh_status nighi_session_init(const nigh_index *index,
                                         const nigh_session_options *options, void *memory,
                                         uint64_t memory_bytes, nigh_session **session) {
-    if (!nighi_memory_fits(memory, memory_bytes, nighi_session_bytes(index, options))) {
+    nigh_config config;
+    nighi_config_now(index, &config);
+    if (!nighi_memory_fits(memory, memory_bytes, nighi_lanes_bytes(index, &config, options))) {
         return NIGH_E_MEMORY;
     }
     nighi_arena arena = {memory, 0};
-    *session = nighi_lanes_layout(&arena, index, options);
+    *session = nighi_lanes_layout(&arena, index, &config, options);
     return NIGH_OK;
 }
 /* ---- abi/nigh_abi.c */
