@@ -1,0 +1,3 @@
+module github.com/nigh-search/nigh/bindings/go
+
+go 1.24
