@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Generated from abi/nigh.h by abi/generate.py. Do not edit.
 
+//go:build cgo
+
 package nigh
 
 const (
@@ -120,7 +122,7 @@ const (
 const (
 	// always; alone it forces the scalar kernels
 	cpuScalar = 1
-	cpuSse41 = 2
+	cpuSse41  = 2
 	// with F16C
 	cpuAvx2 = 4
 	// F, BW, VL, DQ
@@ -129,7 +131,7 @@ const (
 	cpuVnni = 16
 	// AVX512-VPOPCNTDQ
 	cpuVpopcnt = 32
-	cpuNeon = 64
+	cpuNeon    = 64
 	// AArch64 dot product
 	cpuDotprod = 128
 	// WebAssembly
@@ -149,19 +151,19 @@ const (
 // flags of insert and set
 const (
 	replaceDeleted = 1
-	setExclusive = 2
+	setExclusive   = 2
 )
 
 // of search
 const (
-	searchExact = 1
-	searchRadius = 2
+	searchExact   = 1
+	searchRadius  = 2
 	searchNoCodes = 4
 )
 
 // nigh_session_options.flags
 const (
-	sessionRead = 1
+	sessionRead  = 1
 	sessionSmall = 2
 )
 
@@ -194,5 +196,49 @@ const (
 // flags of nigh_node
 const (
 	nodeDeleted = 1
-	nodeFree = 2
+	nodeFree    = 2
+)
+
+// What errors.Is finds in the errors of this package.
+const (
+	// ErrInvalid: an argument or a configuration field is out of range
+	ErrInvalid Status = eInvalid
+	// ErrMemory: the memory handed in is too small or not aligned to 64 bytes
+	ErrMemory Status = eMemory
+	// ErrFull: no room left: grow the index, then go on
+	ErrFull Status = eFull
+	// ErrNotFound: no such key
+	ErrNotFound Status = eNotFound
+	// ErrExists: the key is there already
+	ErrExists Status = eExists
+	// ErrVector: NaN, infinity, or a zero vector under cosine
+	ErrVector Status = eVector
+	// ErrFetch: a callback failed or gave no address
+	ErrFetch Status = eFetch
+	// ErrFormat: not a nigh image, or of an unknown version
+	ErrFormat Status = eFormat
+	// ErrCorrupt: an image whose checksum or structure does not hold
+	ErrCorrupt Status = eCorrupt
+	// ErrMismatch: dim, dtype, metric or count differ from what the image says
+	ErrMismatch Status = eMismatch
+	// ErrReadOnly: the handle has no writer state, or the image is read-only
+	ErrReadOnly Status = eReadOnly
+	// ErrBusy: another thread is writing what this call needs to itself
+	ErrBusy Status = eBusy
+	// ErrNoVectors: the image holds no vectors and no source is set
+	ErrNoVectors Status = eNoVectors
+	// ErrBuild: compiled or running with float rules that change results
+	ErrBuild Status = eBuild
+	// ErrUnsupported: this machine, build or metric cannot do that
+	ErrUnsupported Status = eUnsupported
+	// ErrWrite: the write callback failed
+	ErrWrite Status = eWrite
+	// ErrSession: the session is too small for this call
+	ErrSession Status = eSession
+	// ErrKey: an empty, too long or unrepresentable key
+	ErrKey Status = eKey
+	// ErrOpen: the image was left in the middle of changes: only check opens it
+	ErrOpen Status = eOpen
+	// ErrDeleted: the key is known but removed
+	ErrDeleted Status = eDeleted
 )

@@ -11,12 +11,13 @@ import (
 	"iter"
 	"reflect"
 	"runtime"
+	"sync/atomic"
 )
 
 // Index finds the nearest neighbours of vectors. Its methods may be called from any number of
 // goroutines at once. The zero value is closed; only ReadFrom makes something of it.
 type Index[K Key] struct {
-	core *core
+	core atomic.Pointer[core]
 }
 
 // New makes an empty index. It fails with ErrInvalid for options out of range.
@@ -50,9 +51,14 @@ func Load[K Key](r io.Reader, options *OpenOptions) (*Index[K], error) {
 }
 
 func own[K Key](made *core) *Index[K] {
-	index := &Index[K]{core: made}
-	runtime.AddCleanup(index, func(c *core) { c.close() }, made)
+	index := &Index[K]{}
+	index.become(made)
 	return index
+}
+
+func (x *Index[K]) become(made *core) {
+	x.core.Store(made)
+	runtime.AddCleanup(x, func(c *core) { c.close() }, made)
 }
 
 func isString[K Key]() bool { return reflect.TypeFor[K]().Kind() == reflect.String }
@@ -60,10 +66,11 @@ func isString[K Key]() bool { return reflect.TypeFor[K]().Kind() == reflect.Stri
 // Close gives the memory back, once calls and cursors that are under way have ended. An index
 // opened InPlace is sealed and flushed first. Later calls fail with ErrClosed, but for Close.
 func (x *Index[K]) Close() error {
-	if x.core == nil {
+	core := x.core.Load()
+	if core == nil {
 		return nil
 	}
-	return x.core.close()
+	return core.close()
 }
 
 // ---- Change -------------------------------------------------------------------------------------
@@ -128,10 +135,10 @@ func (x *Index[K]) Reserve(count int, keyBytes int64) error {
 }
 
 func (x *Index[K]) open(op string) (*core, error) {
-	if x == nil || x.core == nil {
-		return nil, &Error{Op: op, Err: ErrClosed}
+	if core := x.core.Load(); core != nil {
+		return core, nil
 	}
-	return x.core, nil
+	return nil, &Error{Op: op, Err: ErrClosed}
 }
 
 func (x *Index[K]) change(op string, kind changeKind, flags uint32, key K, rows vectors) error {
@@ -254,7 +261,7 @@ func (x *Index[K]) Config() (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return core.config, nil
+	return core.configNow()
 }
 
 // Node tells about the node of a slot and its neighbours in a layer. It fails with ErrNotFound if

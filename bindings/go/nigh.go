@@ -50,7 +50,7 @@ func Version() string {
 }
 
 // Features tells which instruction sets this machine has, as far as the library uses them.
-func Features() CPU { return CPU(C.nigh_features()) }
+func Features() CPU { return CPU(C.nigh_features()) | CPU(C.nighgo_features()) }
 
 // MemoryInUse is how many bytes of C memory this package holds at the moment, for all indexes,
 // sessions, cursors and filters together. Mapped files do not count.

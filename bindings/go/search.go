@@ -5,7 +5,10 @@
 
 package nigh
 
-import "iter"
+import (
+	"iter"
+	"runtime"
+)
 
 // Search finds the k nearest live keys, nearest first, equal distances in the order of slots. Fewer
 // than k means that there are no more. It fails with ErrVector for NaN or infinity.
@@ -44,7 +47,8 @@ func (x *Index[K]) Cursor(query []float32, options *SearchOptions) (*Cursor[K], 
 // Cursor hands out neighbours nearest first. One goroutine at a time uses it.
 type Cursor[K Key] struct {
 	index  *Index[K]
-	cursor *cursor
+	cursor *cursor // nil when closed
+	guard  runtime.Cleanup
 	err    error
 }
 

@@ -17,7 +17,7 @@ type Batch struct {
 	scratch  []byte
 	rowBytes int
 	lent     unsafe.Pointer // an array of C's, an address for each slot; never typed as pointers
-	core     *core
+	h        *handle
 }
 
 // Len is how many vectors are wanted.
@@ -30,7 +30,7 @@ func (b Batch) Slots() []uint32 { return b.slots }
 func (b Batch) Keys() []uint64 { return b.keys }
 
 // StringKey is the i-th key of an index with string keys; "" if it was removed.
-func (b Batch) StringKey(i int) string { return b.core.stringKey(b.slots[i]) }
+func (b Batch) StringKey(i int) string { return b.h.stringKey(b.slots[i]) }
 
 // Row is memory for the i-th row, to be filled.
 func (b Batch) Row(i int) []byte {
@@ -45,8 +45,8 @@ func (b Batch) Floats(i int) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(&row[0])), len(row)/4)
 }
 
-// Lend gives an address instead: memory of at least a row that stays there until the next Fetch on
-// any goroutine that searches has returned, and that Go's collector does not manage or that a
+// Lend gives an address instead: memory of at least a row that stays as it is while any call on the
+// index runs, aligned to an element, and that Go's collector does not manage (C, mapped) or that a
 // runtime.Pinner holds.
 func (b Batch) Lend(i int, row unsafe.Pointer) {
 	if i < 0 || i >= len(b.slots) {
@@ -65,11 +65,9 @@ func (b Batch) lend(i int, row unsafe.Pointer) {
 // called to reach them. See Borrow.
 type Borrowed struct {
 	memory  unsafe.Pointer
-	bytes   int
 	stride  int
 	count   int
 	trailer int
-	pins    *pins
 }
 
 // Fetch makes Borrowed a VectorStore; an index does not call it.
@@ -101,4 +99,9 @@ func BorrowRows(rows []byte, stride, trailer int) (*Borrowed, error) {
 			fmt.Sprintf("%d bytes, stride %d, trailer %d", len(rows), stride, trailer))
 	}
 	return borrow(unsafe.Pointer(&rows[0]), len(rows), stride, trailer)
+}
+
+func borrow(memory unsafe.Pointer, bytes, stride, trailer int) (*Borrowed, error) {
+	count := min(bytes/stride, slotsMax)
+	return &Borrowed{memory: memory, stride: stride, count: count, trailer: trailer}, nil
 }

@@ -120,7 +120,7 @@ const (
 const (
 	// always; alone it forces the scalar kernels
 	cpuScalar = 1
-	cpuSse41 = 2
+	cpuSse41  = 2
 	// with F16C
 	cpuAvx2 = 4
 	// F, BW, VL, DQ
@@ -129,7 +129,7 @@ const (
 	cpuVnni = 16
 	// AVX512-VPOPCNTDQ
 	cpuVpopcnt = 32
-	cpuNeon = 64
+	cpuNeon    = 64
 	// AArch64 dot product
 	cpuDotprod = 128
 	// WebAssembly
@@ -149,19 +149,19 @@ const (
 // flags of insert and set
 const (
 	replaceDeleted = 1
-	setExclusive = 2
+	setExclusive   = 2
 )
 
 // of search
 const (
-	searchExact = 1
-	searchRadius = 2
+	searchExact   = 1
+	searchRadius  = 2
 	searchNoCodes = 4
 )
 
 // nigh_session_options.flags
 const (
-	sessionRead = 1
+	sessionRead  = 1
 	sessionSmall = 2
 )
 
@@ -194,177 +194,177 @@ const (
 // flags of nigh_node
 const (
 	nodeDeleted = 1
-	nodeFree = 2
+	nodeFree    = 2
 )
 
 // nigh_config
 const (
-	configSize = 80
-	configStructSize = 0
-	configDim = 4
-	configMetric = 8
-	configDtype = 12
-	configKeys = 16
-	configVectors = 20
-	configM = 24
-	configM0 = 28
-	configEfBuild = 32
-	configExpansions = 36
-	configBlockBytes = 40
+	configSize        = 80
+	configStructSize  = 0
+	configDim         = 4
+	configMetric      = 8
+	configDtype       = 12
+	configKeys        = 16
+	configVectors     = 20
+	configM           = 24
+	configM0          = 28
+	configEfBuild     = 32
+	configExpansions  = 36
+	configBlockBytes  = 40
 	configKeyBytesMax = 44
-	configSeed = 48
-	configCodes = 56
-	configBuildFlags = 60
-	configAlpha = 64
-	configCodeMin = 68
-	configCodeMax = 72
-	configReserved = 76
+	configSeed        = 48
+	configCodes       = 56
+	configBuildFlags  = 60
+	configAlpha       = 64
+	configCodeMin     = 68
+	configCodeMax     = 72
+	configReserved    = 76
 )
 
 // nigh_options
 const (
-	optionsSize = 16
+	optionsSize       = 16
 	optionsStructSize = 0
-	optionsSlotMax = 4
-	optionsFeatures = 8
-	optionsFlags = 12
+	optionsSlotMax    = 4
+	optionsFeatures   = 8
+	optionsFlags      = 12
 )
 
 // nigh_session_options
 const (
-	sessionOptionsSize = 20
-	sessionOptionsStructSize = 0
-	sessionOptionsEfMax = 4
+	sessionOptionsSize        = 20
+	sessionOptionsStructSize  = 0
+	sessionOptionsEfMax       = 4
 	sessionOptionsFrontierMax = 8
-	sessionOptionsFlags = 12
-	sessionOptionsLanes = 16
+	sessionOptionsFlags       = 12
+	sessionOptionsLanes       = 16
 )
 
 // nigh_search_options
 const (
-	searchOptionsSize = 32
-	searchOptionsStructSize = 0
-	searchOptionsEf = 4
-	searchOptionsExpansions = 8
-	searchOptionsFlags = 12
-	searchOptionsRadius = 16
+	searchOptionsSize          = 32
+	searchOptionsStructSize    = 0
+	searchOptionsEf            = 4
+	searchOptionsExpansions    = 8
+	searchOptionsFlags         = 12
+	searchOptionsRadius        = 16
 	searchOptionsExpansionsMax = 20
-	searchOptionsRerank = 24
-	searchOptionsGamma = 28
+	searchOptionsRerank        = 24
+	searchOptionsGamma         = 28
 )
 
 // nigh_session_stats
 const (
-	sessionStatsSize = 28
+	sessionStatsSize       = 28
 	sessionStatsStructSize = 0
-	sessionStatsDistances = 4
+	sessionStatsDistances  = 4
 	sessionStatsExpansions = 8
-	sessionStatsFetches = 12
-	sessionStatsTruncated = 16
-	sessionStatsScanned = 20
-	sessionStatsReranked = 24
+	sessionStatsFetches    = 12
+	sessionStatsTruncated  = 16
+	sessionStatsScanned    = 20
+	sessionStatsReranked   = 24
 )
 
 // nigh_stats
 const (
-	statsSize = 80
-	statsStructSize = 0
-	statsSlotCount = 4
-	statsLiveCount = 8
+	statsSize         = 80
+	statsStructSize   = 0
+	statsSlotCount    = 4
+	statsLiveCount    = 8
 	statsDeletedCount = 12
-	statsFreeCount = 16
+	statsFreeCount    = 16
 	statsSlotCapacity = 20
-	statsSlotMax = 24
-	statsLevelMax = 28
-	statsEntrySlot = 32
-	statsUpperCount = 36
-	statsFeatures = 40
-	statsWritable = 44
-	statsKeyBytes = 48
-	statsKeyCapacity = 56
-	statsImageBytes = 64
-	statsCodes = 72
-	statsCodeClamped = 76
+	statsSlotMax      = 24
+	statsLevelMax     = 28
+	statsEntrySlot    = 32
+	statsUpperCount   = 36
+	statsFeatures     = 40
+	statsWritable     = 44
+	statsKeyBytes     = 48
+	statsKeyCapacity  = 56
+	statsImageBytes   = 64
+	statsCodes        = 72
+	statsCodeClamped  = 76
 )
 
 // nigh_report
 const (
-	reportSize = 40
-	reportStructSize = 0
-	reportStatus = 4
-	reportSlot = 8
-	reportLevel = 12
-	reportFault = 16
-	reportUnreachable = 20
-	reportLinkCount = 24
+	reportSize          = 40
+	reportStructSize    = 0
+	reportStatus        = 4
+	reportSlot          = 8
+	reportLevel         = 12
+	reportFault         = 16
+	reportUnreachable   = 20
+	reportLinkCount     = 24
 	reportBlocksChecked = 32
 )
 
 // nigh_job_options
 const (
-	jobOptionsSize = 32
-	jobOptionsStructSize = 0
-	jobOptionsKind = 4
-	jobOptionsCodes = 8
-	jobOptionsCodeMin = 12
-	jobOptionsCodeMax = 16
+	jobOptionsSize         = 32
+	jobOptionsStructSize   = 0
+	jobOptionsKind         = 4
+	jobOptionsCodes        = 8
+	jobOptionsCodeMin      = 12
+	jobOptionsCodeMax      = 16
 	jobOptionsVectorStride = 20
-	jobOptionsEf = 24
-	jobOptionsAlpha = 28
+	jobOptionsEf           = 24
+	jobOptionsAlpha        = 28
 )
 
 // nigh_progress
 const (
-	progressSize = 24
+	progressSize       = 24
 	progressStructSize = 0
-	progressState = 4
-	progressDone = 8
-	progressTotal = 16
+	progressState      = 4
+	progressDone       = 8
+	progressTotal      = 16
 )
 
 // functions are the module's exports: WASM's types of parameters, then the result.
 var functions = map[string][]string{
-	"nigh_version": {"i32"},
-	"nigh_status_text": {"i32", "i32"},
-	"nigh_features": {"i32"},
-	"nigh_row_bytes": {"i32", "i32", "i32", "i32"},
-	"nigh_convert": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_index_bytes": {"i32", "i32", "i32", "i32"},
-	"nigh_index_init": {"i32", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_attach_bytes": {"i32", "i64", "i32", "i32", "i32"},
-	"nigh_attach": {"i32", "i64", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_grow_bytes": {"i32", "i32", "i64", "i32", "i32"},
-	"nigh_grow": {"i32", "i32", "i64", "i32", "i64", "i32"},
-	"nigh_writer_bytes": {"i32", "i32", "i32"},
-	"nigh_writer_init": {"i32", "i32", "i64", "i32"},
-	"nigh_session_bytes": {"i32", "i32", "i32", "i32"},
-	"nigh_session_init": {"i32", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_index_borrow": {"i32", "i32", "i64", "i32", "i32", "i32"},
-	"nigh_index_fetch": {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_index_distance": {"i32", "i32", "i32", "i32"},
-	"nigh_index_pager": {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_insert": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_set": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_remove": {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_unremove": {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_session_filter": {"i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_search": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_search_batch": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_cursor_begin": {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_cursor_next": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_tune": {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_version":           {"i32"},
+	"nigh_status_text":       {"i32", "i32"},
+	"nigh_features":          {"i32"},
+	"nigh_row_bytes":         {"i32", "i32", "i32", "i32"},
+	"nigh_convert":           {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_index_bytes":       {"i32", "i32", "i32", "i32"},
+	"nigh_index_init":        {"i32", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_attach_bytes":      {"i32", "i64", "i32", "i32", "i32"},
+	"nigh_attach":            {"i32", "i64", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_grow_bytes":        {"i32", "i32", "i64", "i32", "i32"},
+	"nigh_grow":              {"i32", "i32", "i64", "i32", "i64", "i32"},
+	"nigh_writer_bytes":      {"i32", "i32", "i32"},
+	"nigh_writer_init":       {"i32", "i32", "i64", "i32"},
+	"nigh_session_bytes":     {"i32", "i32", "i32", "i32"},
+	"nigh_session_init":      {"i32", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_index_borrow":      {"i32", "i32", "i64", "i32", "i32", "i32"},
+	"nigh_index_fetch":       {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_index_distance":    {"i32", "i32", "i32", "i32"},
+	"nigh_index_pager":       {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_insert":            {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_set":               {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_remove":            {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_unremove":          {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_session_filter":    {"i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_search":            {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_search_batch":      {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_cursor_begin":      {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_cursor_next":       {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_tune":              {"i32", "i32", "i32", "i32", "i32"},
 	"nigh_session_stats_get": {"i32", "i32", "i32"},
-	"nigh_job_bytes": {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_job_begin": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_job_run": {"i32", "i32", "i32", "i32"},
-	"nigh_job_end": {"i32", "i32"},
-	"nigh_config_get": {"i32", "i32", "i32"},
-	"nigh_stats_get": {"i32", "i32", "i32"},
-	"nigh_get": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_keys": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_node": {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_check": {"i32", "i32", "i32", "i32"},
-	"nigh_save_bytes": {"i32", "i32", "i32", "i32"},
-	"nigh_save": {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_seal": {"i32", "i32"},
+	"nigh_job_bytes":         {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_job_begin":         {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i64", "i32", "i32"},
+	"nigh_job_run":           {"i32", "i32", "i32", "i32"},
+	"nigh_job_end":           {"i32", "i32"},
+	"nigh_config_get":        {"i32", "i32", "i32"},
+	"nigh_stats_get":         {"i32", "i32", "i32"},
+	"nigh_get":               {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_keys":              {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_node":              {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
+	"nigh_check":             {"i32", "i32", "i32", "i32"},
+	"nigh_save_bytes":        {"i32", "i32", "i32", "i32"},
+	"nigh_save":              {"i32", "i32", "i32", "i32", "i32"},
+	"nigh_seal":              {"i32", "i32"},
 }

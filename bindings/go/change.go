@@ -1,0 +1,295 @@
+// change.go - insert, set, remove, unremove, and the room that they need
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//go:build cgo
+
+package nigh
+
+// #cgo nocallback nigh_grow_bytes
+// #cgo nocallback nigh_remove
+// #cgo nocallback nigh_unremove
+// #include "bridge.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+type changeKind int
+
+const (
+	insertCall changeKind = iota
+	setCall
+	removeCall
+	unremoveCall
+)
+
+const (
+	chunkBytes = 1 << 20 // of vectors that one call hands to C
+	fullMax    = 8       // times that an index may say "full" after it was given room
+)
+
+// change does one kind of change to keys in order, up to the first failure, and tells how many.
+func (c *core) change(op string, kind changeKind, flags uint32, keys keyList,
+	v vectors) (int, error) {
+	count := keys.count()
+	if count == 0 && c.config.SlotKeys && kind == insertCall {
+		count = v.count(c.shape)
+	}
+	if kind == insertCall || kind == setCall {
+		if v.none() && !c.config.External && count > 0 {
+			return 0, failure(op, eInvalid, "a vector is missing")
+		}
+		if !v.none() {
+			if err := v.check(op, c.shape, count); err != nil {
+				return 0, err
+			}
+		}
+	}
+	step := max(1, chunkBytes/c.rowBytes)
+	for from := 0; from < count; from += step {
+		to := min(count, from+step)
+		some := keys.slice(from, to)
+		done, err := c.changeSome(op, kind, flags, some, v.slice(c.shape, from, to), to-from)
+		if err != nil {
+			return from + done, err
+		}
+	}
+	return count, nil
+}
+
+// changeSome is one call, again with more room when the index is full.
+func (c *core) changeSome(op string, kind changeKind, flags uint32, keys keyList, v vectors,
+	count int) (int, error) {
+	done := 0
+	for fulls := 0; ; {
+		part := keys.slice(min(done, keys.count()), keys.count())
+		more, status, err := c.changeOnce(op, kind, flags, part, v.slice(c.shape, done, count),
+			count-done)
+		done += more
+		switch {
+		case err != nil:
+			return done, err
+		case status == ok:
+			return done, nil
+		case status == eFull && fulls < fullMax && c.grows():
+			if more > 0 {
+				fulls = 0
+			}
+			fulls++
+			if err := c.makeRoom(op, count-done, keys.bytes(), fulls); err != nil {
+				return done, err
+			}
+		default:
+			return done, c.fail(op, status, keys.name(done))
+		}
+	}
+}
+
+func (c *core) changeOnce(op string, kind changeKind, flags uint32, keys keyList, v vectors,
+	count int) (int, int32, error) {
+	c.gate.RLock()
+	defer c.gate.RUnlock()
+	h, err := c.hold(op)
+	if err != nil {
+		return 0, ok, err
+	}
+	defer h.release()
+	s, err := h.session(op, &h.writers, 0, 0)
+	if err != nil {
+		return 0, ok, err
+	}
+	defer s.back()
+	call, err := s.changeCall(op, c.shape, keys, v, count)
+	if err != nil {
+		return 0, ok, err
+	}
+	if call.status != ok {
+		return 0, call.status, nil
+	}
+	seen := c.panics.count.Load()
+	status := call.run(h, s, kind, C.uint32_t(flags), C.uint32_t(count))
+	if err := c.panics.since(seen); err != nil {
+		return int(*call.done), int32(status), &Error{Op: op, Err: err}
+	}
+	return int(*call.done), int32(status), nil
+}
+
+// changeArguments are those of one call, in the session's C memory.
+type changeArguments struct {
+	status  int32 // of converting the vectors
+	keys    unsafe.Pointer
+	lengths *C.uint32_t
+	vectors unsafe.Pointer
+	done    *C.uint32_t
+}
+
+func (s *session) changeCall(op string, to shape, keys keyList, v vectors,
+	count int) (changeArguments, error) {
+	var a changeArguments
+	rowsBytes := uint64(0)
+	if !v.none() {
+		rowsBytes = uint64(count) * uint64(to.rowBytes)
+	}
+	lengthsBytes := 4 * uint64(len(keys.strings))
+	keyBytes := keys.bytes()
+	if keys.strings != nil {
+		keyBytes = max(keyBytes, 1) // keys of no bytes are the library's to refuse
+	}
+	if err := s.scratch.reserve(op, rowsBytes+lengthsBytes+keyBytes+4, 4); err != nil {
+		return a, err
+	}
+	a.keys = s.scratch.take(keyBytes)
+	a.lengths = (*C.uint32_t)(s.scratch.take(lengthsBytes))
+	a.vectors = s.scratch.take(rowsBytes)
+	a.done = (*C.uint32_t)(s.scratch.take(4))
+	*a.done = 0
+	if keys.count() > 0 {
+		keys.put(a.keys, a.lengths)
+	}
+	if !v.none() {
+		a.status = v.put(to, a.vectors, count)
+	}
+	return a, nil
+}
+
+func (a *changeArguments) run(h *handle, s *session, kind changeKind, flags,
+	count C.uint32_t) C.nigh_status {
+	switch kind {
+	case insertCall:
+		return C.nigh_insert(h.index, s.c, flags, a.keys, a.lengths, a.vectors, count, a.done)
+	case setCall:
+		return C.nigh_set(h.index, s.c, flags, a.keys, a.lengths, a.vectors, count, a.done)
+	case removeCall:
+		return C.nigh_remove(h.index, s.c, a.keys, a.lengths, count, a.done)
+	}
+	return C.nigh_unremove(h.index, s.c, a.keys, a.lengths, count, a.done)
+}
+
+// ---- Room ---------------------------------------------------------------------------------------
+
+// grows tells whether more memory helps: a file that is changed in place has only itself.
+func (c *core) grows() bool { return c.mode != InPlace }
+
+// makeRoom is asked by a change that found the index full, for the attempt-th time.
+func (c *core) makeRoom(op string, count int, keyBytes uint64, attempt int) error {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	h, err := c.hold(op)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	stats, err := h.stats(op)
+	if err != nil {
+		return err
+	}
+	slots, bytes := stats.SlotCapacity, uint64(0)
+	if needed := stats.Slots - stats.Free + count; needed > slots || attempt > 1 {
+		slots = max(needed, slots+slots/2, 1024)
+	}
+	if c.strings {
+		bytes = stats.KeyBytes + max(stats.KeyBytes/2, 2*keyBytes, 1<<16)
+	}
+	if c.pager != nil {
+		slots = min(slots, c.capacity)
+	}
+	return c.grow(op, h, slots, bytes, false)
+}
+
+func (c *core) reserve(count int, keyBytes int64) error {
+	const op = "reserve"
+	if count < 0 || keyBytes < 0 || count > slotsMax {
+		return failure(op, eInvalid, fmt.Sprintf("%d vectors, %d bytes of keys", count, keyBytes))
+	}
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	h, err := c.hold(op)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	if !c.grows() {
+		return failure(op, eUnsupported, "a file changed in place has no room for more")
+	}
+	stats, err := h.stats(op)
+	if err != nil {
+		return err
+	}
+	if !stats.Writable {
+		return failure(op, eReadOnly, "")
+	}
+	return c.grow(op, h, max(count, stats.SlotCapacity), uint64(keyBytes), false)
+}
+
+// grow gives memory for so many slots and bytes of keys in total. Alone behind the gate; inJob: the
+// caller holds core.work.
+func (c *core) grow(op string, h *handle, slots int, keyBytes uint64, inJob bool) error {
+	if slots > slotsMax {
+		return failure(op, eFull, fmt.Sprintf("%d slots, at most %d", slots, slotsMax))
+	}
+	if slots > h.slotMax && c.pager == nil {
+		if !inJob {
+			if !c.work.TryLock() {
+				return failure(op, eBusy, "")
+			}
+			defer c.work.Unlock()
+		}
+		larger, err := c.move(op, h, min(slotsMax, max(4*h.slotMax, slots+slots/4)))
+		if err != nil {
+			return err
+		}
+		defer larger.release()
+		h = larger
+	}
+	if c.pager != nil {
+		status := C.nigh_grow(h.index, C.uint32_t(slots), C.uint64_t(keyBytes), nil, 0)
+		if status != ok {
+			return c.fail(op, int32(status), "Pager")
+		}
+		return nil
+	}
+	var bytes C.uint64_t
+	status := C.nigh_grow_bytes(h.index, C.uint32_t(slots), C.uint64_t(keyBytes), &bytes)
+	if status != ok || bytes == 0 {
+		return c.failUnless(op, int32(status))
+	}
+	memory, err := h.part(op, uint64(bytes))
+	if err != nil {
+		return err
+	}
+	status = C.nigh_grow(h.index, C.uint32_t(slots), C.uint64_t(keyBytes), memory, bytes)
+	return c.failUnless(op, int32(status))
+}
+
+func (c *core) failUnless(op string, status int32) error {
+	if status == ok {
+		return nil
+	}
+	return c.fail(op, status, "")
+}
+
+// move makes a handle with a larger table over a copy of the index, and puts it in the place of the
+// old one, which calls that are under way go on using. It is held for the caller, who is alone
+// behind the gate and holds core.work.
+func (c *core) move(op string, old *handle, slots int) (*handle, error) {
+	image, err := old.copyImage(op)
+	if err != nil {
+		return nil, err
+	}
+	made := newHandle(c)
+	made.parts = append(made.parts, image)
+	err = made.attach(op, image.address, image.bytes, slots, openWritable)
+	if err == nil {
+		err = c.adopt(op, made, true)
+	}
+	if err != nil {
+		made.release()
+		return nil, err
+	}
+	made.retain()
+	c.current.Store(made)
+	old.release()
+	return made, nil
+}
