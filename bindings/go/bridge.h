@@ -12,7 +12,7 @@ typedef struct nighgo_user {
     uintptr_t handle;
 } nighgo_user;
 
-/* Zeroed memory, 64-byte aligned; from 2 MiB on mapped, with huge pages advised. NULL: none left. */
+/* Zeroed memory, 64-byte aligned; from 2 MiB on mapped, huge pages advised. NULL: none left. */
 void *nighgo_memory_new(uint64_t bytes);
 /* Gives it back; the size is that of nighgo_memory_new. */
 void nighgo_memory_free(void *memory, uint64_t bytes);
