@@ -6,6 +6,7 @@
 package nigh
 
 // #cgo nocallback nigh_session_filter
+// #cgo noescape nigh_session_stats_get
 // #cgo nocallback nigh_session_stats_get
 // #include "bridge.h"
 import "C"

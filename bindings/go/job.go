@@ -297,7 +297,7 @@ func (j *job) makeRoom(count int, keys keyList) error {
 	if c.strings {
 		keyBytes = stats.KeyBytes + keys.bytes()
 	}
-	slots := max(stats.Slots-stats.Free+count, stats.SlotCapacity)
+	slots := max(stats.Slots+count, stats.SlotCapacity) // a job leaves free slots to Add
 	if err := c.grow(j.op, j.h, slots, keyBytes, true); err != nil {
 		return err
 	}
