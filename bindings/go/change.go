@@ -6,8 +6,6 @@
 package nigh
 
 // #cgo nocallback nigh_grow_bytes
-// #cgo nocallback nigh_remove
-// #cgo nocallback nigh_unremove
 // #include "bridge.h"
 import "C"
 

@@ -7,7 +7,6 @@ package nigh
 
 // #cgo noescape nigh_save_bytes
 // #cgo nocallback nigh_save_bytes
-// #cgo nocallback nigh_seal
 // #include "bridge.h"
 import "C"
 

@@ -473,6 +473,13 @@ func TestPager(t *testing.T) {
 		t.Fatal("nobody heard of the change after Seal")
 	}
 	must(t, index.Set(3, vectors[3*storeDim:4*storeDim]))
+	must(t, index.Seal())
+	dirty = pager.dirty
+	must(t, index.Remove(5)) // calls back too
+	must(t, index.Unremove(5))
+	if pager.dirty == dirty {
+		t.Fatal("nobody heard of Remove")
+	}
 	sound(t, index)
 	pager.fail = true
 	for i := 400; i < storeCount && err == nil; i++ {
