@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	batchChunk  = 256 // queries that one call of C answers
-	cursorChunk = 64  // neighbours that All asks for at once
+	batchChunk  = 64 // queries that one call of C answers: their hits stay in the nearest cache
+	cursorChunk = 64 // neighbours that All asks for at once
 	kPlain      = 4096
 )
 
@@ -34,6 +34,7 @@ type finder struct {
 	filter  filterCall
 	k       int
 	panics  uint64 // seen before
+	inPlace bool   // the queries stay in the caller's memory
 }
 
 var noOptions SearchOptions
@@ -86,7 +87,7 @@ func (f *finder) begin(op string, c *core, query vectors, count, k int,
 	if err != nil {
 		return err
 	}
-	*f = finder{core: c, h: h, k: h.atMost(k), panics: c.panics.count.Load()}
+	*f = finder{core: c, h: h, k: h.atMost(k), panics: c.panics.count.Load(), inPlace: f.inPlace}
 	f.s, err = h.session(op, &h.readers, max(o.Ef, f.k), o.FrontierMax)
 	if err == nil {
 		err = f.fill(op, query, count, o)
@@ -102,7 +103,11 @@ func (f *finder) begin(op string, c *core, query vectors, count, k int,
 
 func (f *finder) fill(op string, query vectors, count int, o *SearchOptions) error {
 	c, s := f.core, &f.s.scratch
-	queryBytes := uint64(count) * uint64(c.rowBytes)
+	copied := count
+	if f.inPlace {
+		copied = 0
+	}
+	queryBytes := uint64(copied) * uint64(c.rowBytes)
 	optionBytes := uint64(unsafe.Sizeof(C.nigh_search_options{}))
 	bytes := queryBytes + optionBytes + c.outputBytes(count, max(f.k, 1)) + 4*uint64(count) + 4
 	if err := s.reserve(op, bytes, outputPieces+2); err != nil {
@@ -112,7 +117,7 @@ func (f *finder) fill(op string, query vectors, count int, o *SearchOptions) err
 	f.options = (*C.nigh_search_options)(s.take(optionBytes))
 	f.s.out = c.takeOutputs(s, count, max(f.k, 1))
 	o.put(f.options)
-	if status := query.put(c.shape, f.query, count); status != ok {
+	if status := query.put(c.shape, f.query, copied); status != ok {
 		return c.fail(op, status, "query")
 	}
 	return nil
@@ -296,10 +301,22 @@ func (s *SearchStats) add(more SearchStats) {
 	s.Scanned = s.Scanned || more.Scanned
 }
 
+// batch asks for all at once. Floats are read where they are: so this makes them escape to the heap,
+// which is right for many and would not be for a single query on the stack.
+func (f *finder) batch(queries vectors, count int) C.nigh_status {
+	from, out := f.query, &f.s.out
+	if f.inPlace {
+		from = unsafe.Pointer(&queries.floats[0])
+	}
+	return C.nigh_search_batch(f.h.index, f.s.c, from, C.uint32_t(count), f.options,
+		C.uint32_t(f.k), out.keys, out.lengths, out.distances, nil, out.found, out.done)
+}
+
 func batchSome[K Key](c *core, answers [][]Hit[K], queries vectors, count, k int,
 	o *SearchOptions, stats *SearchStats) ([][]Hit[K], error) {
 	const op = "search"
 	var f finder
+	f.inPlace = queries.asRows(c.shape)
 	if err := f.begin(op, c, queries, count, k, o); err != nil {
 		return answers, err
 	}
@@ -307,16 +324,13 @@ func batchSome[K Key](c *core, answers [][]Hit[K], queries vectors, count, k int
 	if f.k == 0 {
 		return append(answers, make([][]Hit[K], count)...), nil
 	}
-	out := &f.s.out
-	status := C.nigh_search_batch(f.h.index, f.s.c, f.query, C.uint32_t(count), f.options,
-		C.uint32_t(f.k), out.keys, out.lengths, out.distances, nil, out.found, out.done)
+	status := f.batch(queries, count)
 	if again, err := f.again(op, status, queries, count, o); err != nil {
 		return answers, err
 	} else if again {
-		out = &f.s.out
-		status = C.nigh_search_batch(f.h.index, f.s.c, f.query, C.uint32_t(count), f.options,
-			C.uint32_t(f.k), out.keys, out.lengths, out.distances, nil, out.found, out.done)
+		status = f.batch(queries, count)
 	}
+	out := &f.s.out
 	if err := f.failed(op, status); err != nil {
 		return append(answers, make([][]Hit[K], int(*out.done))...), err
 	}

@@ -133,6 +133,9 @@ func (v vectors) count(to shape) int {
 	return len(v.floats) / max(to.dim, 1)
 }
 
+// asRows tells whether floats are rows already.
+func (v vectors) asRows(to shape) bool { return !v.raw && to.dtype == F32 }
+
 func (v vectors) slice(to shape, from, end int) vectors {
 	switch {
 	case v.none():
