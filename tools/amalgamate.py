@@ -16,6 +16,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 GUARD = re.compile(r"^\s*#\s*ifndef\s+(\w+_H)\s*\n\s*#\s*define\s+\1\b", re.MULTILINE)
 SEARCH = ("core", "abi")
 VENDORED = ("bindings/go", "bindings/rust-sys/csrc")  # packages cannot reach above their own root
+# Go compiles what lies in a package's folder, unless the file itself says when not to.
+FIRST = {"bindings/go/nigh.c": "//go:build !nigh_system\n\n"}
 
 HEAD = """\
 /* nigh.c - nigh {version} as one file: compile it and include nigh.h, nothing else is needed
@@ -94,6 +96,7 @@ def write(folder, check):
     stale = 0
     for name, text in amalgam().items():
         path = os.path.join(folder, name)
+        text = FIRST.get(os.path.relpath(path, sources.ROOT), "") + text
         old = None
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:

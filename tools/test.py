@@ -234,6 +234,11 @@ def generator(job):
     job.script("generator", [sys.executable, "tools/test_generator.py"])
 
 
+def go(job):
+    """The Go package: its tests in all modes, and as a module somewhere else."""
+    job.script("test_go", [sys.executable, "tests/bindings/test_go.py"])
+
+
 def readme(job):
     job.script("readme", [sys.executable, "tools/test_readme.py"])
 
@@ -250,8 +255,8 @@ def package(job):
 # The longest first, so that the processors finish together.
 JOBS = {"gcc": gcc, "sanitize": sanitize, "threads": threads, "aarch64": aarch64, "clang": clang,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
-        "package": package, "amalgam": amalgam, "freestanding": freestanding,
-        "generator": generator, "tidy": tidy, "readme": readme}
+        "package": package, "amalgam": amalgam, "freestanding": freestanding, "generator":
+        generator, "tidy": tidy, "readme": readme, "go": go}
 
 
 def main(arguments):

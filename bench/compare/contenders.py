@@ -20,6 +20,7 @@ import tuning
 ROOT = machine.ROOT
 HERE = os.path.dirname(os.path.abspath(__file__))
 CRATES, CRATES_OUT = os.path.join(HERE, "crates"), os.path.join(ROOT, ".cache", "crates")
+GO_PEERS, GO_PEERS_OUT = os.path.join(HERE, "go-peers"), os.path.join(ROOT, ".cache", "go-peers")
 M, EF_BUILD, SEED, K = 16, 200, 42, 10
 EF_WIDE, GAMMAS = 1000, [0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.22, 0.24, 0.26,
                          0.3, 0.35, 0.4, 0.5, 0.7]
@@ -34,6 +35,7 @@ class Peer:
     python: str = ""  # the module in peers/
     package: str = ""  # as PyPI calls it, if not like the module
     crate: str = ""  # the folder in crates/
+    go: str = ""  # the module that go-peers/ uses
     slow: bool = False  # not in a set of a million rows unless it is named
     note: str = ""
 
@@ -41,6 +43,9 @@ class Peer:
     def version(self):
         if self.python:
             return machine.package_version(self.package or self.python)
+        if self.go:
+            with open(os.path.join(GO_PEERS, "go.mod"), encoding="utf-8") as file:
+                return re.search(rf"{self.go} v(\S+)", file.read()).group(1)
         with open(os.path.join(CRATES, "Cargo.lock"), encoding="utf-8") as file:
             found = re.search(rf'name = "{self.crate}"\nversion = "(.*)"', file.read())
         return found.group(1)
@@ -72,6 +77,7 @@ PEERS = [
     Peer("hnsw_rs", "f32", crate="hnsw_rs", slow=True),
     Peer("instant-distance", "f32", crate="instant-distance", slow=True,
          note="its M is 32 and cannot be set"),
+    Peer("coder/hnsw", "f32", go="github.com/coder/hnsw", slow=True, note="in Go"),
 ]
 VARIANTS = [
     Variant("f32", note="index in huge pages (--load)"),
@@ -170,11 +176,13 @@ class Contender:
 
 
 def program(peer):
-    """The command that runs a peer, which a Rust peer is compiled for."""
+    """The command that runs a peer, which one in Rust or Go is compiled for."""
     if peer.python:
         if importlib.util.find_spec(peer.python) is None:
             raise Unavailable(f"{peer.package or peer.python} is not installed")
         return [sys.executable, os.path.join(HERE, "worker.py"), peer.python]
+    if peer.go:
+        return [go_program(peer)]
     if shutil.which("cargo") is None:
         raise Unavailable("needs cargo")
     name = "peer-" + peer.crate
@@ -185,6 +193,16 @@ def program(peer):
     check(["cargo", "build", "--release", "--locked", "--quiet", "-p", name], cwd=CRATES,
           env=environment)
     return [os.path.join(CRATES_OUT, "release", name)]
+
+
+def go_program(peer):
+    if shutil.which("go") is None:
+        raise Unavailable("needs go")
+    if not os.path.exists(GO_PEERS_OUT):
+        say(f"  compiling {peer.go} {peer.version} ...")
+    check(["go", "build", "-o", os.path.join(GO_PEERS_OUT, "go-peers"), "."], cwd=GO_PEERS,
+          env={**os.environ, "GOFLAGS": "", "CGO_ENABLED": "0"})
+    return os.path.join(GO_PEERS_OUT, "go-peers")
 
 
 class PeerContender(Contender):

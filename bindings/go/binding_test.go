@@ -1,4 +1,4 @@
-// binding_test.go - the binding as source: all functions reached, cgo's directives where they may be
+// binding_test.go - the binding as source: functions reached, cgo's directives, the README
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //go:build cgo
@@ -91,5 +91,21 @@ func TestDirectives(t *testing.T) {
 	if regexp.MustCompile(`unsafe\.Pointer\((&?\w+\.)?self\)|unsafe\.Pointer\(uintptr\(`).
 		MatchString(text) {
 		t.Error("a handle is passed as a pointer")
+	}
+}
+
+// The README's first example is the one that runs.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	must(t, err)
+	examples, err := os.ReadFile("example_test.go")
+	must(t, err)
+	plain := func(text string) string { // without comments and space
+		text = regexp.MustCompile(`//.*`).ReplaceAllString(text, "")
+		return strings.Join(strings.Fields(text), " ")
+	}
+	found := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(string(readme))
+	if found == nil || !strings.Contains(plain(string(examples)), plain(found[1])) {
+		t.Fatal("the README's example is not that of example_test.go")
 	}
 }

@@ -48,7 +48,8 @@ func (o *SearchOptions) check(op string, k int) error {
 		{"Rerank", o.Rerank}, {"FrontierMax", o.FrontierMax}}
 	for _, l := range limits {
 		if l.value < 0 || l.value > slotsMax {
-			return failure(op, eInvalid, fmt.Sprintf("%s %d, expected 0..%d", l.name, l.value, slotsMax))
+			return failure(op, eInvalid, fmt.Sprintf("%s %d, expected 0..%d", l.name, l.value,
+				slotsMax))
 		}
 	}
 	if !(o.Gamma >= 0) || (o.HasRadius && o.Radius != o.Radius) {

@@ -104,7 +104,8 @@ func TestBuildBeyondTheFirstTable(t *testing.T) {
 func TestCancelledBuild(t *testing.T) {
 	const count, dim = 30000, 64
 	vectors := vectorsOf(count, dim, 53)
-	index := newIndex[uint64](t, nigh.Options{Dim: dim, Metric: nigh.L2, EfBuild: 400, ExactBuild: true})
+	index := newIndex[uint64](t, nigh.Options{Dim: dim, Metric: nigh.L2, EfBuild: 400,
+		ExactBuild: true})
 	ctx, cancel := context.WithCancel(context.Background())
 	var cancelled time.Time
 	go func() {

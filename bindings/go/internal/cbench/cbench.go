@@ -5,7 +5,7 @@
 // the library a second time, and is only imported by tests: go forbids those cgo of their own.
 package cbench
 
-// #cgo CFLAGS: -std=gnu11 -O3
+// #cgo CFLAGS: -std=gnu11 -O3 -DNIGH_API=static -Wno-unused-function
 // #include "loop.h"
 import "C"
 

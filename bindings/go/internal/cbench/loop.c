@@ -1,6 +1,5 @@
 /* loop.c - the library once more, with a loop around its searches
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
-#define NIGH_API static __attribute__((unused))
 #include "../../nigh.c"
 
 #include <stdlib.h>
@@ -67,16 +66,16 @@ cbench *cbench_open(const void *image, uint64_t bytes) {
     return NULL;
 }
 
-uint64_t cbench_search(cbench *bench, const float *queries, uint32_t count, uint32_t dim, uint32_t k,
-                       uint32_t ef) {
+uint64_t cbench_search(cbench *bench, const float *queries, uint32_t count, uint32_t dim,
+                       uint32_t k, uint32_t ef) {
     nigh_search_options options = {.struct_size = sizeof options, .ef = ef};
     uint64_t keys[64];
     float distances[64];
     uint64_t sum = 0;
     for (uint32_t q = 0; q < count; q++) {
         uint32_t found = 0;
-        if (nigh_search(bench->index, bench->session, queries + (uint64_t)q * dim, &options, k, keys,
-                        NULL, distances, NULL, &found) != NIGH_OK) {
+        if (nigh_search(bench->index, bench->session, queries + (uint64_t)q * dim, &options, k,
+                        keys, NULL, distances, NULL, &found) != NIGH_OK) {
             return UINT64_MAX;
         }
         for (uint32_t i = 0; i < found; i++) {
@@ -86,7 +85,8 @@ uint64_t cbench_search(cbench *bench, const float *queries, uint32_t count, uint
     return sum;
 }
 
-uint64_t cbench_batch(cbench *bench, const float *queries, uint32_t count, uint32_t k, uint32_t ef) {
+uint64_t cbench_batch(cbench *bench, const float *queries, uint32_t count, uint32_t k,
+                      uint32_t ef) {
     nigh_search_options options = {.struct_size = sizeof options, .ef = ef};
     uint64_t *keys = malloc((uint64_t)count * k * sizeof *keys);
     float *distances = malloc((uint64_t)count * k * sizeof *distances);

@@ -10,8 +10,8 @@ typedef struct cbench cbench;
 cbench *cbench_open(const void *image, uint64_t bytes);
 /* Answers `count` queries of `dim` floats one after another, k each; the sum of all keys, or
  * UINT64_MAX when a search failed. */
-uint64_t cbench_search(cbench *bench, const float *queries, uint32_t count, uint32_t dim, uint32_t k,
-                       uint32_t ef);
+uint64_t cbench_search(cbench *bench, const float *queries, uint32_t count, uint32_t dim,
+                       uint32_t k, uint32_t ef);
 /* The same through nigh_search_batch, `count` queries a call, into arrays of its own. */
 uint64_t cbench_batch(cbench *bench, const float *queries, uint32_t count, uint32_t k, uint32_t ef);
 void cbench_close(cbench *bench);

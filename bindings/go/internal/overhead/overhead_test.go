@@ -51,7 +51,8 @@ var once = sync.OnceValue(func() world {
 		}
 		return vectors
 	}
-	built, err := nigh.New[uint64](nigh.Options{Dim: dim, Metric: nigh.L2, Capacity: count, EfBuild: 100})
+	built, err := nigh.New[uint64](nigh.Options{Dim: dim, Metric: nigh.L2, Capacity: count,
+		EfBuild: 100})
 	if err != nil {
 		panic(err)
 	}

@@ -1,0 +1,169 @@
+// serve.go - the rows, the clock, and the words that a peer in Go trades with compare.py
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const (
+	k            = 10
+	slowSeconds  = 1.0
+	rusageThread = 1
+)
+
+// job is METRIC FOLDER M EF_BUILD OPTION; what the lines on standard output hold is in worker.py.
+type job struct {
+	l2         bool // else rows are of unit length, to be compared by their angle
+	folder     string
+	m, efBuild int
+}
+
+type peer interface {
+	build(rows rows)
+	save(path string)
+	open(path string)
+	setEf(ef int)
+	search(query []float32, ids []int32) []int32 // appends up to k ids, nearest first
+}
+
+type rows struct {
+	data []float32
+	dim  int
+}
+
+func (r rows) count() int          { return len(r.data) / r.dim }
+func (r rows) row(i int) []float32 { return r.data[i*r.dim : (i+1)*r.dim] }
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+var npyHead = regexp.MustCompile(`'<f4'.*'fortran_order': False.*\((\d+), (\d+)\)`)
+
+// readNpy reads a .npy of little-endian f32 in C order.
+func readNpy(path string) rows {
+	data, err := os.ReadFile(path)
+	check(err)
+	start := 10 + int(binary.LittleEndian.Uint16(data[8:]))
+	head := npyHead.FindStringSubmatch(string(data[10:start]))
+	if head == nil {
+		check(fmt.Errorf("%s: %s", path, data[10:start]))
+	}
+	dim, _ := strconv.Atoi(head[2])
+	values := make([]float32, (len(data)-start)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[start+4*i:]))
+	}
+	return rows{values, dim}
+}
+
+func seconds(who int) float64 {
+	var usage syscall.Rusage
+	check(syscall.Getrusage(who, &usage))
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) * 1e-9
+}
+
+func statusKb(name string) int {
+	text, _ := os.ReadFile("/proc/self/status")
+	for _, line := range strings.Split(string(text), "\n") {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == name {
+			kb, _ := strconv.Atoi(fields[1])
+			return kb
+		}
+	}
+	return 0
+}
+
+func tell(line map[string]any) {
+	text, err := json.Marshal(line)
+	check(err)
+	fmt.Println(string(text))
+}
+
+// pass answers all queries; the processor time is this thread's, or all of the process's when
+// others (the collector) did a good part of the work.
+func pass(p peer, queries rows, ids []int32) ([]int32, float64) {
+	ids = ids[:0]
+	thread, process := seconds(rusageThread), seconds(syscall.RUSAGE_SELF)
+	for q := range queries.count() {
+		ids = p.search(queries.row(q), ids)
+		for len(ids) < (q+1)*k {
+			ids = append(ids, -1)
+		}
+	}
+	thread, process = seconds(rusageThread)-thread, seconds(syscall.RUSAGE_SELF)-process
+	if process > 1.2*thread {
+		return ids, process
+	}
+	return ids, thread
+}
+
+func serve(p peer, path string, queries rows, idsPath string) {
+	before := statusKb("VmRSS:")
+	p.open(path)
+	runtime.GC()
+	tell(map[string]any{"before_kb": before, "resident_kb": statusKb("VmRSS:")})
+	var ids []int32
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var ef, passes int
+		_, err := fmt.Sscan(lines.Text(), &ef, &passes)
+		check(err)
+		p.setEf(ef)
+		var warm float64
+		ids, warm = pass(p, queries, ids)
+		bytes := make([]byte, 0, 4*len(ids))
+		for _, id := range ids {
+			bytes = binary.LittleEndian.AppendUint32(bytes, uint32(id))
+		}
+		check(os.WriteFile(idsPath, bytes, 0o666))
+		if warm > slowSeconds {
+			passes = min(passes, 1)
+		}
+		times := make([]float64, passes)
+		for i := range times {
+			ids, times[i] = pass(p, queries, ids)
+		}
+		tell(map[string]any{"ef": ef, "cpu_s": times, "resident_kb": statusKb("VmRSS:")})
+	}
+}
+
+func run(make func(job job) peer) {
+	runtime.LockOSThread()
+	words := os.Args[1:]
+	if len(words) < 7 {
+		check(fmt.Errorf("usage: go-peers build|serve METRIC FOLDER M EF_BUILD OPTION ROWS [IDS]"))
+	}
+	m, err := strconv.Atoi(words[3])
+	check(err)
+	efBuild, err := strconv.Atoi(words[4])
+	check(err)
+	j := job{l2: words[1] == "l2", folder: words[2], m: m, efBuild: efBuild}
+	p, path := make(j), filepath.Join(words[2], "index")
+	if words[0] == "serve" {
+		serve(p, path, readNpy(words[6]), words[7])
+		return
+	}
+	data := readNpy(words[6])
+	start := seconds(syscall.RUSAGE_SELF)
+	p.build(data)
+	cpu := seconds(syscall.RUSAGE_SELF) - start
+	tell(map[string]any{"cpu_s": cpu, "peak_kb": statusKb("VmHWM:")})
+	p.save(path)
+}
