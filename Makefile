@@ -53,6 +53,7 @@ amalgam:
 generate:
 	@python3 abi/generate.py
 	@python3 tools/amalgamate.py --vendored
+	@python3 wasm/build.py --vendored
 
 clean:
 	rm -rf $(BUILD)

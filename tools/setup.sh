@@ -44,6 +44,10 @@ test)
     need luajit has luajit
     has node >/dev/null || packages="$packages nodejs"
     has npm >/dev/null || packages="$packages npm"
+    need emscripten has emcc
+    need wasi-libc test -e /usr/lib/wasm32-wasi/libc.a
+    need libclang-rt-19-dev-wasm32 sh -c \
+        'ls "$(clang-19 -print-resource-dir)"/lib/wasi/libclang_rt.builtins-wasm32.a'
     test -x $venv/bin/python || need python3-venv python3 -c 'import ensurepip, venv'
     ;;
 bench)
@@ -114,6 +118,7 @@ step() {
 }
 if [ "$goal" = test ]; then
     python_package cffi 2.0.0
+    python_package wasmtime 50.0.1
     node_packages .cache/ffi tests/ffi/package.json
 fi
 [ "$goal" = bench ] || exit 0

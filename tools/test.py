@@ -252,11 +252,16 @@ def package(job):
     job.script("test_ffi sanitized", [sys.executable, "tests/ffi/test_ffi.py", "--sanitize"])
 
 
+def wasm(job):
+    """The WebAssembly modules of both compilers, in two engines, and the C tests on top of them."""
+    job.script("wasm", [sys.executable, "tests/wasm/test_wasm.py"])
+
+
 # The longest first, so that the processors finish together.
-JOBS = {"gcc": gcc, "sanitize": sanitize, "threads": threads, "aarch64": aarch64, "clang": clang,
+JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "wasm": wasm,
+        "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
-        "package": package, "amalgam": amalgam, "freestanding": freestanding, "generator":
-        generator, "tidy": tidy, "readme": readme, "go": go}
+        "freestanding": freestanding, "generator": generator, "tidy": tidy, "readme": readme}
 
 
 def main(arguments):
