@@ -64,14 +64,18 @@ def layouts(model):
 
 
 def functions(model):
-    out = ["// functions are the module's exports: WASM's types of parameters, then the result.",
-           "var functions = map[string][]string{"]
-    width = max(len(function["name"]) for function in model["functions"]) + 3
+    out = ["// export is a function of the module: its name, WASM's types of its parameters, and its",
+           "// result, the last of them.", "type export struct {", "\tname  string",
+           "\ttypes []string", "}", "", "// Places in exports.", "const ("]
+    names = [go_name(function["name"].replace("nigh", "call", 1)) for function in model["functions"]]
+    out += [f"\t{name}" + (" = iota" if i == 0 else "") for i, name in enumerate(names)]
+    out += ["\tabiCount", ")", "", "// exports are nigh.h's functions.",
+            "var exports = [...]export{"]
     for function in model["functions"]:
         types = [TYPES[machine_type(p)] for p in function["parameters"]]
         types.append(TYPES[return_type(function)])
-        name = f'"{function["name"]}":'
-        out.append(f"\t{name:{width}} {{" + ", ".join(f'"{t}"' for t in types) + "},")
+        quoted = ", ".join(f'"{kind}"' for kind in types)
+        out.append(f'\t{{"{function["name"]}", []string{{{quoted}}}}},')
     return out + ["}", ""]
 
 
@@ -85,5 +89,5 @@ def render(model):
 def render_wasm(model):
     """bindings/go/nighwasm/layout.go"""
     return "\n".join(marked("//", "layout.go - constants, layouts and exports of the module")
-                     + ["package nighwasm", ""] + constants(model) + layouts(model)
-                     + functions(model))
+                     + ["package nighwasm", ""] + constants(model) + errors(model)
+                     + layouts(model) + functions(model)).rstrip("\n") + "\n"

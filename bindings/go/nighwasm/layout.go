@@ -197,6 +197,50 @@ const (
 	nodeFree    = 2
 )
 
+// What errors.Is finds in the errors of this package.
+const (
+	// ErrInvalid: an argument or a configuration field is out of range
+	ErrInvalid Status = eInvalid
+	// ErrMemory: the memory handed in is too small or not aligned to 64 bytes
+	ErrMemory Status = eMemory
+	// ErrFull: no room left: grow the index, then go on
+	ErrFull Status = eFull
+	// ErrNotFound: no such key
+	ErrNotFound Status = eNotFound
+	// ErrExists: the key is there already
+	ErrExists Status = eExists
+	// ErrVector: NaN, infinity, or a zero vector under cosine
+	ErrVector Status = eVector
+	// ErrFetch: a callback failed or gave no address
+	ErrFetch Status = eFetch
+	// ErrFormat: not a nigh image, or of an unknown version
+	ErrFormat Status = eFormat
+	// ErrCorrupt: an image whose checksum or structure does not hold
+	ErrCorrupt Status = eCorrupt
+	// ErrMismatch: dim, dtype, metric or count differ from what the image says
+	ErrMismatch Status = eMismatch
+	// ErrReadOnly: the handle has no writer state, or the image is read-only
+	ErrReadOnly Status = eReadOnly
+	// ErrBusy: another thread is writing what this call needs to itself
+	ErrBusy Status = eBusy
+	// ErrNoVectors: the image holds no vectors and no source is set
+	ErrNoVectors Status = eNoVectors
+	// ErrBuild: compiled or running with float rules that change results
+	ErrBuild Status = eBuild
+	// ErrUnsupported: this machine, build or metric cannot do that
+	ErrUnsupported Status = eUnsupported
+	// ErrWrite: the write callback failed
+	ErrWrite Status = eWrite
+	// ErrSession: the session is too small for this call
+	ErrSession Status = eSession
+	// ErrKey: an empty, too long or unrepresentable key
+	ErrKey Status = eKey
+	// ErrOpen: the image was left in the middle of changes: only check opens it
+	ErrOpen Status = eOpen
+	// ErrDeleted: the key is known but removed
+	ErrDeleted Status = eDeleted
+)
+
 // nigh_config
 const (
 	configSize        = 80
@@ -322,49 +366,104 @@ const (
 	progressTotal      = 16
 )
 
-// functions are the module's exports: WASM's types of parameters, then the result.
-var functions = map[string][]string{
-	"nigh_version":           {"i32"},
-	"nigh_status_text":       {"i32", "i32"},
-	"nigh_features":          {"i32"},
-	"nigh_row_bytes":         {"i32", "i32", "i32", "i32"},
-	"nigh_convert":           {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_index_bytes":       {"i32", "i32", "i32", "i32"},
-	"nigh_index_init":        {"i32", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_attach_bytes":      {"i32", "i64", "i32", "i32", "i32"},
-	"nigh_attach":            {"i32", "i64", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_grow_bytes":        {"i32", "i32", "i64", "i32", "i32"},
-	"nigh_grow":              {"i32", "i32", "i64", "i32", "i64", "i32"},
-	"nigh_writer_bytes":      {"i32", "i32", "i32"},
-	"nigh_writer_init":       {"i32", "i32", "i64", "i32"},
-	"nigh_session_bytes":     {"i32", "i32", "i32", "i32"},
-	"nigh_session_init":      {"i32", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_index_borrow":      {"i32", "i32", "i64", "i32", "i32", "i32"},
-	"nigh_index_fetch":       {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_index_distance":    {"i32", "i32", "i32", "i32"},
-	"nigh_index_pager":       {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_insert":            {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_set":               {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_remove":            {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_unremove":          {"i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_session_filter":    {"i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_search":            {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_search_batch":      {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_cursor_begin":      {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_cursor_next":       {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_tune":              {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_session_stats_get": {"i32", "i32", "i32"},
-	"nigh_job_bytes":         {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_job_begin":         {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i64", "i32", "i32"},
-	"nigh_job_run":           {"i32", "i32", "i32", "i32"},
-	"nigh_job_end":           {"i32", "i32"},
-	"nigh_config_get":        {"i32", "i32", "i32"},
-	"nigh_stats_get":         {"i32", "i32", "i32"},
-	"nigh_get":               {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_keys":              {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_node":              {"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"},
-	"nigh_check":             {"i32", "i32", "i32", "i32"},
-	"nigh_save_bytes":        {"i32", "i32", "i32", "i32"},
-	"nigh_save":              {"i32", "i32", "i32", "i32", "i32"},
-	"nigh_seal":              {"i32", "i32"},
+// export is a function of the module: its name, WASM's types of its parameters, and its
+// result, the last of them.
+type export struct {
+	name  string
+	types []string
+}
+
+// Places in exports.
+const (
+	callVersion = iota
+	callStatusText
+	callFeatures
+	callRowBytes
+	callConvert
+	callIndexBytes
+	callIndexInit
+	callAttachBytes
+	callAttach
+	callGrowBytes
+	callGrow
+	callWriterBytes
+	callWriterInit
+	callSessionBytes
+	callSessionInit
+	callIndexBorrow
+	callIndexFetch
+	callIndexDistance
+	callIndexPager
+	callInsert
+	callSet
+	callRemove
+	callUnremove
+	callSessionFilter
+	callSearch
+	callSearchBatch
+	callCursorBegin
+	callCursorNext
+	callTune
+	callSessionStatsGet
+	callJobBytes
+	callJobBegin
+	callJobRun
+	callJobEnd
+	callConfigGet
+	callStatsGet
+	callGet
+	callKeys
+	callNode
+	callCheck
+	callSaveBytes
+	callSave
+	callSeal
+	abiCount
+)
+
+// exports are nigh.h's functions.
+var exports = [...]export{
+	{"nigh_version", []string{"i32"}},
+	{"nigh_status_text", []string{"i32", "i32"}},
+	{"nigh_features", []string{"i32"}},
+	{"nigh_row_bytes", []string{"i32", "i32", "i32", "i32"}},
+	{"nigh_convert", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_index_bytes", []string{"i32", "i32", "i32", "i32"}},
+	{"nigh_index_init", []string{"i32", "i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_attach_bytes", []string{"i32", "i64", "i32", "i32", "i32"}},
+	{"nigh_attach", []string{"i32", "i64", "i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_grow_bytes", []string{"i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_grow", []string{"i32", "i32", "i64", "i32", "i64", "i32"}},
+	{"nigh_writer_bytes", []string{"i32", "i32", "i32"}},
+	{"nigh_writer_init", []string{"i32", "i32", "i64", "i32"}},
+	{"nigh_session_bytes", []string{"i32", "i32", "i32", "i32"}},
+	{"nigh_session_init", []string{"i32", "i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_index_borrow", []string{"i32", "i32", "i64", "i32", "i32", "i32"}},
+	{"nigh_index_fetch", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_index_distance", []string{"i32", "i32", "i32", "i32"}},
+	{"nigh_index_pager", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_insert", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_set", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_remove", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_unremove", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_session_filter", []string{"i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_search", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_search_batch", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_cursor_begin", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_cursor_next", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_tune", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_session_stats_get", []string{"i32", "i32", "i32"}},
+	{"nigh_job_bytes", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_job_begin", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_job_run", []string{"i32", "i32", "i32", "i32"}},
+	{"nigh_job_end", []string{"i32", "i32"}},
+	{"nigh_config_get", []string{"i32", "i32", "i32"}},
+	{"nigh_stats_get", []string{"i32", "i32", "i32"}},
+	{"nigh_get", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_keys", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_node", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_check", []string{"i32", "i32", "i32", "i32"}},
+	{"nigh_save_bytes", []string{"i32", "i32", "i32", "i32"}},
+	{"nigh_save", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_seal", []string{"i32", "i32"}},
 }
