@@ -33,7 +33,8 @@ type instance struct {
 	resume    sync.Cond
 	suspended int
 	callers   []*caller // that no call uses
-	size      int64     // of the memory, as counted in memoryInUse
+	counts    bool      // in memoryInUse
+	size      int64     // of the memory, as counted there
 	broken    error     // a trap: it never happens unless the module has a defect
 }
 
@@ -53,6 +54,7 @@ func newInstance(op string, of *handle) (*instance, error) {
 		return nil, &Error{Op: op, Detail: "wazero", Err: err}
 	}
 	in.memory = in.module.Memory()
+	in.counts = of != nil
 	in.count()
 	c := in.enter()
 	defer c.leave()
@@ -69,7 +71,11 @@ func (in *instance) close() {
 	in.module.Close(context.Background())
 }
 
+// count adds what the memory has grown; the library's own instance is nobody's.
 func (in *instance) count() {
+	if !in.counts {
+		return
+	}
 	size := int64(in.memory.Size())
 	memoryInUse.Add(size - in.size)
 	in.size = size

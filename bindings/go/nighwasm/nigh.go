@@ -57,7 +57,7 @@ func Features() CPU {
 	return CPU(c.call(callFeatures))
 }
 
-// MemoryInUse is how many bytes the memories of this package's instances have at the moment.
+// MemoryInUse is how many bytes the memories of all indexes and replicas have at the moment.
 func MemoryInUse() int64 { return memoryInUse.Load() }
 
 // RowBytes is the size of one row of Raw: dim elements of a type, with what belongs to them.

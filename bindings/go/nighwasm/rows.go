@@ -157,11 +157,7 @@ func (v vectors) put(c *caller, to shape, address uint32, count int) int32 {
 		putFloats(c.bytes(address, 4*len(v.floats)), v.floats)
 		return ok
 	}
-	return v.inParts(c, to, address, count, func(part []float32, at, row uint32, n uint64) int32 {
-		putFloats(c.bytes(at, 4*len(part)), part)
-		return c.status(callConvert, uint64(to.dim), uint64(to.dtype), n, uint64(at), uint64(row),
-			0, 0)
-	})
+	return v.convert(c, to, address, count, false)
 }
 
 // get reads `count` rows from memory into the caller's.
@@ -176,28 +172,32 @@ func (v vectors) get(c *caller, from shape, address uint32, count int) int32 {
 		getFloats(v.floats, c.bytes(address, 4*len(v.floats)))
 		return ok
 	}
-	return v.inParts(c, from, address, count, func(part []float32, at, row uint32, n uint64) int32 {
-		status := c.status(callConvert, uint64(from.dim), uint64(from.dtype), n, 0, 0, uint64(row),
-			uint64(at))
-		getFloats(part, c.bytes(at, 4*len(part)))
-		return status
-	})
+	return v.convert(c, from, address, count, true)
 }
 
-// inParts runs `convert` for some of the floats at a time: with them, memory for so many floats,
-// the address of their rows, and their number.
-func (v vectors) inParts(c *caller, of shape, address uint32, count int,
-	convert func(part []float32, at, row uint32, n uint64) int32) int32 {
+// convert puts floats into rows at an address, or gets them, some at a time. (A function as its
+// parameter would send the caller's floats to the heap.)
+func (v vectors) convert(c *caller, of shape, address uint32, count int, get bool) int32 {
 	step := max(1, floatsChunk/of.dim)
 	at := c.alloc(uint64(4 * of.dim * min(step, count)))
 	if at == 0 {
 		return eMemory
 	}
 	defer c.free(at)
+	dim, dtype := uint64(of.dim), uint64(of.dtype)
 	for from := 0; from < count; from += step {
 		end := min(count, from+step)
-		row := address + uint32(from*of.rowBytes)
-		status := convert(v.floats[from*of.dim:end*of.dim], at, row, uint64(end-from))
+		part := v.floats[from*of.dim : end*of.dim]
+		row := uint64(address + uint32(from*of.rowBytes))
+		bytes := c.bytes(at, 4*len(part))
+		status := int32(ok)
+		if get {
+			status = c.status(callConvert, dim, dtype, uint64(end-from), 0, 0, row, uint64(at))
+			getFloats(part, bytes)
+		} else {
+			putFloats(bytes, part)
+			status = c.status(callConvert, dim, dtype, uint64(end-from), uint64(at), row, 0, 0)
+		}
 		if status != ok {
 			return status
 		}
