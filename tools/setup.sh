@@ -120,6 +120,12 @@ if [ "$goal" = test ]; then
     python_package cffi 2.0.0
     python_package wasmtime 50.0.1
     node_packages .cache/ffi tests/ffi/package.json
+    if has go >/dev/null; then # the modules that Go packages name, unless Go's cache has them
+        (cd bindings/go/nighwasm && GOFLAGS= go mod download) >"$log" 2>&1 || {
+            tail -n 20 "$log" >&2
+            exit 1
+        }
+    fi
 fi
 [ "$goal" = bench ] || exit 0
 

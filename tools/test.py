@@ -257,9 +257,14 @@ def wasm(job):
     job.script("wasm", [sys.executable, "tests/wasm/test_wasm.py"])
 
 
+def nighwasm(job):
+    """The Go package that needs no cgo."""
+    job.script("nighwasm", [sys.executable, "tests/bindings/test_nighwasm.py"])
+
+
 # The longest first, so that the processors finish together.
-JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "wasm": wasm,
-        "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
+JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "nighwasm": nighwasm,
+        "wasm": wasm, "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
         "freestanding": freestanding, "generator": generator, "tidy": tidy, "readme": readme}
 

@@ -252,9 +252,11 @@ func (s *slowStore) Fetch(batch Batch) error {
 	s.inside++
 	s.most = max(s.most, s.inside)
 	s.mutex.Unlock()
-	time.Sleep(50 * time.Microsecond)
-	if s.index != nil && s.index.Len() == 0 {
-		return errors.New("an empty index")
+	if s.index != nil {
+		time.Sleep(50 * time.Microsecond)
+		if s.index.Len() == 0 {
+			return errors.New("an empty index")
+		}
 	}
 	for i, slot := range batch.Slots() {
 		copy(batch.Floats(i), s.vectors[8*slot:8*slot+8])
@@ -285,20 +287,21 @@ func TestCallsBesideASlowStore(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			for q := range 10 {
+			for q := range 3 {
 				query := draw(1, 8, uint64(10*g+q))
 				a, err := index.Search(query, 5, nil)
 				b, err2 := plain.Search(query, 5, nil)
-				if err != nil || err2 != nil || (g != 0 && len(a) != len(b)) {
-					t.Error(err, err2)
+				if err != nil || err2 != nil || len(a) != 5 {
+					t.Error(err, err2, a)
+					return
 				}
-				if !slices.Equal(a, b) && g != 0 && a[0].Key < 300 && b[0].Key < 300 && a[0] != b[0] {
+				if a[0] != b[0] && a[0].Key < 300 { // the others came meanwhile
 					t.Error(a, b)
 				}
 			}
 		}()
 	}
-	for key := range uint64(20) { // and changes, one at a time
+	for key := range uint64(5) { // and changes, one at a time
 		check(t, index.Add(300+key, nil))
 	}
 	all.Wait()
@@ -390,7 +393,7 @@ func TestDamagedImages(t *testing.T) {
 // A memory that cannot grow is an error, and nothing is lost.
 func TestNoMemory(t *testing.T) {
 	index, vectors := built(t, 100, 6, Options{})
-	err := index.Reserve(1<<30, 0)
+	err := index.Reserve(1<<25, 0) // more than 4 GiB of links
 	if !errors.Is(err, ErrNoMemory) {
 		t.Fatal(err)
 	}
