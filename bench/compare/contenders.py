@@ -71,6 +71,8 @@ PEERS = [
     Peer("voyager f32", "f32", python="voyager"),
     Peer("SVS Vamana f32", "f32", python="svs", package="scalable-vs",
          note="Vamana: degree 32, window 200, alpha 1.2"),
+    Peer("nigh crate f32", "f32", crate="nigh", note="nigh through its Rust interface"),
+    Peer("nigh crate u7", "u7", crate="nigh", note="the same with 8-bit codes, exact rerank"),
     Peer("hnswlib-rs f32", "f32", crate="hnswlib-rs"),
     Peer("hnswlib-rs bf16", "bf16", crate="hnswlib-rs"),
     Peer("hannoy", "f32", crate="hannoy", slow=True, note="in an LMDB file"),

@@ -80,13 +80,19 @@ impl Session {
             options.ef_max = EF_MAX;
         }
         let (mut bytes, mut raw) = (0, ptr::null_mut());
-        // SAFETY: the caller's promise; the memory stays with the session.
-        let memory = unsafe {
-            check(sys::nigh_session_bytes(index, &options, &mut bytes)).map_err(explain)?;
-            let memory = Memory::new(bytes)?;
-            check(sys::nigh_session_init(index, &options, memory.pointer(), bytes, &mut raw))
-                .map_err(explain)?;
-            memory
+        let memory = loop {
+            // SAFETY: the caller's promise; the memory stays with the session.
+            let (memory, status) = unsafe {
+                check(sys::nigh_session_bytes(index, &options, &mut bytes)).map_err(explain)?;
+                let memory = Memory::new(bytes)?;
+                let start = memory.pointer();
+                let status = sys::nigh_session_init(index, &options, start, bytes, &mut raw);
+                (memory, status)
+            };
+            if status != sys::NIGH_E_MEMORY {
+                check(status).map_err(explain)?;
+                break memory;
+            } // codes appeared in between, which want more
         };
         Ok(Session { raw, memory, options, filtered: false, era: 0, out: Out::default() })
     }
