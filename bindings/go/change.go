@@ -272,6 +272,9 @@ func (c *core) failUnless(op string, status int32) error {
 // old one, which calls that are under way go on using. It is held for the caller, who is alone
 // behind the gate and holds core.work.
 func (c *core) move(op string, old *handle, slots int) (*handle, error) {
+	if c.closed.Load() {
+		return nil, &Error{Op: op, Err: ErrClosed}
+	}
 	image, err := old.copyImage(op)
 	if err != nil {
 		return nil, err

@@ -195,8 +195,10 @@ func (c *core) close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	c.work.Lock() // a job sees `closed` and ends
-	defer c.work.Unlock()
+	if c.mode == InPlace {
+		c.work.Lock() // a job sees `closed` and ends; then the file can be sealed
+		defer c.work.Unlock()
+	}
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	h := c.current.Load()

@@ -82,7 +82,7 @@ type keptErrors struct {
 }
 
 // The numbers go round; what C did not hand on by then is forgotten.
-const keptErrorsMax = 1 << 16
+const keptErrorsMax = 1 << 12
 
 func (k *keptErrors) put(err error) int32 {
 	k.mutex.Lock()

@@ -70,17 +70,38 @@ func (c *core) allow(keys keyList) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range keys.count() {
-		slot, err := c.slot(keys.slice(i, i+1))
-		if isGone(err) || (err == nil && int(slot) >= bits.slots) {
-			continue
-		}
-		if err != nil {
+	for from := 0; from < keys.count(); {
+		to := min(keys.count(), from+allowChunk)
+		slots, done, err := c.getCall("allow", keys.slice(from, to), vectors{})
+		switch {
+		case err == nil:
+			bits.add(slots)
+			from = to
+		case !isGone(err):
 			return nil, err
+		case done == 0:
+			from++
+		default: // those before the one that is gone, then on behind it
+			if slots, _, err = c.getCall("allow", keys.slice(from, from+done), vectors{}); err == nil {
+				bits.add(slots)
+				from += done + 1
+			} else if !isGone(err) {
+				return nil, err
+			}
 		}
-		bits.words[slot/32] |= 1 << (slot % 32)
 	}
 	return &Filter{core: c, bits: bits}, nil
+}
+
+const allowChunk = 256 // keys that one call looks up
+
+// add sets the bits of slots; one that came after the bitmap was made is not in it.
+func (b *bitmap) add(slots []uint32) {
+	for _, slot := range slots {
+		if int(slot) < b.slots {
+			b.words[slot/32] |= 1 << (slot % 32)
+		}
+	}
 }
 
 func (c *core) allowSlots(words []uint32) (*Filter, error) {

@@ -251,7 +251,8 @@ type Prefetcher interface {
 // Pager gives and watches the memory of an index, block by block; only for special storage. Memory
 // is not the collector's (C, mapped, or held by a runtime.Pinner), 64-byte aligned, zeroed when
 // new, and stays until the index is closed and its last call through. With a Pager one call changes
-// at a time, others beside it get ErrBusy, and Capacity is all that the index can hold.
+// at a time, others beside it get ErrBusy, and the index holds at most Capacity vectors, or 65,536
+// if that is more.
 type Pager interface {
 	// Map gives the memory of a block of bytes bytes.
 	Map(region, block uint32, bytes uint64) (unsafe.Pointer, error)

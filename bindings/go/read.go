@@ -20,22 +20,23 @@ import (
 	"unsafe"
 )
 
-// getCall is nigh_get for keys of one call, with vectors or without.
-func (c *core) getCall(op string, keys keyList, v vectors) ([]uint32, error) {
+// getCall is nigh_get for keys of one call, with vectors or without; done: how many there were
+// before the first that failed.
+func (c *core) getCall(op string, keys keyList, v vectors) (slots []uint32, done int, err error) {
 	h, err := c.hold(op)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer h.release()
 	s, err := h.session(op, &h.readers, 0, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer s.back()
 	count := keys.count()
 	call, err := s.changeCall(op, c.shape, keys, vectors{}, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var answers scratch
 	defer answers.free()
@@ -44,7 +45,7 @@ func (c *core) getCall(op string, keys keyList, v vectors) ([]uint32, error) {
 		rowsBytes = uint64(count) * uint64(c.rowBytes)
 	}
 	if err := answers.reserve(op, rowsBytes+4*uint64(count), 2); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	vectorsAt := answers.take(rowsBytes)
 	slotsAt := (*C.uint32_t)(answers.take(4 * uint64(count)))
@@ -54,16 +55,17 @@ func (c *core) getCall(op string, keys keyList, v vectors) ([]uint32, error) {
 			slotsAt, call.done)
 	}
 	if status != ok {
-		return nil, c.fail(op, int32(status), keys.name(int(*call.done)))
+		done = int(*call.done)
+		return nil, done, c.fail(op, int32(status), keys.name(done))
 	}
 	if !v.none() {
 		if status := v.get(c.shape, vectorsAt, count); status != ok {
-			return nil, c.fail(op, status, "")
+			return nil, 0, c.fail(op, status, "")
 		}
 	}
-	slots := make([]uint32, count)
+	slots = make([]uint32, count)
 	copy(slots, unsafe.Slice((*uint32)(unsafe.Pointer(slotsAt)), count))
-	return slots, nil
+	return slots, count, nil
 }
 
 const busyTries = 1000
@@ -72,12 +74,12 @@ func (c *core) get(op string, keys keyList, v vectors) error {
 	if err := v.check(op, c.shape, keys.count()); err != nil || keys.count() == 0 {
 		return err
 	}
-	_, err := c.getCall(op, keys, v)
+	_, _, err := c.getCall(op, keys, v)
 	return err
 }
 
 func (c *core) slot(keys keyList) (uint32, error) {
-	slots, err := c.getCall("slot", keys, vectors{})
+	slots, _, err := c.getCall("slot", keys, vectors{})
 	if err != nil {
 		return 0, err
 	}

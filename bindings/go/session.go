@@ -118,11 +118,14 @@ func (s *session) user(op string) (*C.nighgo_user, error) {
 	return (*C.nighgo_user)(s.cell.address), nil
 }
 
+// A session with more scratch than this, after a very large call, is not kept.
+const scratchKept = 8 << 20
+
 // back returns a session after its call.
 func (s *session) back() {
 	p := s.pool
 	p.mutex.Lock()
-	kept := s.frontier == 0 && s.epoch == p.epoch
+	kept := s.frontier == 0 && s.epoch == p.epoch && s.scratch.bytes <= scratchKept
 	if kept {
 		p.free = append(p.free, s)
 	}
