@@ -95,9 +95,10 @@ type Options struct {
 	Features CPU         // instruction sets that may be used; 0 = all that the machine has
 	Lanes    int         // queries that SearchBatch has under way in a thread, 1..4; 0 = 1
 
-	// Replicas is how many copies of the index there may be, so that several goroutines
-	// search at once: each takes as much memory as the index. They are made when searches
-	// wait for each other, and anew some time after a change. 0: none, searches take turns.
+	// Replicas is how many copies of the index there may be, so that several
+	// goroutines search at once: each takes as much memory as the index. They are made
+	// when searches wait for each other, and anew some time after a change. 0: none,
+	// searches take turns.
 	Replicas int
 }
 

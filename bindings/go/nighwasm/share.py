@@ -29,9 +29,10 @@ FILES = {
         (r"Distance,\n// Pager, Features and Lanes is stored", "Distance,\n"
          "// Features, Lanes and Replicas is stored"),
         (r"(\tLanes    int .*\n)(}\n\n// Mode is)", r"\1\n"
-         "\t// Replicas is how many copies of the index there may be, so that several goroutines\n"
-         "\t// search at once: each takes as much memory as the index. They are made when searches\n"
-         "\t// wait for each other, and anew some time after a change. 0: none, searches take turns.\n"
+         "\t// Replicas is how many copies of the index there may be, so that several\n"
+         "\t// goroutines search at once: each takes as much memory as the index. They are made\n"
+         "\t// when searches wait for each other, and anew some time after a change. 0: none,\n"
+         "\t// searches take turns.\n"
          "\tReplicas int\n\\2"),
         (r"(\tLanes    int .*\n)(}\n\n// SearchOptions say)",
          r"\1\tReplicas int // as Options.Replicas\n\2"),
@@ -112,10 +113,17 @@ def tests():
     return out
 
 
+def licences():
+    """A module's zip holds what lies in its folder, and package sites want to see a licence."""
+    root = os.path.dirname(os.path.dirname(FROM))
+    return {name: read(os.path.join(root, name)) for name in ("LICENSE-APACHE", "LICENSE-MIT")}
+
+
 def main():
     texts = {name: copied(name, read(os.path.join(FROM, name)), changes)
              for name, changes in FILES.items()}
     texts.update(tests())
+    texts.update(licences())
     stale = [name for name, text in texts.items()
              if not os.path.exists(os.path.join(HERE, name))
              or read(os.path.join(HERE, name)) != text]
