@@ -64,10 +64,10 @@ def layouts(model):
 
 
 def functions(model):
-    out = ["// export is a function of the module: its name, WASM's types of its parameters, and its",
-           "// result, the last of them.", "type export struct {", "\tname  string",
+    out = ["// export is a function of the module: its name, WASM's types of its parameters, and",
+           "// of its result, the last of them.", "type export struct {", "\tname  string",
            "\ttypes []string", "}", "", "// Places in exports.", "const ("]
-    names = [go_name(function["name"].replace("nigh", "call", 1)) for function in model["functions"]]
+    names = [go_name(entry["name"].replace("nigh", "call", 1)) for entry in model["functions"]]
     out += [f"\t{name}" + (" = iota" if i == 0 else "") for i, name in enumerate(names)]
     out += ["\tabiCount", ")", "", "// exports are nigh.h's functions.",
             "var exports = [...]export{"]

@@ -63,7 +63,8 @@ func (x *Index[K]) become(made *core) {
 func isString[K Key]() bool { return reflect.TypeFor[K]().Kind() == reflect.String }
 
 // Close gives the memory back, once calls and cursors that are under way have ended. An index
-// opened InPlace is sealed and flushed first. Later calls fail with ErrClosed, but for Close.
+// opened InPlace is sealed and flushed first. Later calls fail with ErrClosed, but for Close. A
+// callback must not close its index.
 func (x *Index[K]) Close() error {
 	core := x.core.Load()
 	if core == nil {

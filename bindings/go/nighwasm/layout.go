@@ -366,8 +366,8 @@ const (
 	progressTotal      = 16
 )
 
-// export is a function of the module: its name, WASM's types of its parameters, and its
-// result, the last of them.
+// export is a function of the module: its name, WASM's types of its parameters, and
+// of its result, the last of them.
 type export struct {
 	name  string
 	types []string

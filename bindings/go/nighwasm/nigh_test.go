@@ -479,6 +479,13 @@ func TestFilters(t *testing.T) {
 	if got := keys(few, 10); len(got) != 3 {
 		t.Fatal(got)
 	}
+	must(t, index.Remove(100, 200, 300))
+	many, err := index.Allow(numbers(90, 2000)...) // some removed, most unknown
+	must(t, err)
+	if got := keys(many, count); len(got) != count-90-3 {
+		t.Fatal(len(got))
+	}
+	must(t, index.Unremove(100, 200, 300))
 	for _, key := range keys(third, 50) {
 		if key%3 != 0 {
 			t.Fatal(key)
@@ -500,6 +507,14 @@ func TestFilters(t *testing.T) {
 	if got := keys(nil, 50); len(got) != 50 || slices.Equal(got, odds) {
 		t.Fatal("the filter stayed")
 	}
+}
+
+func TestFilterOfOthersAndCursors(t *testing.T) {
+	const count = 1000
+	index, text := filled(t, numbers(0, count), 6), filled(t, names(0, 10), 6)
+	query := vectorsOf(1, 6, 12)
+	odd, err := index.AllowFunc(func(key uint64) bool { return key%2 == 1 })
+	must(t, err)
 	_, err = text.Search(query, 1, &nigh.SearchOptions{Filter: odd})
 	wants(t, err, nigh.ErrInvalid)
 	seen := 0
@@ -586,10 +601,17 @@ func TestElementTypes(t *testing.T) {
 			sound(t, index)
 		})
 	}
-	_, err := nigh.EncodeRows(dim, nigh.F32, vectors[:3])
+}
+
+func TestEncodeRowsRefuses(t *testing.T) {
+	_, err := nigh.EncodeRows(20, nigh.F32, make([]float32, 3))
 	wants(t, err, nigh.ErrInvalid)
 	_, err = nigh.EncodeRows(2, nigh.F16, []float32{1e6, 0})
 	wants(t, err, nigh.ErrVector)
+	_, err = nigh.DecodeRows(2, nigh.F16, make([]byte, 5))
+	wants(t, err, nigh.ErrInvalid)
+	_, err = nigh.RowBytes(0, nigh.F32)
+	wants(t, err, nigh.ErrInvalid)
 }
 
 func TestSlotKeys(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 
 var errNotRegular = errors.New("not a regular file")
 
-// replaceFile writes a temporary beside the file, flushes it, gives it the name, flushes the folder.
-// On failure the temporary is gone and the old file as it was.
+// replaceFile writes a temporary beside the file, flushes it, gives it the name, flushes the
+// folder. On failure the temporary is gone and the old file as it was.
 func replaceFile(path string, write func(io.Writer) error) (err error) {
 	const op = "save"
 	target, err := resolve(path)
@@ -95,7 +95,7 @@ func resolve(path string) (string, error) {
 	return "", &fs.PathError{Op: "replace", Path: path, Err: errors.New("too many symbolic links")}
 }
 
-// create makes a new file with the permissions that any new file gets: os.CreateTemp's are narrower.
+// create makes a file with the permissions that any new file gets: os.CreateTemp's are narrower.
 func create(folder string) (*os.File, error) {
 	for tries := 0; ; tries++ {
 		name := filepath.Join(folder, fmt.Sprintf(".nigh-%016x.tmp", rand.Uint64()))

@@ -259,11 +259,12 @@ func TestBorrowed(t *testing.T) {
 
 // Trap: C keeps no memory of Go's unless it is pinned; the slice here is the only reference.
 func TestBorrowedStaysWithoutReference(t *testing.T) {
-	index := newIndex[uint64](t, nigh.Options{Dim: 64, Metric: nigh.L2, Vectors: func() *nigh.Borrowed {
-		b, err := nigh.Borrow(64, vectorsOf(500, 64, 26))
+	borrow := func() *nigh.Borrowed {
+		borrowed, err := nigh.Borrow(64, vectorsOf(500, 64, 26))
 		must(t, err)
-		return b
-	}()})
+		return borrowed
+	}
+	index := newIndex[uint64](t, nigh.Options{Dim: 64, Metric: nigh.L2, Vectors: borrow()})
 	_, err := index.AddMany(numbers(0, 500), nil)
 	must(t, err)
 	for range 5 {
