@@ -10,6 +10,7 @@ import json
 import sys
 
 FORMAT = 57  # of rustdoc's JSON; others may name things otherwise
+PRIVATE = ("Freeze", "UnsafeUnpin")  # traits that nobody outside of the compiler can name
 
 
 class Unknown(Exception):
@@ -230,9 +231,9 @@ class Crate:
                 continue
             words, rules = generics(one["generics"])
             if one["trait"]:
-                mark = "!" if one["is_negative"] else ""
-                trait = mark + path(one["trait"])
-                self.lines.add(f"impl{words} {trait} for {kind(one['for'])}{rules}")
+                trait = path(one["trait"])
+                if not one["is_negative"] and trait not in PRIVATE:
+                    self.lines.add(f"impl{words} {trait} for {kind(one['for'])}{rules}")
                 continue
             for inner in one["items"]:
                 item = self.index.get(str(inner))
