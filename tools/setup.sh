@@ -120,6 +120,15 @@ if [ "$goal" = test ]; then
     python_package cffi 2.0.0
     python_package wasmtime 50.0.1
     node_packages .cache/ffi tests/ffi/package.json
+    # Targets of the crates, and the standard library's source for ThreadSanitizer.
+    if has rustup >/dev/null; then
+        root=$(rustc --print sysroot)
+        for target in wasm32-unknown-unknown thumbv7em-none-eabihf; do
+            test -d "$root/lib/rustlib/$target" || step "rust for $target" rustup target add $target
+        done
+        test -d "$root/lib/rustlib/src" || step "source of rust's library" \
+            rustup component add rust-src
+    fi
     if has go >/dev/null; then # the modules that Go packages name, unless Go's cache has them
         (cd bindings/go/nighwasm && GOFLAGS= go mod download) >"$log" 2>&1 || {
             tail -n 20 "$log" >&2

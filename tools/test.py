@@ -239,6 +239,16 @@ def go(job):
     job.script("test_go", [sys.executable, "tests/bindings/test_go.py"])
 
 
+def rust(job):
+    """The Rust crates: lints, tests, small targets, and as packages somewhere else."""
+    job.script("test_rust", [sys.executable, "tests/bindings/test_rust.py"])
+
+
+def rust_sanitize(job):
+    """The Rust crates and C below them with the sanitizers, and Miri where there is one."""
+    job.script("test_rust sanitized", [sys.executable, "tests/bindings/test_rust.py", "--sanitize"])
+
+
 def readme(job):
     job.script("readme", [sys.executable, "tools/test_readme.py"])
 
@@ -263,7 +273,8 @@ def nighwasm(job):
 
 
 # The longest first, so that the processors finish together.
-JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "nighwasm": nighwasm,
+JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "rust": rust,
+        "rust-sanitize": rust_sanitize, "nighwasm": nighwasm,
         "wasm": wasm, "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
         "freestanding": freestanding, "generator": generator, "tidy": tidy, "readme": readme}

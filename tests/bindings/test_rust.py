@@ -147,21 +147,6 @@ def functions():
         return [entry["name"] for entry in json.load(file)["functions"]]
 
 
-def parity(count):
-    """The safe crate calls every function of nigh.h, but those that it names as left out."""
-    left_out = {"nigh_version", "nigh_status_text", "nigh_features", "nigh_row_bytes",
-                "nigh_index_pager"}
-    text = ""
-    for path in glob.glob(os.path.join(CRATES, "rust", "src", "*.rs")):
-        with open(path, encoding="utf-8") as file:
-            text += file.read()
-    with open(os.path.join(CRATES, "rust-sys", "src", "ffi.rs"), encoding="utf-8") as file:
-        declared = file.read()
-    for name in functions():
-        count.check(f"nigh-sys declares {name}", f"pub fn {name}(" in declared)
-        count.check(f"nigh calls {name}", (f"sys::{name}(" in text) != (name in left_out))
-
-
 def system(count):
     """Feature `system`: an installed library instead of the vendored source."""
     made = glob.glob(os.path.join(OUT, "debug", "build", "nigh-sys-*", "out", "libnigh.a"))
@@ -295,8 +280,8 @@ def miri(count):
 
 
 STEPS = {"lint": lint, "default": default, "features": features, "targets": targets,
-         "parity": parity, "system": system, "documentation": documentation,
-         "interface": interface, "packed": packed}
+         "system": system, "documentation": documentation, "interface": interface,
+         "packed": packed}
 SANITIZERS = {"address": address, "threads": threads, "miri": miri}
 
 

@@ -126,7 +126,7 @@ impl fmt::Display for Error {
             Error::Cancelled { done } => return write!(f, "cancelled after {done} units"),
             #[cfg(feature = "std")]
             Error::Io(error) => return error.fmt(f),
-            Error::Status(status) => return write!(f, "status {status} of the C library"),
+            Error::Status(status) => return write!(f, "{} (status {status})", text_of(*status)),
         };
         f.write_str(text)
     }
@@ -174,6 +174,12 @@ impl From<BatchError> for Error {
     fn from(batch: BatchError) -> Self {
         batch.error
     }
+}
+
+fn text_of(status: i32) -> &'static str {
+    // SAFETY: a static text of C, whatever the number.
+    let text = unsafe { core::ffi::CStr::from_ptr(sys::nigh_status_text(status)) };
+    text.to_str().unwrap_or("a text that is not UTF-8")
 }
 
 /// `NIGH_OK`, or the error that a status stands for.

@@ -68,6 +68,10 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
         distance: Option<metric::Function<E::Unit>>,
     ) -> Result<Self> {
         let row_len = E::row_len(core.config.dim as usize);
+        let mut bytes = 0;
+        // SAFETY: asks only. What is read through pointers rests on it.
+        check(unsafe { sys::nigh_row_bytes(core.config.dim, E::DTYPE, &mut bytes) })?;
+        assert_eq!(bytes, (row_len * size_of::<E::Unit>()) as u64, "bytes of a row");
         let custom = distance.map(|function| Pinned::new(Custom { function, row_len }));
         let source = Pinned::new(Source { store, row_len });
         let mut index = Index { core, source, custom, kinds: PhantomData };

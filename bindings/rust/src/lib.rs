@@ -44,3 +44,17 @@ pub use crate::session::SearcherOptions;
 pub use crate::store::{FetchError, Owned, Request, Rows, VectorStore};
 /// The C interface, for what this crate does not offer.
 pub use nigh_sys as sys;
+
+/// Version of the library: major, minor, patch.
+pub fn version() -> (u32, u32, u32) {
+    // SAFETY: a number.
+    let version = unsafe { sys::nigh_version() };
+    (version >> 16, version >> 8 & 255, version & 255)
+}
+
+/// Instruction sets that this machine has, `sys::NIGH_CPU_*`, as far as that can be known without
+/// an operating system; see [`Builder::features`].
+pub fn cpu_features() -> u32 {
+    // SAFETY: a number.
+    unsafe { sys::nigh_features() }
+}

@@ -321,4 +321,9 @@ fn defaults_are_filled_in() {
     assert_eq!((config.dim, config.m, config.m0, config.ef_build), (5, 16, 32, 200));
     assert_eq!((config.metric, config.codes, config.alpha), (Metric::L2, Codes::None, 1.0));
     assert_eq!(<String as Key>::to_key("a"), "a");
+    let (major, minor, patch) = nigh::version();
+    assert_eq!(format!("{major}.{minor}.{patch}"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(nigh::cpu_features() & nigh::sys::NIGH_CPU_SCALAR, nigh::sys::NIGH_CPU_SCALAR);
+    let unknown = Error::Status(nigh::sys::NIGH_E_BUSY).to_string();
+    assert!(unknown.contains("another thread is writing") && unknown.contains("-12"), "{unknown}");
 }
