@@ -302,8 +302,8 @@ func (s *SearchStats) add(more SearchStats) {
 	s.Scanned = s.Scanned || more.Scanned
 }
 
-// batch asks for all at once. Floats are read where they are: so this makes them escape to the heap,
-// which is right for many and would not be for a single query on the stack.
+// batch asks for all at once. Floats are read where they are: so this makes them escape to the
+// heap, which is right for many and would not be for a single query on the stack.
 func (f *finder) batch(queries vectors, count int) C.nigh_status {
 	from, out := f.query, &f.s.out
 	if f.inPlace {

@@ -8,8 +8,8 @@ package nigh
 import "io"
 
 // Save writes the index; the same content gives the same bytes. It waits for changes that are under
-// way and lets none begin; searches go on. w gets pieces of memory that is not its to keep, and must
-// neither change nor close the index.
+// way and lets none begin; searches go on. w gets pieces of memory that is not its to keep, and
+// must neither change nor close the index.
 func (x *Index[K]) Save(w io.Writer) error {
 	_, err := x.save(w, 0)
 	return err
