@@ -175,8 +175,7 @@ class Run:
                        CC="aarch64-linux-gnu-gcc")
 
     def system_library(self):
-        """The tag nigh_system: pkg-config says where the library is, the package's stays out. Always
-        the same folder: go keeps what pkg-config once said and does not ask again."""
+        """The tag nigh_system: pkg-config says where the library is, the package's stays out."""
         prefix = os.path.join(self.folder, "system")
         os.makedirs(prefix, exist_ok=True)
         shutil.copy(os.path.join(ROOT, "abi", "nigh.h"), prefix)
@@ -195,7 +194,9 @@ class Run:
         with open(os.path.join(prefix, "nigh.pc"), "w", encoding="utf-8") as file:
             file.write(f"Name: nigh\nDescription: nigh\nVersion: 7\nCflags: -I{prefix}\n"
                        f"Libs: -L{prefix} -lnigh\n")
-        more = {"PKG_CONFIG_PATH": prefix, "LD_LIBRARY_PATH": prefix}
+        # go keeps what pkg-config once said and does not ask again, unless flags are others.
+        more = {"PKG_CONFIG_PATH": prefix, "LD_LIBRARY_PATH": prefix,
+                "CGO_LDFLAGS": f"-O2 -g -L{prefix}"}
         self.tests("nigh_system", "-tags", "nigh_system", "-run", "TestAddSearch|TestFetched", ".",
                    **more)
         status, output = self.go("test", "-tags", "nigh_system", "-run", "TestVersion", ".",
