@@ -92,6 +92,10 @@ func TestDirectives(t *testing.T) {
 		MatchString(text) {
 		t.Error("a handle is passed as a pointer")
 	}
+	// Trap: a store of a pointer type into C's memory has a write barrier, which reads what was there.
+	if regexp.MustCompile(`\*\(\*unsafe\.Pointer\)\([^\n]*\) = |\[\]unsafe\.Pointer`).MatchString(text) {
+		t.Error("an address is stored through a pointer type")
+	}
 }
 
 // The README's first example is the one that runs.

@@ -263,6 +263,7 @@ func (x *Index[K]) atMost(k int) int {
 
 func searchBatch[K Key](x *Index[K], queries vectors, k int, o *SearchOptions) ([][]Hit[K],
 	error) {
+	defer runtime.KeepAlive(x)
 	const op = "search batch"
 	core, err := x.open(op)
 	if err != nil {
@@ -354,6 +355,7 @@ type cursor struct {
 }
 
 func newCursor[K Key](x *Index[K], query vectors, o *SearchOptions) (*Cursor[K], error) {
+	defer runtime.KeepAlive(x)
 	const op = "cursor"
 	core, err := x.open(op)
 	if err != nil {
