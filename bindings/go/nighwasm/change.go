@@ -239,6 +239,9 @@ func (c *core) grow(op string, h *handle, slots int, keyBytes uint64, inJob bool
 // old one, which calls that are under way go on using. It is held for the caller, who is behind the
 // gate and holds core.work.
 func (c *core) move(op string, old *handle, slots int) (*handle, error) {
+	if c.closed.Load() {
+		return nil, &Error{Op: op, Err: ErrClosed}
+	}
 	made, err := c.copied(op, old, slots, true)
 	if err != nil {
 		return nil, err

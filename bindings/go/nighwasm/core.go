@@ -171,9 +171,7 @@ func (c *core) close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	c.work.Lock() // a job sees `closed` and ends
-	defer c.work.Unlock()
-	c.gate.Lock()
+	c.gate.Lock() // a job sees `closed` and ends
 	defer c.gate.Unlock()
 	if h := c.current.Swap(nil); h != nil {
 		h.release()

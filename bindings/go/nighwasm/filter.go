@@ -55,17 +55,38 @@ func (c *core) allow(keys keyList) (*Filter, error) {
 		return nil, err
 	}
 	bits := make([]byte, (stats.Slots+31)/32*4+4)
-	for i := range keys.count() {
-		slot, err := c.slot(keys.slice(i, i+1))
-		if isGone(err) || (err == nil && int(slot) >= stats.Slots) {
-			continue
-		}
-		if err != nil {
+	for from := 0; from < keys.count(); {
+		to := min(keys.count(), from+allowChunk)
+		slots, done, err := c.getCall("allow", keys.slice(from, to), vectors{})
+		switch {
+		case err == nil:
+			addSlots(bits, slots)
+			from = to
+		case !isGone(err):
 			return nil, err
+		case done == 0:
+			from++
+		default: // those before the one that is gone, then on behind it
+			if slots, _, err = c.getCall("allow", keys.slice(from, from+done), vectors{}); err == nil {
+				addSlots(bits, slots)
+				from += done + 1
+			} else if !isGone(err) {
+				return nil, err
+			}
 		}
-		bits[slot/8] |= 1 << (slot % 8)
 	}
 	return &Filter{core: c, bits: bits}, nil
+}
+
+const allowChunk = 256 // keys that one call looks up
+
+// addSlots sets bits; a slot that came after the bitmap was made is not in it.
+func addSlots(bits []byte, slots []uint32) {
+	for _, slot := range slots {
+		if int(slot/8) < len(bits)-4 {
+			bits[slot/8] |= 1 << (slot % 8)
+		}
+	}
 }
 
 // filterCall is a filter at work in one search or cursor.

@@ -127,6 +127,7 @@ func (x *Index[K]) Unremove(keys ...K) error {
 // Reserve makes room for so many vectors in total, and keyBytes bytes of string keys in total, so
 // that no later Add up to there has to.
 func (x *Index[K]) Reserve(count int, keyBytes int64) error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("reserve")
 	if err != nil {
 		return err
@@ -134,6 +135,8 @@ func (x *Index[K]) Reserve(count int, keyBytes int64) error {
 	return core.reserve(count, keyBytes)
 }
 
+// open gives the core, which the collector may close once x is unreachable: what calls it more than
+// once, or looks at `closed`, keeps x alive until its end.
 func (x *Index[K]) open(op string) (*core, error) {
 	if core := x.core.Load(); core != nil {
 		return core, nil
@@ -142,6 +145,7 @@ func (x *Index[K]) open(op string) (*core, error) {
 }
 
 func (x *Index[K]) change(op string, kind changeKind, flags uint32, key K, rows vectors) error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open(op)
 	if err != nil {
 		return err
@@ -153,6 +157,7 @@ func (x *Index[K]) change(op string, kind changeKind, flags uint32, key K, rows 
 
 func (x *Index[K]) changeMany(op string, kind changeKind, flags uint32, keys []K,
 	rows vectors) (int, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open(op)
 	if err != nil {
 		return 0, err
@@ -204,6 +209,7 @@ func (x *Index[K]) Get(key K) ([]float32, error) {
 
 // GetInto is Get into memory of the caller's, Dim floats for each key.
 func (x *Index[K]) GetInto(vectors []float32, keys ...K) error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("get")
 	if err != nil {
 		return err
@@ -277,6 +283,7 @@ func (x *Index[K]) Node(slot uint32, level int) (Node, error) {
 // Check proves the structure of the index in one pass. A broken index is a report, not an error. It
 // waits for changes that are under way.
 func (x *Index[K]) Check() (Report, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("check")
 	if err != nil {
 		return Report{}, err
@@ -288,6 +295,7 @@ func (x *Index[K]) Check() (Report, error) {
 // in below 0.2 s. It changes no result and nothing that is stored. Call it while no other call
 // runs.
 func (x *Index[K]) Tune() error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("tune")
 	if err != nil {
 		return err

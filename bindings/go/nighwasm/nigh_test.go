@@ -572,11 +572,7 @@ func TestElementTypes(t *testing.T) {
 				!slices.Equal(row, rows[7*bytes:8*bytes]) {
 				t.Fatal("what comes back is not what went in")
 			}
-			for i, x := range got {
-				if math.Abs(float64(x-vectors[7*dim+i])) > c.lost {
-					t.Fatalf("element %d: %g became %g", i, vectors[7*dim+i], x)
-				}
-			}
+			nearly(t, got, vectors[7*dim:8*dim], c.lost)
 			a, err := index.Search(vectors[:dim], k, nil)
 			must(t, err)
 			b, err := index.Raw().Search(rows[:bytes], k, nil)
@@ -600,6 +596,16 @@ func TestElementTypes(t *testing.T) {
 			}
 			sound(t, index)
 		})
+	}
+}
+
+// nearly: no element lost more than that.
+func nearly(t *testing.T, got, want []float32, lost float64) {
+	t.Helper()
+	for i, x := range got {
+		if math.Abs(float64(x-want[i])) > lost {
+			t.Fatalf("element %d: %g became %g", i, want[i], x)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ package nighwasm
 import (
 	"context"
 	"iter"
+	"runtime"
 )
 
 // Raw is an Index whose vectors are rows of its DType, RowBytes bytes each, one after another,
@@ -59,6 +60,7 @@ func (r Raw[K]) Get(key K) ([]byte, error) {
 // Build is Index.Build.
 func (r Raw[K]) Build(ctx context.Context, keys []K, rowsOf []byte, options *JobOptions) (int,
 	error) {
+	defer runtime.KeepAlive(r.index)
 	core, err := r.index.open("build")
 	if err != nil {
 		return 0, err

@@ -11,23 +11,24 @@ import (
 
 const busyTries = 1000
 
-// getCall is nigh_get for keys of one call, with vectors or without.
-func (c *core) getCall(op string, keys keyList, v vectors) ([]uint32, error) {
+// getCall is nigh_get for keys of one call, with vectors or without; done: how many there were
+// before the first that failed.
+func (c *core) getCall(op string, keys keyList, v vectors) (slots []uint32, done int, err error) {
 	h, err := c.hold(op)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer h.release()
 	call := h.enter()
 	defer call.leave()
 	s, err := h.session(call, op, &h.readers, 0, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer s.back(call)
 	a, err := s.changeCall(call, op, c.shape, keys, vectors{}, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	count := keys.count()
 	rowsBytes := uint64(0)
@@ -36,7 +37,7 @@ func (c *core) getCall(op string, keys keyList, v vectors) ([]uint32, error) {
 	}
 	var answers scratch
 	if err := answers.reserve(call, op, rowsBytes+4*uint64(count), 2); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer call.drop(&answers.block)
 	vectorsAt := answers.take(rowsBytes)
@@ -47,26 +48,27 @@ func (c *core) getCall(op string, keys keyList, v vectors) ([]uint32, error) {
 			uint64(a.lengths), uint64(count), uint64(vectorsAt), uint64(slotsAt), uint64(a.done))
 	}
 	if status != ok {
-		return nil, c.fail(op, status, keys.name(int(call.u32(a.done))))
+		done = int(call.u32(a.done))
+		return nil, done, c.fail(op, status, keys.name(done))
 	}
 	if !v.none() {
 		if status := v.get(call, c.shape, vectorsAt, count); status != ok {
-			return nil, c.fail(op, status, "")
+			return nil, 0, c.fail(op, status, "")
 		}
 	}
-	return h.getSlots(nil, slotsAt, uint32(count)), nil
+	return h.getSlots(nil, slotsAt, uint32(count)), count, nil
 }
 
 func (c *core) get(op string, keys keyList, v vectors) error {
 	if err := v.check(op, c.shape, keys.count()); err != nil || keys.count() == 0 {
 		return err
 	}
-	_, err := c.getCall(op, keys, v)
+	_, _, err := c.getCall(op, keys, v)
 	return err
 }
 
 func (c *core) slot(keys keyList) (uint32, error) {
-	slots, err := c.getCall("slot", keys, vectors{})
+	slots, _, err := c.getCall("slot", keys, vectors{})
 	if err != nil {
 		return 0, err
 	}

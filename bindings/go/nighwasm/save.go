@@ -4,11 +4,14 @@
 
 package nighwasm
 
-import "io"
+import (
+	"io"
+	"runtime"
+)
 
 // Save writes the index; the same content gives the same bytes. It waits for changes that are under
-// way and lets none begin; searches go on. w gets pieces of memory that is not its to keep, and must
-// neither change nor close the index.
+// way and lets none begin; searches go on. w gets pieces of memory that is not its to keep, and
+// must neither change nor close the index.
 func (x *Index[K]) Save(w io.Writer) error {
 	_, err := x.save(w, 0)
 	return err
@@ -61,6 +64,7 @@ func (x *Index[K]) Seal() error {
 }
 
 func (x *Index[K]) save(w io.Writer, flags uint32) (int64, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("save")
 	if err != nil {
 		return 0, err

@@ -287,6 +287,37 @@ func TestForgottenIndex(t *testing.T) {
 	noMemory(t)
 }
 
+// collector runs the collector in the middle of calls, long enough for what it finds to be closed.
+type collector struct{ calls atomic.Int64 }
+
+func (c *collector) Fetch(batch nigh.Batch) error {
+	if c.calls.Add(1)%20 == 0 {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	for i, slot := range batch.Slots() {
+		batch.Floats(i)[int(slot)%1000] = float32(slot)
+	}
+	return nil
+}
+
+// A call that is the last use of an index is not cut short by the index becoming unreachable.
+func TestLastUse(t *testing.T) {
+	options := nigh.Options{Dim: 4000, Metric: nigh.L2, M: 2, M0: 4, EfBuild: 4}
+	once := func() *nigh.Index[uint64] {
+		options.Vectors = &collector{}
+		index, err := nigh.New[uint64](options)
+		must(t, err)
+		return index
+	}
+	_, err := once().AddMany(numbers(0, 200), nil) // several chunks
+	must(t, err)
+	_, err = once().Build(context.Background(), numbers(0, 200), nil, nil)
+	must(t, err)
+	_, err = once().Raw().Build(context.Background(), numbers(0, 200), nil, nil)
+	must(t, err)
+}
+
 func TestSearchIntoAllocatesNothing(t *testing.T) {
 	if raced {
 		t.Skip("the race detector allocates")

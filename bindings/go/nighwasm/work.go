@@ -4,7 +4,10 @@
 
 package nighwasm
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // Build inserts vectors, one after another in `vectors`, on several goroutines; the index is the
 // same, byte for byte, with any number of them (and not the one that single Adds make). keys may be
@@ -14,6 +17,7 @@ import "context"
 // meanwhile. Searches go on beside it, changes are refused with ErrBusy.
 func (x *Index[K]) Build(ctx context.Context, keys []K, vectors []float32,
 	options *JobOptions) (int, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("build")
 	if err != nil {
 		return 0, err
@@ -24,6 +28,7 @@ func (x *Index[K]) Build(ctx context.Context, keys []K, vectors []float32,
 // Refine chooses the links of layer 0 anew, knowing all nodes: searches gain up to a third. A pass
 // that finds less than before is put back. For ctx and what runs beside it see Build.
 func (x *Index[K]) Refine(ctx context.Context, options *RefineOptions) error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("refine")
 	if err != nil {
 		return err
@@ -34,6 +39,7 @@ func (x *Index[K]) Refine(ctx context.Context, options *RefineOptions) error {
 // Vacuum takes removed keys out for good: they are forgotten, their slots are free for others, and
 // links lead round them. For ctx and what runs beside it see Build.
 func (x *Index[K]) Vacuum(ctx context.Context, options *JobOptions) error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("vacuum")
 	if err != nil {
 		return err
@@ -44,6 +50,7 @@ func (x *Index[K]) Vacuum(ctx context.Context, options *JobOptions) error {
 // AddCodes makes codes for an index that has none; searches use them from then on. After DropCodes
 // let the searches that are under way end first. For ctx see Build.
 func (x *Index[K]) AddCodes(ctx context.Context, options CodesOptions) error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("add codes")
 	if err != nil {
 		return err
@@ -53,6 +60,7 @@ func (x *Index[K]) AddCodes(ctx context.Context, options CodesOptions) error {
 
 // DropCodes takes codes away; searches use the vectors.
 func (x *Index[K]) DropCodes(ctx context.Context) error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("drop codes")
 	if err != nil {
 		return err
