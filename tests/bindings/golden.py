@@ -177,8 +177,14 @@ def save_npy(path, raw):
 
 
 def built(folder):
-    """The command, built in a folder of its own."""
-    build = os.path.join(folder, "command")
+    """The command, built in a folder of its own; others that ask meanwhile wait."""
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "build-lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_command(os.path.join(folder, "command"))
+
+
+def build_command(build):
     for step in (["cmake", "-S", ROOT, "-B", build, "-DCMAKE_BUILD_TYPE=Release",
                   "-DNIGH_TESTS_BUILD=OFF"],
                  ["cmake", "--build", build, "--target", "nigh_cli", "-j", "2"]):
