@@ -1,5 +1,5 @@
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L15; uses: check, code, convert, cpu, fp, image, index, job, mutate, search, tune
+ * layer L15; uses: check, code, convert, cpu, fp, index, job, mutate, search, structs, tune
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
@@ -15,9 +15,8 @@
 #include "mutate.h"
 #include "search.h"
 #include "source.h"
+#include "structs.h"
 #include "tune.h"
-
-#define NIGHI_STRUCT_MAX 1024u /* a larger struct_size is garbage */
 
 enum {
     NIGHI_CONFIG_V1 = 56,
@@ -38,37 +37,6 @@ _Static_assert(sizeof(nigh_session_stats) == 28, "stats grow at their end");
 _Static_assert(sizeof(nigh_report) == NIGHI_REPORT_V1, "report grows at its end");
 
 /* ---- Structures ----------------------------------------------------------------------------- */
-
-/* Copies a caller's structure of any age: a shorter one gets zeros, a longer one must have them. */
-static nigh_status nighi_struct_take(void *to, uint32_t size, uint32_t size_v1, const void *from) {
-    uint32_t given = 0;
-    nighi_fill(to, 0, size);
-    if (from == NULL) {
-        return NIGH_OK;
-    }
-    nighi_copy(&given, from, 4);
-    if (given < size_v1 || given > NIGHI_STRUCT_MAX) {
-        return NIGH_E_INVALID;
-    }
-    for (uint32_t i = size; i < given; i++) {
-        if (((const uint8_t *)from)[i] != 0) {
-            return NIGH_E_INVALID;
-        }
-    }
-    nighi_copy(to, from, nighi_min_u32(given, size));
-    return NIGH_OK;
-}
-
-/* Fills as much of a caller's structure as it has room for; its struct_size stays. */
-static nigh_status nighi_struct_give(void *to, const void *from, uint32_t size, uint32_t size_v1) {
-    uint32_t given = 0;
-    nighi_copy(&given, to, 4);
-    if (given < size_v1 || given > NIGHI_STRUCT_MAX) {
-        return NIGH_E_INVALID;
-    }
-    nighi_copy((uint8_t *)to + 4, (const uint8_t *)from + 4, nighi_min_u32(given, size) - 4);
-    return NIGH_OK;
-}
 
 static bool nighi_struct_room(const void *to, uint32_t size_v1) {
     uint32_t given = 0;
@@ -242,6 +210,19 @@ NIGH_API nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_o
     return nighi_attach(image, image_bytes, &o, memory, memory_bytes, index);
 }
 
+NIGH_API nigh_status nigh_attach_blocks(const void *header, uint64_t header_bytes,
+                                        const nigh_options *options, nigh_map_fn map,
+                                        nigh_dirty_fn dirty, void *user, void *memory,
+                                        uint64_t memory_bytes, nigh_index **index) {
+    const nighi_pager pager = {map, dirty, user};
+    nigh_options o;
+    if (header == NULL || map == NULL || memory == NULL || index == NULL ||
+        nighi_options_take(options, &o) != NIGH_OK) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_attach_blocks(header, header_bytes, &o, &pager, memory, memory_bytes, index);
+}
+
 NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes,
                                      uint64_t *bytes) {
     if (index == NULL || bytes == NULL || slots == 0 || slots > index->slot_max) {
@@ -260,7 +241,7 @@ NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, ui
 NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory,
                                uint64_t memory_bytes) {
     if (index == NULL || slots == 0 || slots > index->slot_max ||
-        (memory == NULL && index->map == NULL)) {
+        (memory == NULL) != (index->pager.map != NULL)) {
         return NIGH_E_INVALID;
     }
     if (((uintptr_t)memory & (NIGHI_CACHE_LINE - 1)) != 0) {
@@ -366,9 +347,9 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
     if (index == NULL || index->image != NULL || nighi_slot_capacity(index) != 0) {
         return NIGH_E_INVALID;
     }
-    index->map = map;
-    index->dirty = dirty;
-    index->pager_user = user;
+    index->pager.map = map;
+    index->pager.dirty = dirty;
+    index->pager.user = user;
     return NIGH_OK;
 }
 
@@ -610,9 +591,11 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
     if (!nighi_config_valid(&config)) {
         return NIGH_E_INVALID;
     }
-    const bool paged = index->map != NULL || index->dirty != NULL;
-    const bool fresh =
-        options->codes != NIGH_CODES_NONE && options->codes != nighi_load(&index->config.codes);
+    const bool paged = index->pager.map != NULL || index->pager.dirty != NULL;
+    /* codes in the job's memory, of which the pager would not know */
+    const bool fresh = options->codes != NIGH_CODES_NONE &&
+                       (options->codes != nighi_load(&index->config.codes) ||
+                        nighi_load_acquire(&index->regions[NIGHI_CODE].stride) == 0);
     return options->kind == NIGH_JOB_CODES && paged && fresh ? NIGH_E_UNSUPPORTED : NIGH_OK;
 }
 
@@ -850,39 +833,4 @@ NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
     nighi_exclusive_end(index);
     return status == NIGH_OK ? nighi_struct_give(report, &full, sizeof full, NIGHI_REPORT_V1)
                              : status;
-}
-
-/* ---- Persistence ---------------------------------------------------------------------------- */
-
-NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes) {
-    if (index == NULL || bytes == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
-        return NIGH_E_INVALID;
-    }
-    *bytes = nighi_save_bytes(index, flags);
-    return NIGH_OK;
-}
-
-NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
-                               void *user) {
-    if (index == NULL || write == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
-        return NIGH_E_INVALID;
-    }
-    nigh_status status = nighi_exclusive_begin(index);
-    if (status == NIGH_OK) {
-        status = nighi_save(index, flags, write, user);
-        nighi_exclusive_end(index);
-    }
-    return status;
-}
-
-NIGH_API nigh_status nigh_seal(nigh_index *index) {
-    if (index == NULL) {
-        return NIGH_E_INVALID;
-    }
-    nigh_status status = nighi_exclusive_begin(index);
-    if (status == NIGH_OK) {
-        status = nighi_seal(index);
-        nighi_exclusive_end(index);
-    }
-    return status;
 }

@@ -159,7 +159,7 @@ static nighi_span nighi_span_for(const nighi_region *region, uint64_t records, b
 /* The span that growing region `at` adds. */
 static nighi_span nighi_grow_span(const nigh_index *index, uint32_t at, uint32_t slots,
                                   uint64_t key_bytes) {
-    const bool cut = slots == index->slot_max && at != NIGHI_KEYBYTES && index->map == NULL;
+    const bool cut = slots == index->slot_max && at != NIGHI_KEYBYTES && index->pager.map == NULL;
     const uint32_t wanted = at == NIGHI_UPPER ? nighi_grow_target(index, slots) : slots;
     return nighi_span_for(&index->regions[at], nighi_region_records(index, at, wanted, key_bytes),
                           cut);
@@ -197,12 +197,22 @@ static void nighi_span_take(nighi_region *region, const nighi_span *span, uint8_
     nighi_store_release(&region->base, base);
 }
 
-static nigh_status nighi_span_map(nigh_index *index, uint32_t at, const nighi_span *span) {
+/* Where record 0 lies if this block too lies in a row with those before it, else NULL. */
+static uint8_t *nighi_base_with(const nighi_region *region, uint32_t block, void *address) {
+    const uint64_t bytes = (uint64_t)region->stride << region->shift;
+    if (block == 0) {
+        return address;
+    }
+    return region->base != NULL && region->base + block * bytes == (uint8_t *)address ? region->base
+                                                                                      : NULL;
+}
+
+NIGHI_FN nigh_status nighi_region_map(nigh_index *index, uint32_t at, uint32_t block_end) {
     nighi_region *region = &index->regions[at];
     const uint64_t bytes = (uint64_t)region->stride << region->shift;
-    for (uint32_t block = region->block_count; block < span->last; block++) {
+    for (uint32_t block = region->block_count; block < block_end; block++) {
         void *address = NULL;
-        const nigh_status status = index->map(index->pager_user, at, block, bytes, &address);
+        const nigh_status status = index->pager.map(index->pager.user, at, block, bytes, &address);
         if (status != NIGH_OK) {
             return status <= NIGH_E_USER ? status : NIGH_E_FULL;
         }
@@ -212,7 +222,7 @@ static nigh_status nighi_span_map(nigh_index *index, uint32_t at, const nighi_sp
         nighi_store(&region->table[block], (uint8_t *)address);
         region->block_count = block + 1;
         nighi_store_release(&region->capacity, (block + 1) << region->shift);
-        nighi_store_release(&region->base, (uint8_t *)NULL);
+        nighi_store_release(&region->base, nighi_base_with(region, block, address));
     }
     return NIGH_OK;
 }
@@ -240,7 +250,7 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
         }
         nighi_store(&index->outgrown, 1u);
         if (memory == NULL) {
-            const nigh_status status = nighi_span_map(index, i, &spans[i]);
+            const nigh_status status = nighi_region_map(index, i, spans[i].last);
             if (status != NIGH_OK) {
                 return status;
             }
@@ -265,7 +275,7 @@ NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index) {
 
 NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at) {
     nighi_region *r = &index->regions[region];
-    if (index->dirty == NULL || r->stride == 0) {
+    if (index->pager.dirty == NULL || r->stride == 0) {
         return NIGH_OK;
     }
     const uint32_t block = at >> r->shift;
@@ -277,7 +287,7 @@ NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at
     uint8_t *const before = r->table[block];
     void *address = before;
     const nigh_status status =
-        index->dirty(index->pager_user, region, block, nighi_block_bytes(r, block), &address);
+        index->pager.dirty(index->pager.user, region, block, nighi_block_bytes(r, block), &address);
     if (status != NIGH_OK) {
         return status <= NIGH_E_USER ? status : NIGH_E_WRITE;
     }

@@ -42,6 +42,8 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
                                 uint8_t *memory, uint64_t memory_bytes);
 /* Slots that every region has room for. */
 NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index);
+/* The pager gives region `at` its blocks up to block_end. */
+NIGHI_FN nigh_status nighi_region_map(nigh_index *index, uint32_t at, uint32_t block_end);
 /* Tells the pager, once a block, that a record is about to change. Never under a lock. */
 NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at);
 

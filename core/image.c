@@ -37,7 +37,7 @@ NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
            (c->code_min < c->code_max || (c->code_min == 0.0f && c->code_max == 0.0f));
 }
 
-static uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region) {
+NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region) {
     return region == NIGHI_UPPER      ? counts->upper_count
            : region == NIGHI_KEYBYTES ? counts->key_bytes
                                       : counts->slot_count;
@@ -149,15 +149,15 @@ static uint32_t nighi_header_checksum(const nighi_image_header *header) {
     return nighi_checksum(header, offsetof(nighi_image_header, checksum));
 }
 
-NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
-                                      nighi_image_header *header, nigh_config *config) {
+/* The header by itself: what it says is possible and agrees with its directory. */
+static nigh_status nighi_header_read(const void *bytes, uint64_t count, nighi_image_header *header,
+                                     nigh_config *config) {
     nighi_image_header expected;
     nighi_coding coding;
-    if (image_bytes < sizeof *header ||
-        nighi_compare(image, nighi_magic, sizeof nighi_magic) != 0) {
+    if (count < sizeof *header || nighi_compare(bytes, nighi_magic, sizeof nighi_magic) != 0) {
         return NIGH_E_FORMAT;
     }
-    nighi_copy(header, image, sizeof *header);
+    nighi_copy(header, bytes, sizeof *header);
     if (header->checksum != nighi_header_checksum(header)) {
         return NIGH_E_CORRUPT;
     }
@@ -176,8 +176,35 @@ NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, u
     expected.state = header->state;
     expected.table_checksum = header->table_checksum;
     expected.checksum = header->checksum;
-    if (nighi_compare(header, &expected, sizeof expected) != 0 ||
-        header->image_bytes > image_bytes) {
+    return nighi_compare(header, &expected, sizeof expected) == 0 ? NIGH_OK : NIGH_E_CORRUPT;
+}
+
+NIGHI_FN bool nighi_header_paged(const void *header, uint64_t header_bytes) {
+    const uint8_t *bytes = header;
+    return header_bytes >= sizeof(nighi_image_header) &&
+           nighi_load_u32(bytes + offsetof(nighi_image_header, state)) == NIGHI_IMAGE_PAGED;
+}
+
+NIGHI_FN nigh_status nighi_header_paged_read(const void *bytes, uint64_t count,
+                                             nighi_image_header *header, nigh_config *config) {
+    const nigh_status status = nighi_header_read(bytes, count, header, config);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    return header->state == NIGHI_IMAGE_PAGED && header->table_checksum == 0 ? NIGH_OK
+                                                                             : NIGH_E_FORMAT;
+}
+
+NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
+                                      nighi_image_header *header, nigh_config *config) {
+    const nigh_status status = nighi_header_read(image, image_bytes, header, config);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    if (header->state == NIGHI_IMAGE_PAGED) {
+        return NIGH_E_FORMAT; /* the blocks are elsewhere */
+    }
+    if (header->image_bytes > image_bytes) {
         return NIGH_E_CORRUPT;
     }
     if (header->state == NIGHI_IMAGE_OPEN) {
@@ -244,6 +271,12 @@ static void nighi_save_layout(const nigh_index *index, uint32_t flags, const nig
                               nighi_load(&counts->root),       nighi_load(&counts->upper_count),
                               nighi_load(&counts->key_bytes),  nighi_load(&counts->key_lengths)};
     nighi_image_layout(&config, &now, coding, header);
+}
+
+NIGHI_FN void nighi_header_paged_get(const nigh_index *index, nighi_image_header *header) {
+    nighi_save_layout(index, 0, &index->coding, header);
+    header->state = NIGHI_IMAGE_PAGED;
+    header->checksum = nighi_header_checksum(header);
 }
 
 NIGHI_FN uint64_t nighi_save_bytes(const nigh_index *index, uint32_t flags) {
@@ -328,7 +361,7 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
         return NIGH_E_READ_ONLY;
     }
     if (index->image == NULL) {
-        if (index->dirty == NULL) {
+        if (index->pager.dirty == NULL) {
             return NIGH_E_UNSUPPORTED;
         }
     } else if (nighi_load(&index->outgrown) != 0) {

@@ -14,6 +14,7 @@
 #define NIGHI_IMAGE_VERSION 1u
 #define NIGHI_IMAGE_SEALED 1u /* checksums hold */
 #define NIGHI_IMAGE_OPEN 2u   /* being changed in place */
+#define NIGHI_IMAGE_PAGED 3u  /* a header alone: a pager holds the blocks, and their checksums */
 
 typedef struct nighi_image_region {
     uint64_t offset;
@@ -67,9 +68,18 @@ _Static_assert(sizeof(nighi_image_header) == 512, "the header is 512 bytes");
 NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config);
 /* Valid values, complete with defaults? */
 NIGHI_FN bool nighi_config_valid(const nigh_config *config);
+/* Records of a region that the counts say are in use. */
+NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region);
 /* How a header says that vectors are encoded. */
 NIGHI_FN void nighi_header_coding(const nighi_image_header *header, const nigh_config *config,
                                   nighi_coding *coding);
+/* Is this the header of an index whose blocks a pager holds? Says nothing about the rest of it. */
+NIGHI_FN bool nighi_header_paged(const void *header, uint64_t header_bytes);
+/* The header of the index as it is now, for a pager to keep. */
+NIGHI_FN void nighi_header_paged_get(const nigh_index *index, nighi_image_header *header);
+/* NIGH_OK when a pager's header holds; then *config and *header are what it says. */
+NIGHI_FN nigh_status nighi_header_paged_read(const void *bytes, uint64_t count,
+                                             nighi_image_header *header, nigh_config *config);
 /* NIGH_OK when header, sizes and directory hold; then *config and *header are what they say. */
 NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
                                       nighi_image_header *header, nigh_config *config);

@@ -131,12 +131,13 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
 
 /* Reads the header; *slot_max: what options->slot_max stands for. */
 static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t image_bytes,
-                                                     const nigh_options *options,
+                                                     bool paged, const nigh_options *options,
                                                      uint32_t *slot_max, nigh_index *shape) {
     nighi_image_header header;
     nigh_config config;
     const nigh_status status =
-        nighi_image_read(image, image_bytes, options->flags, &header, &config);
+        paged ? nighi_header_paged_read(image, image_bytes, &header, &config)
+              : nighi_image_read(image, image_bytes, options->flags, &header, &config);
     if (status != NIGH_OK) {
         return status;
     }
@@ -156,12 +157,21 @@ NIGHI_FN nigh_status nighi_attach_bytes(const void *image, uint64_t image_bytes,
     nighi_arena arena = {NULL, 0};
     uint32_t slot_max = 0;
     nigh_index shape;
-    const nigh_status status = nighi_attach_begin(image, image_bytes, options, &slot_max, &shape);
+    const bool paged = nighi_header_paged(image, image_bytes);
+    const nigh_status status =
+        nighi_attach_begin(image, image_bytes, paged, options, &slot_max, &shape);
     if (status == NIGH_OK) {
         (void)nighi_index_layout(&arena, &shape, slot_max);
         *bytes = nighi_arena_bytes(&arena);
     }
     return status;
+}
+
+/* Codes that are not made yet have no memory: the job that makes them brings it. */
+static void nighi_attach_uncoded(nigh_index *index) {
+    if (index->coding.active == 0 && index->counts.slot_count > 0) {
+        index->regions[NIGHI_CODE].stride = 0;
+    }
 }
 
 /* Every block gets its address inside the image. */
@@ -179,16 +189,15 @@ static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
         region->capacity = (uint32_t)place->records;
         region->base = place->block_count > 0 ? image + place->offset : NULL;
     }
-    if (index->coding.active == 0 && index->counts.slot_count > 0) {
-        index->regions[NIGHI_CODE].stride = 0; /* the job that makes codes brings their memory */
-    }
+    nighi_attach_uncoded(index);
 }
 
 NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_options *options,
                                   void *memory, uint64_t memory_bytes, nigh_index **index) {
     uint32_t slot_max = 0;
     nigh_index shape;
-    nigh_status status = nighi_attach_begin(image, image_bytes, options, &slot_max, &shape);
+    nigh_status status =
+        nighi_attach_begin(image, image_bytes, false, options, &slot_max, &shape);
     if (status != NIGH_OK) {
         return status;
     }
@@ -206,6 +215,39 @@ NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_
         nighi_attach_regions(*index, image);
     }
     return status;
+}
+
+/* Every block in use gets its address from the pager, whole blocks all of them. */
+static nigh_status nighi_attach_mapped(nigh_index *index) {
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        nighi_region *region = &index->regions[i];
+        const bool absent = region->stride == 0 || (i == NIGHI_CODE && index->coding.active == 0);
+        const uint64_t whole = (uint64_t)1 << region->shift;
+        const uint64_t records = absent ? 0 : nighi_records_live(&index->counts, i);
+        const nigh_status status =
+            nighi_region_map(index, i, (uint32_t)((records + whole - 1) >> region->shift));
+        if (status != NIGH_OK) {
+            return status;
+        }
+    }
+    nighi_attach_uncoded(index);
+    return NIGH_OK;
+}
+
+NIGHI_FN nigh_status nighi_attach_blocks(const void *header, uint64_t header_bytes,
+                                         const nigh_options *options, const nighi_pager *pager,
+                                         void *memory, uint64_t memory_bytes, nigh_index **index) {
+    uint32_t slot_max = 0;
+    nigh_index shape;
+    nigh_status status =
+        nighi_attach_begin(header, header_bytes, true, options, &slot_max, &shape);
+    if (status == NIGH_OK) {
+        shape.pager = *pager;
+        shape.image_bytes = 0;
+        shape.paged = 1;
+        status = nighi_handle_make(&shape, options, slot_max, memory, memory_bytes, index);
+    }
+    return status == NIGH_OK ? nighi_attach_mapped(*index) : status;
 }
 
 NIGHI_FN void nighi_source_set(nigh_index *index, const nighi_source *source,
@@ -262,7 +304,8 @@ NIGHI_FN uint64_t nighi_writer_bytes(const nigh_index *index) {
 
 NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes) {
     const uint64_t bytes = nighi_writer_bytes(index);
-    if (index->image != NULL && ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0)) {
+    const bool attached = index->image != NULL || index->paged != 0;
+    if (attached && ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0)) {
         return NIGH_E_READ_ONLY;
     }
     if (index->job != NULL) {

@@ -17,6 +17,10 @@ NIGHI_FN nigh_status nighi_attach_bytes(const void *image, uint64_t image_bytes,
                                         const nigh_options *options, uint64_t *bytes);
 NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_options *options,
                                   void *memory, uint64_t memory_bytes, nigh_index **index);
+/* A handle over blocks that a pager holds. */
+NIGHI_FN nigh_status nighi_attach_blocks(const void *header, uint64_t header_bytes,
+                                         const nigh_options *options, const nighi_pager *pager,
+                                         void *memory, uint64_t memory_bytes, nigh_index **index);
 NIGHI_FN uint64_t nighi_writer_bytes(const nigh_index *index);
 NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes);
 NIGHI_FN uint64_t nighi_session_bytes(const nigh_index *index, const nigh_session_options *options);

@@ -415,7 +415,7 @@ static nigh_status nighi_build_enter(nigh_job *job, nigh_session *session) {
         const uint64_t offset = build->key_offset;
         const uint32_t item = build->entered;
         status = nighi_build_key(job, item, &key);
-        if (status == NIGH_OK && index->dirty != NULL &&
+        if (status == NIGH_OK && index->pager.dirty != NULL &&
             nighi_load(&index->counts.entry) != NIGHI_NONE) {
             status =
                 nighi_touch(index, NIGHI_LINKS0, nighi_build_parent(job, build->first_slot + item));

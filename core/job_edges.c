@@ -116,7 +116,7 @@ NIGHI_FN bool nighi_edges_slot(const nighi_edges *edges, uint64_t at, uint32_t l
 
 NIGHI_FN nigh_status nighi_edges_touch(nigh_index *index, const nighi_edges *edges) {
     nigh_status status = NIGH_OK;
-    for (uint64_t i = 0; index->dirty != NULL && i < edges->count && status == NIGH_OK; i++) {
+    for (uint64_t i = 0; index->pager.dirty != NULL && i < edges->count && status == NIGH_OK; i++) {
         const uint32_t level = nighi_edge_level(edges->list[i]);
         const uint32_t row = nighi_edge_row(edges->list[i]);
         const uint32_t first = nighi_node_word(index, row) & NIGHI_UPPER_NONE;

@@ -219,7 +219,7 @@ static nigh_status nighi_refine_begin(nigh_job *job) {
     nighi_image_open(index);
     nighi_store(&index->changed, 1u);
     nighi_edges_begin(&refine->edges, (uint64_t)size * index->config.m0);
-    for (uint32_t slot = refine->begin; index->dirty != NULL && slot < refine->end; slot++) {
+    for (uint32_t slot = refine->begin; index->pager.dirty != NULL && slot < refine->end; slot++) {
         status = status == NIGH_OK ? nighi_touch(index, NIGHI_LINKS0, slot) : status;
     }
     return status;

@@ -288,7 +288,7 @@ static nigh_status nighi_chain_touch(nigh_index *index, uint32_t bucket, uint32_
 
 NIGHI_FN nigh_status nighi_keymap_touch_leave(nigh_index *index, uint32_t slot) {
     const uint32_t count = nighi_load(&index->counts.slot_count);
-    return index->regions[NIGHI_KEYMAP].stride == 0 || index->dirty == NULL
+    return index->regions[NIGHI_KEYMAP].stride == 0 || index->pager.dirty == NULL
                ? NIGH_OK
                : nighi_chain_touch(index, nighi_keymap_bucket(index, slot, count), count);
 }

@@ -37,7 +37,7 @@ NIGHI_FN nigh_status nighi_write_begin(nigh_index *index) {
     for (;;) {
         const uint32_t gate = nighi_load_acquire(&writer->gate);
         /* A pager hears of blocks before a plan is stored; it must still be true then. */
-        if ((gate & NIGHI_EXCLUSIVE) != 0 || (gate != 0 && index->dirty != NULL)) {
+        if ((gate & NIGHI_EXCLUSIVE) != 0 || (gate != 0 && index->pager.dirty != NULL)) {
             return NIGH_E_BUSY;
         }
         if (nighi_swap_if(&writer->gate, gate, gate + 1)) {
@@ -226,7 +226,7 @@ static nigh_status nighi_reuse_touch(nigh_index *index, nigh_session *session, u
 static nigh_status nighi_put_touch(nigh_index *index, nigh_session *session,
                                    const nighi_put_call *call) {
     const uint32_t slot = call->slot;
-    if (index->dirty == NULL) {
+    if (index->pager.dirty == NULL) {
         return NIGH_OK;
     }
     static const uint8_t regions[] = {NIGHI_LINKS0, NIGHI_NODE,   NIGHI_KEY,

@@ -125,6 +125,13 @@ typedef struct nighi_counts {
     uint32_t key_lengths; /* lengths of all byte-string keys ever stored, added up */
 } nighi_counts;
 
+/* Where blocks come from, and who hears of the first store to each; any of them may be NULL. */
+typedef struct nighi_pager {
+    nigh_map_fn map;
+    nigh_dirty_fn dirty;
+    void *user;
+} nighi_pager;
+
 /* What is fastest on this machine: never stored, changes no result. */
 typedef struct nighi_tuning {
     uint32_t near_hint; /* 1: rows are fetched into the first cache level, not the second */
@@ -140,9 +147,7 @@ struct nigh_index {
     nighi_metric metric;
     nighi_writer *writer;
     nigh_config config;
-    nigh_map_fn map;
-    nigh_dirty_fn dirty;
-    void *pager_user;
+    nighi_pager pager;
     uint8_t *image; /* attached image, else NULL */
     uint64_t image_bytes;
     uint32_t slot_max;
@@ -150,6 +155,7 @@ struct nigh_index {
     uint32_t flags;           /* NIGH_OPEN_* */
     uint32_t changed;         /* 1: stored to since attach, init or seal */
     uint32_t opened;          /* 1: the attached image says that it is being changed */
+    uint32_t paged;           /* 1: attached block by block */
     uint32_t outgrown;        /* 1: blocks beyond the attached image are in use */
     nigh_job *job;            /* under way, or NULL */
     const nighi_draft *draft; /* of that job, or NULL */

@@ -17,10 +17,13 @@ import sources
 ROOT = sources.ROOT
 MARK = "Generated from abi/nigh.h by abi/generate.py."
 # Functions that a hand-written binding does not call, each with the reason.
+PAGER = "for pagers: LMDB, a block store"
 EXCUSED = {
-    "rust": {"nigh_index_pager": "no store of blocks yet; nigh_sys has it, by Index::as_raw"},
-    "go": {},
+    "rust": {"nigh_index_pager": "no store of blocks yet; nigh_sys has it, by Index::as_raw",
+             "nigh_attach_blocks": PAGER, "nigh_header": PAGER},
+    "go": {"nigh_attach_blocks": PAGER, "nigh_header": PAGER},
     "nighwasm": {
+        "nigh_attach_blocks": PAGER, "nigh_header": PAGER,
         "nigh_index_pager": "a pager's memory would be Go's, which the module cannot see",
         "nigh_index_borrow": "borrowed rows would be Go's: they are fetched",
         "nigh_seal": "files are not changed in place",

@@ -15,7 +15,7 @@ import sources
 LINES_MAX = 900
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
-FUNCTIONS_MAX = {"abi/nigh.h": 48, "hosted/nigh_hosted.h": 20}
+FUNCTIONS_MAX = {"abi/nigh.h": 56, "hosted/nigh_hosted.h": 24}
 PLAIN_HEADERS = {"stddef.h", "stdint.h", "stdbool.h", "stdatomic.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "wasm_simd128.h", "cpuid.h",
               "x86intrin.h", "xmmintrin.h", "riscv_vector.h"}

@@ -193,6 +193,11 @@ const (
 	saveGraphOnly = 1
 )
 
+// of nigh_header
+const (
+	headerBytes = 512
+)
+
 // flags of nigh_node
 const (
 	nodeDeleted = 1

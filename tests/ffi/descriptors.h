@@ -27,6 +27,7 @@ static const descriptor functions[] = {
     {"nigh_index_init", (void (*)(void))nigh_index_init, 'i', 5, {'p', 'p', 'p', 'U', 'p'}},
     {"nigh_attach_bytes", (void (*)(void))nigh_attach_bytes, 'i', 4, {'p', 'U', 'p', 'p'}},
     {"nigh_attach", (void (*)(void))nigh_attach, 'i', 6, {'p', 'U', 'p', 'p', 'U', 'p'}},
+    {"nigh_attach_blocks", (void (*)(void))nigh_attach_blocks, 'i', 9, {'p', 'U', 'p', 'p', 'p', 'p', 'p', 'U', 'p'}},
     {"nigh_grow_bytes", (void (*)(void))nigh_grow_bytes, 'i', 4, {'p', 'u', 'U', 'p'}},
     {"nigh_grow", (void (*)(void))nigh_grow, 'i', 5, {'p', 'u', 'U', 'p', 'U'}},
     {"nigh_writer_bytes", (void (*)(void))nigh_writer_bytes, 'i', 2, {'p', 'p'}},
@@ -60,6 +61,7 @@ static const descriptor functions[] = {
     {"nigh_check", (void (*)(void))nigh_check, 'i', 3, {'p', 'p', 'p'}},
     {"nigh_save_bytes", (void (*)(void))nigh_save_bytes, 'i', 3, {'p', 'u', 'p'}},
     {"nigh_save", (void (*)(void))nigh_save, 'i', 4, {'p', 'u', 'p', 'p'}},
+    {"nigh_header", (void (*)(void))nigh_header, 'i', 2, {'p', 'p'}},
     {"nigh_seal", (void (*)(void))nigh_seal, 'i', 1, {'p'}},
 };
 

@@ -31,6 +31,8 @@ static nigh_status make(const char *name, const value *a) {
     TRY(nigh_index_init, a[0].p, a[1].p, a[2].p, a[3].U, a[4].p);
     TRY(nigh_attach_bytes, a[0].p, a[1].U, a[2].p, a[3].p);
     TRY(nigh_attach, a[0].p, a[1].U, a[2].p, a[3].p, a[4].U, a[5].p);
+    TRY(nigh_attach_blocks, a[0].p, a[1].U, a[2].p, FN(nigh_map_fn, 3), FN(nigh_dirty_fn, 4),
+        a[5].p, a[6].p, a[7].U, a[8].p);
     TRY(nigh_grow_bytes, a[0].p, a[1].u, a[2].U, a[3].p);
     TRY(nigh_grow, a[0].p, a[1].u, a[2].U, a[3].p, a[4].U);
     TRY(nigh_writer_bytes, a[0].p, a[1].p);
@@ -55,6 +57,7 @@ static nigh_status change(const char *name, const value *a) {
     TRY(nigh_job_end, a[0].p);
     TRY(nigh_save_bytes, a[0].p, a[1].u, a[2].p);
     TRY(nigh_save, a[0].p, a[1].u, FN(nigh_write_fn, 2), a[3].p);
+    TRY(nigh_header, a[0].p, a[1].p);
     TRY(nigh_seal, a[0].p);
     return make(name, a);
 }

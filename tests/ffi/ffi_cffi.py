@@ -65,6 +65,7 @@ class Steps:
         self.rows = ffi.new("float[]", values)
         self.keys = ffi.new("uint64_t[]", keys)
         self.fetched = self.hinted = self.dirtied = self.clock = 0
+        self.blocks = {}  # that the pager has given out
         self.image = bytearray()
         self.entered = set()
         self.broken = None
@@ -155,7 +156,9 @@ class Steps:
         return c.NIGH_OK
 
     def map(self, user, region, block, size, address):
-        address[0] = self.take(size)
+        if (region, block) not in self.blocks:
+            self.blocks[region, block] = self.take(size)
+        address[0] = self.blocks[region, block]
         return c.NIGH_OK
 
     def dirty(self, user, region, block, size, address):
@@ -359,6 +362,16 @@ class Steps:
         self.note_u32(self.dirtied)
         self.search(index, session, 20)
         self.check(index, session)
+        header, again = ffi.new("uint8_t[]", c.NIGH_HEADER_BYTES), ffi.new("nigh_index **")
+        self.ok("nigh_header", index, header)
+        self.note(header)
+        self.ok("nigh_seal", index)
+        memory = self.sized("nigh_attach_bytes", header, len(header), ffi.NULL)
+        self.ok("nigh_attach_blocks", header, len(header), ffi.NULL,
+                self.callback("nigh_map_fn", self.map), ffi.NULL, ffi.NULL, *memory, again)
+        session = self.session_of(again[0], 64)
+        self.search(again[0], session, 20)
+        self.check(again[0], session)
 
 
 def golden_answers(steps, folder):

@@ -136,6 +136,7 @@ class Steps {
   fetched = 0;
   hinted = 0;
   dirtied = 0;
+  blocks = new Map(); // that the pager has given out
   clock = 0n;
   image = [];
 
@@ -244,7 +245,9 @@ class Steps {
   };
 
   map = (user, region, block, bytes, address) => {
-    memory(address, 8).writeBigUInt64LE(this.take(bytes));
+    const name = `${region} ${block}`;
+    this.blocks.set(name, this.blocks.get(name) ?? this.take(bytes));
+    memory(address, 8).writeBigUInt64LE(this.blocks.get(name));
     return c.NIGH_OK;
   };
 
@@ -472,6 +475,16 @@ class Steps {
     this.noteWord(this.dirtied);
     this.search(index, session, 20);
     this.check(index, session);
+    const size = c.NIGH_HEADER_BYTES, header = this.take(size), again = pointer();
+    this.ok('nigh_header', index, header);
+    this.note(memory(header, size));
+    this.ok('nigh_seal', index);
+    const room = this.sized('nigh_attach_bytes', header, size, null);
+    this.ok('nigh_attach_blocks', header, size, null, this.callback('nigh_map_fn', this.map), null,
+      null, ...room, again);
+    const next = this.sessionOf(again[0], 64);
+    this.search(again[0], next, 20);
+    this.check(again[0], next);
   }
 }
 

@@ -123,8 +123,12 @@ static value write_image(void *user, const value *a) {
 }
 
 static value map(void *user, const value *a) {
+    steps *s = user;
     void **address = a[3].p;
-    *address = take(user, a[2].U);
+    t_assert(a[0].u < STEPS_REGIONS && a[1].u < STEPS_BLOCKS);
+    void **block = &s->blocks[a[0].u][a[1].u];
+    *block = *block != NULL ? *block : take(s, a[2].U);
+    *address = *block;
     return val_i(NIGH_OK);
 }
 
@@ -425,6 +429,18 @@ static void paged(steps *s) {
        val_u(COUNT), val_p(&done));
     t_assert(s->dirtied > 5);
     note(s, &s->dirtied, sizeof s->dirtied);
+    search(s, index, session, 20);
+    check(s, index, session);
+    /* the same blocks, taken up again */
+    uint8_t header[NIGH_HEADER_BYTES];
+    uint64_t bytes = 0;
+    OK("nigh_header", val_p(index), val_p(header));
+    note(s, header, sizeof header);
+    OK("nigh_seal", val_p(index));
+    OK("nigh_attach_bytes", val_p(header), val_U(sizeof header), NOTHING, val_p(&bytes));
+    OK("nigh_attach_blocks", val_p(header), val_U(sizeof header), NOTHING, val_p(mapper), NOTHING,
+       val_p(s), SIZED(bytes), val_p(&index));
+    session = session_of(s, index, 64);
     search(s, index, session, 20);
     check(s, index, session);
 }

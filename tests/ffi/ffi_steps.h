@@ -8,7 +8,7 @@
 #include "ffi_calls.h"
 #include "nigh.h"
 
-enum { STEPS_MEMORIES = 64, STEPS_PARTS = 6 };
+enum { STEPS_MEMORIES = 96, STEPS_PARTS = 6, STEPS_REGIONS = 8, STEPS_BLOCKS = 16 };
 
 /* A run: who calls, what it saw (statuses, keys, distance bits, images), its memory. */
 typedef struct steps {
@@ -21,6 +21,7 @@ typedef struct steps {
     uint32_t fetched; /* vectors asked of the callback */
     uint32_t hinted;
     uint32_t dirtied;
+    void *blocks[STEPS_REGIONS][STEPS_BLOCKS]; /* that the pager has given out */
     uint64_t clock;
     uint8_t *image; /* what nigh_save wrote */
     uint64_t image_bytes;

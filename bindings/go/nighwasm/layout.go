@@ -191,6 +191,11 @@ const (
 	saveGraphOnly = 1
 )
 
+// of nigh_header
+const (
+	headerBytes = 512
+)
+
 // flags of nigh_node
 const (
 	nodeDeleted = 1
@@ -384,6 +389,7 @@ const (
 	callIndexInit
 	callAttachBytes
 	callAttach
+	callAttachBlocks
 	callGrowBytes
 	callGrow
 	callWriterBytes
@@ -417,6 +423,7 @@ const (
 	callCheck
 	callSaveBytes
 	callSave
+	callHeader
 	callSeal
 	abiCount
 )
@@ -432,6 +439,7 @@ var exports = [...]export{
 	{"nigh_index_init", []string{"i32", "i32", "i32", "i64", "i32", "i32"}},
 	{"nigh_attach_bytes", []string{"i32", "i64", "i32", "i32", "i32"}},
 	{"nigh_attach", []string{"i32", "i64", "i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_attach_blocks", []string{"i32", "i64", "i32", "i32", "i32", "i32", "i32", "i64", "i32", "i32"}},
 	{"nigh_grow_bytes", []string{"i32", "i32", "i64", "i32", "i32"}},
 	{"nigh_grow", []string{"i32", "i32", "i64", "i32", "i64", "i32"}},
 	{"nigh_writer_bytes", []string{"i32", "i32", "i32"}},
@@ -465,5 +473,6 @@ var exports = [...]export{
 	{"nigh_check", []string{"i32", "i32", "i32", "i32"}},
 	{"nigh_save_bytes", []string{"i32", "i32", "i32", "i32"}},
 	{"nigh_save", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_header", []string{"i32", "i32", "i32"}},
 	{"nigh_seal", []string{"i32", "i32"}},
 }

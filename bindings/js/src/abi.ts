@@ -162,6 +162,9 @@ export const NIGH_JOB_DONE = 3;
 // flags of save
 export const NIGH_SAVE_GRAPH_ONLY = 1;
 
+// of nigh_header
+export const NIGH_HEADER_BYTES = 512;
+
 // flags of nigh_node
 export const NIGH_NODE_DELETED = 1;
 export const NIGH_NODE_FREE = 2;
@@ -320,6 +323,15 @@ export interface NighExports {
    */
   nigh_attach(image: Pointer, image_bytes: bigint, options: Pointer, memory: Pointer, memory_bytes: bigint, index: Pointer): number;
   /**
+   * Uses an index whose blocks a pager holds, one by one, instead of an image that lies in a
+   * row: `header` is what nigh_header once gave (nigh_attach_bytes takes it too). map is
+   * called for every block in use, in order, each whole; what it gives must be what the index
+   * stored there, and is believed as that of an image is. A failed call leaves nothing behind.
+   * nigh_grow with memory NULL asks for new ones. With NIGH_OPEN_WRITABLE and a writer state
+   * the index may be changed.
+   */
+  nigh_attach_blocks(header: Pointer, header_bytes: bigint, options: Pointer, map: Pointer, dirty: Pointer, user: Pointer, memory: Pointer, memory_bytes: bigint, index: Pointer): number;
+  /**
    * Block memory that nigh_grow needs to hold `slots` slots in total, and key_bytes bytes of
    * byte-string keys: the lengths of all ever stored (nigh_stats.key_bytes) and of those to
    * come. Rounded up to whole blocks, but for slots == slot_max.
@@ -468,6 +480,12 @@ export interface NighExports {
    * bytes.
    */
   nigh_save(index: Pointer, flags: number, write: Pointer, user: Pointer): number;
+  /**
+   * The header of the index as it is now, for nigh_attach_blocks: what a pager stores besides
+   * the blocks. One that writes changed blocks back asks for it, writes both, then calls
+   * nigh_seal.
+   */
+  nigh_header(index: Pointer, header: Pointer): number;
   /**
    * Ends the changes to an image attached in place: checksums and state word hold again.
    * Flushing it to a disk is the caller's. With a pager: every block counts as clean again.

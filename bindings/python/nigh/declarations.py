@@ -73,6 +73,7 @@ NIGH_JOB_MORE = 1
 NIGH_JOB_WAIT = 2
 NIGH_JOB_DONE = 3
 NIGH_SAVE_GRAPH_ONLY = 1
+NIGH_HEADER_BYTES = 512
 NIGH_NODE_DELETED = 1
 NIGH_NODE_FREE = 2
 
@@ -117,6 +118,7 @@ FUNCTIONS = [
     "nigh_index_init",
     "nigh_attach_bytes",
     "nigh_attach",
+    "nigh_attach_blocks",
     "nigh_grow_bytes",
     "nigh_grow",
     "nigh_writer_bytes",
@@ -150,6 +152,7 @@ FUNCTIONS = [
     "nigh_check",
     "nigh_save_bytes",
     "nigh_save",
+    "nigh_header",
     "nigh_seal",
 ]
 
@@ -273,6 +276,7 @@ nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *opti
 nigh_status nigh_index_init(const nigh_config *config, const nigh_options *options, void *memory, uint64_t memory_bytes, nigh_index **index);
 nigh_status nigh_attach_bytes(const void *image, uint64_t image_bytes, const nigh_options *options, uint64_t *bytes);
 nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_options *options, void *memory, uint64_t memory_bytes, nigh_index **index);
+nigh_status nigh_attach_blocks(const void *header, uint64_t header_bytes, const nigh_options *options, nigh_map_fn map, nigh_dirty_fn dirty, void *user, void *memory, uint64_t memory_bytes, nigh_index **index);
 nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes, uint64_t *bytes);
 nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory, uint64_t memory_bytes);
 nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes);
@@ -306,5 +310,6 @@ nigh_status nigh_node(const nigh_index *index, uint32_t slot, uint32_t level, ui
 nigh_status nigh_check(const nigh_index *index, nigh_session *session, nigh_report *report);
 nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes);
 nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write, void *user);
+nigh_status nigh_header(const nigh_index *index, void *header);
 nigh_status nigh_seal(nigh_index *index);
 """

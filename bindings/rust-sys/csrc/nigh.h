@@ -151,6 +151,7 @@ enum {
     NIGH_JOB_DONE = 3
 };
 enum { NIGH_SAVE_GRAPH_ONLY = 1 };                  /* flags of save */
+enum { NIGH_HEADER_BYTES = 512 };                   /* of nigh_header */
 enum { NIGH_NODE_DELETED = 1, NIGH_NODE_FREE = 2 }; /* flags of nigh_node */
 
 /* What an index is. Every field is stored in the image and changes its bytes. */
@@ -358,6 +359,18 @@ NIGH_API nigh_status nigh_attach_bytes(const void *image, uint64_t image_bytes,
  *   NIGH_E_INVALID (slot_max below what the image holds) */
 NIGH_API nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_options *options,
                                  void *memory, uint64_t memory_bytes, nigh_index **index);
+/* Uses an index whose blocks a pager holds, one by one, instead of an image that lies in a row:
+ * `header` is what nigh_header once gave (nigh_attach_bytes takes it too). map is called for every
+ * block in use, in order, each whole; what it gives must be what the index stored there, and is
+ * believed as that of an image is. A failed call leaves nothing behind. nigh_grow with memory NULL
+ * asks for new ones. With NIGH_OPEN_WRITABLE and a writer state the index may be changed.
+ * @in header header_bytes  @in options 1 or NULL  @in map function kept
+ * @in dirty function kept or NULL  @in user any kept  @inout memory memory_bytes kept  @out index 1
+ * @errors as nigh_attach, and NIGH_E_FULL (map failed) or what it gave from NIGH_E_USER on */
+NIGH_API nigh_status nigh_attach_blocks(const void *header, uint64_t header_bytes,
+                                        const nigh_options *options, nigh_map_fn map,
+                                        nigh_dirty_fn dirty, void *user, void *memory,
+                                        uint64_t memory_bytes, nigh_index **index);
 /* Block memory that nigh_grow needs to hold `slots` slots in total, and key_bytes bytes of
  * byte-string keys: the lengths of all ever stored (nigh_stats.key_bytes) and of those to come.
  * Rounded up to whole blocks, but for slots == slot_max.
@@ -368,7 +381,8 @@ NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, ui
  * pages (2 MiB aligned, advised) are worth 8-16 % of search time. memory NULL: the pager's; that,
  * and the first growth of an attached image, want no writer beside them.
  * @inout memory memory_bytes kept or NULL
- * @errors NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max) NIGH_E_BUSY NIGH_E_FULL (the pager's) */
+ * @errors NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max; memory beside a pager's) NIGH_E_BUSY
+ *   NIGH_E_FULL (the pager's) */
 NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory,
                                uint64_t memory_bytes);
 /* Bytes of the writer state.  @out bytes 1 */
@@ -562,6 +576,11 @@ NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, ui
  * @errors NIGH_E_WRITE NIGH_E_BUSY NIGH_E_OPEN (opened UNSEALED) NIGH_E_USER and below */
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user);
+/* The header of the index as it is now, for nigh_attach_blocks: what a pager stores besides the
+ * blocks. One that writes changed blocks back asks for it, writes both, then calls nigh_seal.
+ * @out header NIGH_HEADER_BYTES
+ * @errors NIGH_E_BUSY NIGH_E_OPEN (attached UNSEALED) */
+NIGH_API nigh_status nigh_header(const nigh_index *index, void *header);
 /* Ends the changes to an image attached in place: checksums and state word hold again. Flushing it
  * to a disk is the caller's. With a pager: every block counts as clean again.
  * @errors NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED (not attached, or outgrown: save) */

@@ -165,6 +165,9 @@ pub const NIGH_JOB_DONE: u32 = 3;
 // flags of save
 pub const NIGH_SAVE_GRAPH_ONLY: u32 = 1;
 
+// of nigh_header
+pub const NIGH_HEADER_BYTES: u32 = 512;
+
 // flags of nigh_node
 pub const NIGH_NODE_DELETED: u32 = 1;
 pub const NIGH_NODE_FREE: u32 = 2;
@@ -822,6 +825,33 @@ unsafe extern "C" {
         memory_bytes: u64,
         index: *mut *mut nigh_index,
     ) -> nigh_status;
+    /// Uses an index whose blocks a pager holds, one by one, instead of an image that lies in a
+    /// row: `header` is what nigh_header once gave (nigh_attach_bytes takes it too). map is called
+    /// for every block in use, in order, each whole; what it gives must be what the index stored
+    /// there, and is believed as that of an image is. A failed call leaves nothing behind.
+    /// nigh_grow with memory NULL asks for new ones. With NIGH_OPEN_WRITABLE and a writer state the
+    /// index may be changed.
+    ///
+    /// * `header`: in, `header_bytes`
+    /// * `options`: in, `1`, may be null
+    /// * `map`: in, `function`, kept after the call
+    /// * `dirty`: in, `function`, kept after the call, may be null
+    /// * `user`: in, `any`, kept after the call
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `index`: out, `1`
+    ///
+    /// Errors: as nigh_attach, and NIGH_E_FULL (map failed) or what it gave from NIGH_E_USER on
+    pub fn nigh_attach_blocks(
+        header: *const c_void,
+        header_bytes: u64,
+        options: *const nigh_options,
+        map: Option<nigh_map_fn>,
+        dirty: Option<nigh_dirty_fn>,
+        user: *mut c_void,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        index: *mut *mut nigh_index,
+    ) -> nigh_status;
     /// Block memory that nigh_grow needs to hold `slots` slots in total, and key_bytes bytes of
     /// byte-string keys: the lengths of all ever stored (nigh_stats.key_bytes) and of those to
     /// come. Rounded up to whole blocks, but for slots == slot_max.
@@ -839,7 +869,8 @@ unsafe extern "C" {
     ///
     /// * `memory`: inout, `memory_bytes`, kept after the call, may be null
     ///
-    /// Errors: NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max) NIGH_E_BUSY NIGH_E_FULL (the pager's)
+    /// Errors: NIGH_E_MEMORY NIGH_E_INVALID (beyond slot_max; memory beside a pager's) NIGH_E_BUSY
+    /// NIGH_E_FULL (the pager's)
     pub fn nigh_grow(
         index: *mut nigh_index,
         slots: u32,
@@ -1274,6 +1305,14 @@ unsafe extern "C" {
         write: Option<nigh_write_fn>,
         user: *mut c_void,
     ) -> nigh_status;
+    /// The header of the index as it is now, for nigh_attach_blocks: what a pager stores besides
+    /// the blocks. One that writes changed blocks back asks for it, writes both, then calls
+    /// nigh_seal.
+    ///
+    /// * `header`: out, `NIGH_HEADER_BYTES`
+    ///
+    /// Errors: NIGH_E_BUSY NIGH_E_OPEN (attached UNSEALED)
+    pub fn nigh_header(index: *const nigh_index, header: *mut c_void) -> nigh_status;
     /// Ends the changes to an image attached in place: checksums and state word hold again.
     /// Flushing it to a disk is the caller's. With a pager: every block counts as clean again.
     ///

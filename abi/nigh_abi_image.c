@@ -1,0 +1,55 @@
+/* nigh_abi_image.c - the public functions that write images and headers
+ * layer L15; uses: image, mutate
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "image.h"
+#include "mutate.h"
+
+NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes) {
+    if (index == NULL || bytes == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
+        return NIGH_E_INVALID;
+    }
+    *bytes = nighi_save_bytes(index, flags);
+    return NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
+                               void *user) {
+    if (index == NULL || write == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
+        return NIGH_E_INVALID;
+    }
+    nigh_status status = nighi_exclusive_begin(index);
+    if (status == NIGH_OK) {
+        status = nighi_save(index, flags, write, user);
+        nighi_exclusive_end(index);
+    }
+    return status;
+}
+
+NIGH_API nigh_status nigh_header(const nigh_index *index, void *header) {
+    nighi_image_header now;
+    if (index == NULL || header == NULL) {
+        return NIGH_E_INVALID;
+    }
+    if (index->writer == NULL && index->opened != 0) {
+        return NIGH_E_OPEN;
+    }
+    const nigh_status status = nighi_exclusive_begin(index);
+    if (status == NIGH_OK) {
+        nighi_header_paged_get(index, &now);
+        nighi_exclusive_end(index);
+        nighi_copy(header, &now, sizeof now);
+    }
+    return status;
+}
+
+NIGH_API nigh_status nigh_seal(nigh_index *index) {
+    if (index == NULL) {
+        return NIGH_E_INVALID;
+    }
+    nigh_status status = nighi_exclusive_begin(index);
+    if (status == NIGH_OK) {
+        status = nighi_seal(index);
+        nighi_exclusive_end(index);
+    }
+    return status;
+}
