@@ -1,69 +1,46 @@
-/* loop.c - the library once more, with a loop around its searches
- * SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "../../nigh.c"
+/* loop_linux.c - a loop around the searches of the library that is in the program already
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The very functions that Go calls, on the same index: a second copy of the library, static beside
+ * this loop, is inlined another way, and its index lies elsewhere. They are weak here, so that this
+ * package links on its own; what ends up in one program with package nigh finds them. */
+#include "loop_linux.h"
 
 #include <stdlib.h>
-#include <string.h>
-#ifndef _WIN32
-#include <sys/mman.h>
-#endif
+#include <time.h>
 
-#include "loop.h"
+#include "../../nigh.h"
 
-#define HUGE_BYTES (2u << 20)
+#pragma weak nigh_session_bytes
+#pragma weak nigh_session_init
+#pragma weak nigh_search
+#pragma weak nigh_search_batch
+
+#define CACHE_LINE 64u
 
 struct cbench {
-    void *image;
-    void *handle;
-    void *scratch;
-    nigh_index *index;
+    const nigh_index *index;
     nigh_session *session;
+    void *memory;
 };
 
-static void *aligned_new(uint64_t bytes) {
-    uint64_t rounded = (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
-    void *memory = aligned_alloc(HUGE_BYTES, rounded);
-#ifdef MADV_HUGEPAGE
-    if (memory != NULL) {
-        (void)madvise(memory, rounded, MADV_HUGEPAGE);
-    }
-#endif
-    return memory;
-}
-
-static nigh_status open_image(cbench *bench, uint64_t bytes) {
+cbench *cbench_open(const nigh_index *index) {
     nigh_session_options options = {.struct_size = sizeof options, .flags = NIGH_SESSION_READ};
-    uint64_t needed = 0;
-    nigh_status status = nigh_attach_bytes(bench->image, bytes, NULL, &needed);
-    if (status != NIGH_OK) {
-        return status;
-    }
-    bench->handle = aligned_new(needed);
-    status = nigh_attach(bench->image, bytes, NULL, bench->handle, needed, &bench->index);
-    if (status == NIGH_OK) {
-        status = nigh_session_bytes(bench->index, &options, &needed);
-    }
-    if (status == NIGH_OK) {
-        bench->scratch = aligned_new(needed);
-        status = nigh_session_init(bench->index, &options, bench->scratch, needed, &bench->session);
-    }
-    return status;
-}
-
-cbench *cbench_open(const void *image, uint64_t bytes) {
     cbench *bench = calloc(1, sizeof *bench);
-    if (bench == NULL) {
+    uint64_t bytes = 0;
+    if (bench == NULL || nigh_search == NULL ||
+        nigh_session_bytes(index, &options, &bytes) != NIGH_OK) {
+        free(bench);
         return NULL;
     }
-    bench->image = aligned_new(bytes);
-    if (bench->image != NULL) {
-        memcpy(bench->image, image, bytes);
-        if (open_image(bench, bytes) == NIGH_OK) {
-            return bench;
-        }
+    bench->index = index;
+    bench->memory = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    if (bench->memory == NULL || nigh_session_init(index, &options, bench->memory, bytes,
+                                                   &bench->session) != NIGH_OK) {
+        cbench_close(bench);
+        return NULL;
     }
-    cbench_close(bench);
-    return NULL;
+    return bench;
 }
 
 uint64_t cbench_search(cbench *bench, const float *queries, uint32_t count, uint32_t dim,
@@ -111,9 +88,13 @@ uint64_t cbench_batch(cbench *bench, const float *queries, uint32_t count, uint3
 
 void cbench_close(cbench *bench) {
     if (bench != NULL) {
-        free(bench->image);
-        free(bench->handle);
-        free(bench->scratch);
+        free(bench->memory);
         free(bench);
     }
+}
+
+uint64_t cbench_cpu_ns(void) {
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }

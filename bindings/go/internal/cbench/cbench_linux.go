@@ -1,22 +1,27 @@
-// cbench.go - the same searches in C, to compare the benchmark of Go with
+// cbench_linux.go - the same searches in C, to compare the benchmark of Go with
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-// Package cbench runs searches in a C loop, so that benchmarks can tell what Go adds. It compiles
-// the library a second time, and is only imported by tests: go forbids those cgo of their own.
+//go:build cgo
+
+// Package cbench runs searches in a C loop, so that benchmarks can tell what Go adds. It is only
+// imported by tests of package nigh: go forbids those cgo of their own.
 package cbench
 
-// #cgo CFLAGS: -std=gnu11 -O3 -DNIGH_API=static -Wno-unused-function
-// #include "loop.h"
+// #cgo CFLAGS: -std=gnu11 -O3
+// #include "loop_linux.h"
 import "C"
 
-import "unsafe"
+import (
+	"time"
+	"unsafe"
+)
 
-// Bench is an index in C.
+// Bench is a C session on an index of Go's.
 type Bench struct{ c *C.cbench }
 
-// Open copies an image; false: it does not open.
-func Open(image []byte) (Bench, bool) {
-	c := C.cbench_open(unsafe.Pointer(&image[0]), C.uint64_t(len(image)))
+// Open takes a nigh_index, which must stay open; false: there is no session to be had.
+func Open(index unsafe.Pointer) (Bench, bool) {
+	c := C.cbench_open((*C.nigh_index)(index))
 	return Bench{c}, c != nil
 }
 
@@ -36,3 +41,6 @@ func (b Bench) Batch(queries []float32, dim, k, ef int) (uint64, bool) {
 
 // Close gives the memory back.
 func (b Bench) Close() { C.cbench_close(b.c) }
+
+// CPU is the processor time of the whole process, the collector's threads included.
+func CPU() time.Duration { return time.Duration(C.cbench_cpu_ns()) }
