@@ -35,7 +35,8 @@ class Peer:
     python: str = ""  # the module in peers/
     package: str = ""  # as PyPI calls it, if not like the module
     crate: str = ""  # the folder in crates/
-    go: str = ""  # the module that go-peers/ uses
+    go: str = ""  # the folder in go-peers/
+    module: str = ""  # that it uses; none: our own package
     slow: bool = False  # not in a set of a million rows unless it is named
     note: str = ""
 
@@ -43,9 +44,11 @@ class Peer:
     def version(self):
         if self.python:
             return machine.package_version(self.package or self.python)
-        if self.go:
+        if self.module:
             with open(os.path.join(GO_PEERS, "go.mod"), encoding="utf-8") as file:
-                return re.search(rf"{self.go} v(\S+)", file.read()).group(1)
+                return re.search(rf"{self.module} v(\S+)", file.read()).group(1)
+        if self.go:
+            return machine.commit()
         with open(os.path.join(CRATES, "Cargo.lock"), encoding="utf-8") as file:
             found = re.search(rf'name = "{self.crate}"\nversion = "(.*)"', file.read())
         return found.group(1)
@@ -79,7 +82,10 @@ PEERS = [
     Peer("hnsw_rs", "f32", crate="hnsw_rs", slow=True),
     Peer("instant-distance", "f32", crate="instant-distance", slow=True,
          note="its M is 32 and cannot be set"),
-    Peer("coder/hnsw", "f32", go="github.com/coder/hnsw", slow=True, note="in Go"),
+    Peer("nigh Go f32", "f32", go="nigh", note="nigh through its Go interface, the file mapped"),
+    Peer("nigh Go u7", "u7", go="nigh", note="the same with 8-bit codes, exact rerank"),
+    Peer("coder/hnsw", "f32", go="coder", module="github.com/coder/hnsw", slow=True,
+         note="in Go"),
 ]
 VARIANTS = [
     Variant("f32", note="index in huge pages (--load)"),
@@ -200,11 +206,12 @@ def program(peer):
 def go_program(peer):
     if shutil.which("go") is None:
         raise Unavailable("needs go")
-    if not os.path.exists(GO_PEERS_OUT):
-        say(f"  compiling {peer.go} {peer.version} ...")
-    check(["go", "build", "-o", os.path.join(GO_PEERS_OUT, "go-peers"), "."], cwd=GO_PEERS,
-          env={**os.environ, "GOFLAGS": "", "CGO_ENABLED": "0"})
-    return os.path.join(GO_PEERS_OUT, "go-peers")
+    program_path = os.path.join(GO_PEERS_OUT, peer.go)
+    if not os.path.exists(program_path):
+        say(f"  compiling {peer.module or peer.name} {peer.version} ...")
+    check(["go", "build", "-o", program_path, "./" + peer.go], cwd=GO_PEERS,
+          env={**os.environ, "GOFLAGS": "", "CGO_ENABLED": "0" if peer.module else "1"})
+    return program_path
 
 
 class PeerContender(Contender):

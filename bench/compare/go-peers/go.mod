@@ -2,7 +2,12 @@ module nigh.invalid/go-peers
 
 go 1.24
 
-require github.com/coder/hnsw v0.6.1
+require (
+	github.com/coder/hnsw v0.6.1
+	github.com/nigh-search/nigh/bindings/go v0.0.0
+)
+
+replace github.com/nigh-search/nigh/bindings/go => ../../../bindings/go
 
 require (
 	github.com/chewxy/math32 v1.10.1 // indirect

@@ -1,7 +1,9 @@
 // serve.go - the rows, the clock, and the words that a peer in Go trades with compare.py
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-package main
+// Package serve is what the Go peers share. A peer is run as `peer build JOB... ROWS` or
+// `peer serve JOB... QUERIES IDS`, JOB being METRIC FOLDER M EF_BUILD OPTION.
+package serve
 
 import (
 	"bufio"
@@ -18,36 +20,44 @@ import (
 	"syscall"
 )
 
+// K is how many neighbours are asked for.
+const K = 10
+
 const (
-	k            = 10
 	slowSeconds  = 1.0
 	rusageThread = 1
 )
 
-// job is METRIC FOLDER M EF_BUILD OPTION; what the lines on standard output hold is in worker.py.
-type job struct {
-	l2         bool // else rows are of unit length, to be compared by their angle
-	folder     string
-	m, efBuild int
+// Job is what is asked for; what the lines on standard output hold is in worker.py.
+type Job struct {
+	L2         bool // else rows are of unit length, to be compared by their angle
+	M, EfBuild int
+	Option     string
 }
 
-type peer interface {
-	build(rows rows)
-	save(path string)
-	open(path string)
-	setEf(ef int)
-	search(query []float32, ids []int32) []int32 // appends up to k ids, nearest first
+// Peer builds with one thread and searches with one.
+type Peer interface {
+	Build(rows Rows)
+	Save(path string)
+	Open(path string)
+	SetEf(ef int)
+	Search(query []float32, ids []int32) []int32 // appends up to K ids, nearest first
 }
 
-type rows struct {
-	data []float32
-	dim  int
+// Rows are vectors one after another.
+type Rows struct {
+	Data []float32
+	Dim  int
 }
 
-func (r rows) count() int          { return len(r.data) / r.dim }
-func (r rows) row(i int) []float32 { return r.data[i*r.dim : (i+1)*r.dim] }
+// Count is how many there are.
+func (r Rows) Count() int { return len(r.Data) / r.Dim }
 
-func check(err error) {
+// Row is one of them.
+func (r Rows) Row(i int) []float32 { return r.Data[i*r.Dim : (i+1)*r.Dim] }
+
+// Check ends the process for an error.
+func Check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -57,25 +67,25 @@ func check(err error) {
 var npyHead = regexp.MustCompile(`'<f4'.*'fortran_order': False.*\((\d+), (\d+)\)`)
 
 // readNpy reads a .npy of little-endian f32 in C order.
-func readNpy(path string) rows {
+func readNpy(path string) Rows {
 	data, err := os.ReadFile(path)
-	check(err)
+	Check(err)
 	start := 10 + int(binary.LittleEndian.Uint16(data[8:]))
 	head := npyHead.FindStringSubmatch(string(data[10:start]))
 	if head == nil {
-		check(fmt.Errorf("%s: %s", path, data[10:start]))
+		Check(fmt.Errorf("%s: %s", path, data[10:start]))
 	}
 	dim, _ := strconv.Atoi(head[2])
 	values := make([]float32, (len(data)-start)/4)
 	for i := range values {
 		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[start+4*i:]))
 	}
-	return rows{values, dim}
+	return Rows{values, dim}
 }
 
 func seconds(who int) float64 {
 	var usage syscall.Rusage
-	check(syscall.Getrusage(who, &usage))
+	Check(syscall.Getrusage(who, &usage))
 	return float64(usage.Utime.Nano()+usage.Stime.Nano()) * 1e-9
 }
 
@@ -92,18 +102,18 @@ func statusKb(name string) int {
 
 func tell(line map[string]any) {
 	text, err := json.Marshal(line)
-	check(err)
+	Check(err)
 	fmt.Println(string(text))
 }
 
 // pass answers all queries; the processor time is this thread's, or all of the process's when
 // others (the collector) did a good part of the work.
-func pass(p peer, queries rows, ids []int32) ([]int32, float64) {
+func pass(p Peer, queries Rows, ids []int32) ([]int32, float64) {
 	ids = ids[:0]
 	thread, process := seconds(rusageThread), seconds(syscall.RUSAGE_SELF)
-	for q := range queries.count() {
-		ids = p.search(queries.row(q), ids)
-		for len(ids) < (q+1)*k {
+	for q := range queries.Count() {
+		ids = p.Search(queries.Row(q), ids)
+		for len(ids) < (q+1)*K {
 			ids = append(ids, -1)
 		}
 	}
@@ -114,9 +124,9 @@ func pass(p peer, queries rows, ids []int32) ([]int32, float64) {
 	return ids, thread
 }
 
-func serve(p peer, path string, queries rows, idsPath string) {
+func serve(p Peer, path string, queries Rows, idsPath string) {
 	before := statusKb("VmRSS:")
-	p.open(path)
+	p.Open(path)
 	runtime.GC()
 	tell(map[string]any{"before_kb": before, "resident_kb": statusKb("VmRSS:")})
 	var ids []int32
@@ -124,15 +134,15 @@ func serve(p peer, path string, queries rows, idsPath string) {
 	for lines.Scan() {
 		var ef, passes int
 		_, err := fmt.Sscan(lines.Text(), &ef, &passes)
-		check(err)
-		p.setEf(ef)
+		Check(err)
+		p.SetEf(ef)
 		var warm float64
 		ids, warm = pass(p, queries, ids)
 		bytes := make([]byte, 0, 4*len(ids))
 		for _, id := range ids {
 			bytes = binary.LittleEndian.AppendUint32(bytes, uint32(id))
 		}
-		check(os.WriteFile(idsPath, bytes, 0o666))
+		Check(os.WriteFile(idsPath, bytes, 0o666))
 		if warm > slowSeconds {
 			passes = min(passes, 1)
 		}
@@ -144,26 +154,27 @@ func serve(p peer, path string, queries rows, idsPath string) {
 	}
 }
 
-func run(make func(job job) peer) {
+// Run is a peer's main function.
+func Run(make func(job Job) Peer) {
 	runtime.LockOSThread()
 	words := os.Args[1:]
 	if len(words) < 7 {
-		check(fmt.Errorf("usage: go-peers build|serve METRIC FOLDER M EF_BUILD OPTION ROWS [IDS]"))
+		Check(fmt.Errorf("usage: build|serve METRIC FOLDER M EF_BUILD OPTION ROWS [IDS]"))
 	}
 	m, err := strconv.Atoi(words[3])
-	check(err)
+	Check(err)
 	efBuild, err := strconv.Atoi(words[4])
-	check(err)
-	j := job{l2: words[1] == "l2", folder: words[2], m: m, efBuild: efBuild}
-	p, path := make(j), filepath.Join(words[2], "index")
+	Check(err)
+	p := make(Job{words[1] == "l2", m, efBuild, words[5]})
+	path := filepath.Join(words[2], "index")
 	if words[0] == "serve" {
 		serve(p, path, readNpy(words[6]), words[7])
 		return
 	}
 	data := readNpy(words[6])
 	start := seconds(syscall.RUSAGE_SELF)
-	p.build(data)
+	p.Build(data)
 	cpu := seconds(syscall.RUSAGE_SELF) - start
 	tell(map[string]any{"cpu_s": cpu, "peak_kb": statusKb("VmHWM:")})
-	p.save(path)
+	p.Save(path)
 }
