@@ -40,6 +40,8 @@ func names1(text, pattern string) []string {
 
 // Every function of nigh.h is called.
 func TestParity(t *testing.T) {
+	// for who keeps blocks himself (LMDB, flash), in C
+	left := []string{"nigh_header", "nigh_attach_blocks"}
 	text := sources(t)
 	called := names1(text, `\bC\.(nigh_\w+)\(`)
 	header, err := os.ReadFile("nigh.h")
@@ -56,8 +58,8 @@ func TestParity(t *testing.T) {
 		}
 	}
 	for _, name := range declared {
-		if !slices.Contains(called, name) {
-			t.Errorf("%s is not called", name)
+		if slices.Contains(called, name) == slices.Contains(left, name) {
+			t.Errorf("%s is not called, or left out and called", name)
 		}
 	}
 }
