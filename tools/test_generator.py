@@ -19,7 +19,7 @@ from bindgen import header, layout, lock, text  # noqa: E402
 
 HEADER = os.path.join(sources.ROOT, "abi", "nigh.h")
 SAMPLE = """/* x.h - a sample */
-enum { NIGH_OK = 0 };
+enum { NIGH_OK = 0, NIGH_E_FULL = -3 };
 /* A shape. */
 typedef struct nigh_s {
     uint32_t a; /* first */
@@ -77,6 +77,34 @@ class Reading(unittest.TestCase):
         self.refuses("nigh_s *s);", "nigh_s *s, ...);", "cannot read")
         self.refuses("NIGH_API", "static", "line 14: cannot read 'static'")
         self.refuses("uint32_t count);", "unsigned long count);", "expected")
+
+    def test_types_that_do_not_travel(self):
+        for kind in ("size_t n", "bool n", "uint16_t n", "char n", "nigh_s n", "nigh_other *n",
+                     "nigh_other_fn n", "nigh_ask_fn *n", "const uint32_t n"):
+            self.refuses("nigh_ask_fn ask", f"{kind}, nigh_ask_fn ask", "n points to|: n: ")
+        self.refuses("uint32_t c;", "double c;", "nigh_s: c: double")
+        self.refuses("uint32_t c;", "nigh_t c;", "nigh_s: c: nigh_t")
+        self.refuses("NIGH_API nigh_status", "NIGH_API nigh_s", "nigh_do: what it returns")
+        self.refuses("typedef struct nigh_index nigh_index;", "typedef uint64_t nigh_index;",
+                     "the one other name")
+        self.refuses("void *user, const", "const", "first parameter is void [*]user")
+
+    def test_what_means_another_thing(self):
+        """C compilers take it, and see what this reader did not, or would not."""
+        self.refuses("/* Does it.", "#if 0\n/* Does it.", "line 13: cannot read '#if 0'")
+        self.refuses("/* Does it.", "#define NIGH_MORE 5\n/* Does it.", "cannot read '#define")
+        self.refuses("NIGH_OK = 0", "NIGH_OK = 010", "cannot read the number 010")
+        self.refuses("NIGH_OK = 0", "NIGH_OK = 4294967296", "NIGH_OK does not fit 32 bits")
+        self.refuses("NIGH_OK = 0,", "NIGH_OK = 0, NIGH_OK = 1,", "NIGH_OK is there twice")
+        self.refuses("NIGH_OK = 0, NIGH_E_FULL = -3", "", "an enum of nothing")
+        self.refuses("uint32_t a;", "uint32_t c;", "c is there twice")
+        self.refuses("nigh_s *s);", "nigh_s *const s);", "const stands in front")
+        self.refuses("nigh_s *s);", "nigh_s const *s);", "const stands in front")
+        self.refuses("nigh_s *s);", "const nigh_s *s);", "s: @out, but const")
+        self.refuses("@out s 1", "@in s 1", "s: @in, but not const")
+        self.refuses("@out s 1", "@out s 1  @in s 2", "s is described twice")
+        self.refuses("nigh_s *s);", "uint32_t in, nigh_s *s);", "a word of another language")
+        self.refuses("@errors NIGH_E_FULL", "@errors NIGH_E_FUL", "there is no NIGH_E_FUL$")
 
     def test_scalars_are_known(self):
         """Every type in a signature is a fixed-width number, a float, or a pointer."""

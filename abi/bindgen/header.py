@@ -5,6 +5,9 @@ the comment before it, every pointer described there by a tag (`@in keys count o
 not fit is an error with its line, never a guess."""
 import re
 
+from . import rules
+from .rules import HeaderError
+
 SCALARS = {"uint32_t": "u32", "int32_t": "i32", "uint64_t": "u64", "float": "f32", "void": "void",
            "char": "char"}
 TAGS = ("in", "out", "inout", "errors", "returns")
@@ -12,10 +15,10 @@ TAG = re.compile(r"(?P<name>\w+) (?P<shape>\S+)(?P<kept> kept)?(?P<null> or NULL
 TOKEN = re.compile(r"""(?P<comment>/\*.*?\*/) | (?P<line>^[ \t]*\#[^\n]*$)
                        | (?P<word>[A-Za-z_]\w*) | (?P<number>-?\d\w*) | (?P<mark>"C"|[{}()\[\]*,;=])
                        | (?P<space>\s+)""", re.VERBOSE | re.DOTALL | re.MULTILINE)
-
-
-class HeaderError(Exception):
-    """Something in the header that this reader does not know, and where."""
+# Of the preprocessor only this: what else there was, compilers would see and this reader not.
+LINE = re.compile(r"#define NIGH_VERSION_(?P<part>\w+) (?P<number>\d+)|#include <stdint\.h>"
+                  r"|#if(ndef NIGH_(H|API)|def __cplusplus)( /\*.*\*/)?"
+                  r"|#define NIGH_(H|API)|#endif( /\* NIGH_H \*/)?")
 
 
 class Token:
@@ -100,10 +103,13 @@ class Reader:
             name = self.take(kind="word")
         pointers, inner = 0, False
         while self.peek().text in ("*", "const"):
+            line = self.peek().line
             if self.take() == "*":
                 pointers += 1
-            else:
+            elif pointers > 0 and self.peek().text == "*":
                 inner = True
+            else:
+                raise HeaderError(f"line {line}: const stands in front, or between two *")
         base = SCALARS.get(name, name)
         found = {"base": base, "pointers": pointers, "const": const}
         if inner:
@@ -124,6 +130,13 @@ class Reader:
 
     # ---- declarations ----
 
+    def number(self):
+        line, text = self.peek().line, self.take(kind="number")
+        try:
+            return int(text, 0)
+        except ValueError:  # 010, 5u
+            raise HeaderError(f"line {line}: cannot read the number {text}") from None
+
     def enum(self, doc):
         self.take("enum")
         self.take("{")
@@ -132,13 +145,16 @@ class Reader:
             before = self.comments()
             name = self.take(kind="word")
             if self.maybe("="):
-                number = int(self.take(kind="number"), 0)
-            self.maybe(",")
+                number = self.number()
+            if not self.maybe(",") and self.peek().kind != "comment" and self.peek().text != "}":
+                raise HeaderError(f"line {self.peek().line}: a comma is missing")
             values.append({"name": name, "value": number,
                            "doc": " ".join(filter(None, (before, self.comment_behind())))})
             number += 1
         self.take(";")
         doc = doc or self.comment_behind()
+        if not values:
+            raise HeaderError(f"line {self.peek().line}: an enum of nothing")
         common = values[0]["name"]
         for value in values[1:]:
             while not value["name"].startswith(common):
@@ -181,6 +197,8 @@ class Reader:
                 tag = TAG.fullmatch(words)
                 if tag is None:
                     raise HeaderError(f"{name}: @{kind} {words}: expected a name and a shape")
+                if tag["name"] in found["tags"]:
+                    raise HeaderError(f"{name}: {tag['name']} is described twice")
                 found["tags"][tag["name"]] = {"direction": kind, "shape": tag["shape"],
                                               "kept": tag["kept"] is not None,
                                               "nullable": tag["null"] is not None}
@@ -202,8 +220,11 @@ class Reader:
             self.take(")")
             made = self.described(name, doc, returns, self.parameters())
             self.model["callbacks"].append(made)
+        elif (returns["base"], returns["pointers"]) == ("i32", 0):
+            self.take("nigh_status")
         else:
-            self.take(kind="word")  # nigh_status: an i32
+            raise HeaderError(f"line {self.peek().line}: the one other name of a type is "
+                              "int32_t nigh_status")
         self.take(";")
 
     def function(self, doc):
@@ -220,9 +241,11 @@ class Reader:
         while self.peek().kind != "end":
             token = self.peek()
             if token.kind == "line":
-                match = re.match(r"\s*#define NIGH_VERSION_(\w+) (\d+)", self.take())
-                if match:
-                    self.model["version"][match.group(1).lower()] = int(match.group(2))
+                match = LINE.fullmatch(self.take().strip())
+                if match is None:
+                    raise HeaderError(f"line {token.line}: cannot read {token.text!r}")
+                if match["part"]:
+                    self.model["version"][match["part"].lower()] = int(match["number"])
                 continue
             if token.kind == "comment":
                 text = plain(self.take())
@@ -281,6 +304,7 @@ def resolve(model):
                 parameter.update(tag)
     for entry in model["functions"] + model["callbacks"]:
         del entry["tags"]
+    rules.check(model)
     return model
 
 
