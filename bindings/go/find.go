@@ -213,7 +213,9 @@ func searchInto[K Key](x *Index[K], hits []Hit[K], query vectors, o *SearchOptio
 		o = &noOptions
 	}
 	var f finder
-	if err := f.begin(op, core, query, 1, len(hits), o); err != nil {
+	err = f.begin(op, core, query, 1, len(hits), o)
+	runtime.KeepAlive(x)
+	if err != nil {
 		return 0, err
 	}
 	found, err := f.search(op, query, o)
@@ -254,6 +256,7 @@ func (x *Index[K]) atMost(k int) int {
 		return 0
 	}
 	h, err := core.hold("search")
+	runtime.KeepAlive(x)
 	if err != nil {
 		return 0
 	}
@@ -370,7 +373,14 @@ func newCursor[K Key](x *Index[K], query vectors, o *SearchOptions) (*Cursor[K],
 		return nil, err
 	}
 	status := C.nigh_cursor_begin(f.h.index, f.s.c, f.query, f.options)
-	if err := f.failed(op, status); err != nil {
+	again, err := f.again(op, status, query, 1, o)
+	if again && err == nil {
+		status = C.nigh_cursor_begin(f.h.index, f.s.c, f.query, f.options)
+	}
+	if err == nil {
+		err = f.failed(op, status)
+	}
+	if err != nil {
 		f.end(nil)
 		return nil, err
 	}
@@ -383,6 +393,7 @@ func cursorNext[K Key](c *Cursor[K], hits []Hit[K]) (int, error) {
 	if c.cursor == nil {
 		return 0, &Error{Op: op, Err: ErrClosed}
 	}
+	defer runtime.KeepAlive(c) // else its cleanup may end it while it is asked
 	f, all := &c.cursor.f, 0
 	for all < len(hits) && f.k > 0 {
 		k := min(f.k, len(hits)-all)

@@ -65,7 +65,8 @@ func isString[K Key]() bool { return reflect.TypeFor[K]().Kind() == reflect.Stri
 
 // Close gives the memory back, once calls and cursors that are under way have ended. An index
 // opened InPlace is sealed and flushed first. Later calls fail with ErrClosed, but for Close. A
-// callback must not close its index.
+// callback must not close its index; Progress may, and its job then does what is left to do. No
+// callback may end its goroutine (runtime.Goexit, testing.T.FailNow): its call would never end.
 func (x *Index[K]) Close() error {
 	core := x.core.Load()
 	if core == nil {
@@ -136,8 +137,8 @@ func (x *Index[K]) Reserve(count int, keyBytes int64) error {
 	return core.reserve(count, keyBytes)
 }
 
-// open gives the core, which the collector may close once x is unreachable: what calls it more than
-// once, or looks at `closed`, keeps x alive until its end.
+// open gives the core, which the collector may close once x is unreachable: what uses it keeps x
+// alive until it holds a handle for the last time.
 func (x *Index[K]) open(op string) (*core, error) {
 	if core := x.core.Load(); core != nil {
 		return core, nil
@@ -185,6 +186,7 @@ func (x *Index[K]) Has(key K) bool {
 
 // Slot is the dense number of a key's node.
 func (x *Index[K]) Slot(key K) (uint32, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("slot")
 	if err != nil {
 		return 0, err
@@ -196,6 +198,7 @@ func (x *Index[K]) Slot(key K) (uint32, error) {
 // Get is the vector of a key, as floats. Those of F32 are bit by bit what was stored. It fails with
 // ErrNotFound or ErrDeleted.
 func (x *Index[K]) Get(key K) ([]float32, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("get")
 	if err != nil {
 		return nil, err
@@ -222,6 +225,7 @@ func (x *Index[K]) GetInto(vectors []float32, keys ...K) error {
 // or not.
 func (x *Index[K]) Keys() iter.Seq[K] {
 	return func(yield func(K) bool) {
+		defer runtime.KeepAlive(x)
 		core, err := x.open("keys")
 		if err != nil {
 			return
@@ -255,6 +259,7 @@ func (x *Index[K]) All() iter.Seq2[K, []float32] {
 
 // Stats tells what the index holds now.
 func (x *Index[K]) Stats() (Stats, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("stats")
 	if err != nil {
 		return Stats{}, err
@@ -264,6 +269,7 @@ func (x *Index[K]) Stats() (Stats, error) {
 
 // Config tells what the index is, defaults filled in.
 func (x *Index[K]) Config() (Config, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("config")
 	if err != nil {
 		return Config{}, err
@@ -274,6 +280,7 @@ func (x *Index[K]) Config() (Config, error) {
 // Node tells about the node of a slot and its neighbours in a layer. It fails with ErrNotFound if
 // there is no such slot or layer.
 func (x *Index[K]) Node(slot uint32, level int) (Node, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("node")
 	if err != nil {
 		return Node{}, err

@@ -46,6 +46,7 @@ func (r Raw[K]) Set(key K, row []byte) error {
 
 // Get is Index.Get.
 func (r Raw[K]) Get(key K) ([]byte, error) {
+	defer runtime.KeepAlive(r.index)
 	core, err := r.index.open("get")
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package nighwasm
 
 import (
 	"encoding/binary"
+	"runtime"
 )
 
 // Filter says which keys searches of one index may return (SearchOptions.Filter). Any number of
@@ -18,6 +19,7 @@ type Filter struct {
 // Allow makes a filter that lets these keys through, none that are added later. Keys that are not
 // there, or removed, are left out.
 func (x *Index[K]) Allow(keys ...K) (*Filter, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("allow")
 	if err != nil {
 		return nil, err

@@ -184,6 +184,7 @@ func searchInto[K Key](x *Index[K], hits []Hit[K], query vectors, o *SearchOptio
 		return 0, err
 	}
 	h, err := core.searcher(op)
+	runtime.KeepAlive(x)
 	if err != nil {
 		return 0, err
 	}
@@ -232,6 +233,7 @@ func (x *Index[K]) atMost(k int) int {
 		return 0
 	}
 	stats, err := core.stats()
+	runtime.KeepAlive(x)
 	if err != nil {
 		return 0
 	}
@@ -240,6 +242,7 @@ func (x *Index[K]) atMost(k int) int {
 
 func searchBatch[K Key](x *Index[K], queries vectors, k int, o *SearchOptions) ([][]Hit[K],
 	error) {
+	defer runtime.KeepAlive(x)
 	const op = "search batch"
 	core, err := x.open(op)
 	if err != nil {
@@ -335,6 +338,7 @@ func (c *cursor) close() {
 }
 
 func newCursor[K Key](x *Index[K], query vectors, o *SearchOptions) (*Cursor[K], error) {
+	defer runtime.KeepAlive(x)
 	const op = "cursor"
 	core, err := x.open(op)
 	if err != nil {
@@ -374,6 +378,7 @@ func cursorNext[K Key](c *Cursor[K], hits []Hit[K]) (int, error) {
 	if c.cursor == nil {
 		return 0, &Error{Op: op, Err: ErrClosed}
 	}
+	defer runtime.KeepAlive(c) // else its cleanup may end it while it is asked
 	c.cursor.ask()
 	defer c.cursor.rest()
 	f, all := &c.cursor.f, 0

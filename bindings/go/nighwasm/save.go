@@ -39,13 +39,15 @@ func (x *Index[K]) WriteTo(w io.Writer) (int64, error) { return x.save(w, 0) }
 
 // ReadFrom is Load as an io.ReaderFrom: what the index held is dropped once r is read to its end
 // and good; the zero Index will do. On failure the index is as it was. Vectors, Distance and
-// Features stay as they were given.
+// Features stay as they were given. Calls that began before may still answer from what there was,
+// or fail with ErrClosed; cursors go on with it.
 func (x *Index[K]) ReadFrom(r io.Reader) (int64, error) {
 	return x.load(r)
 }
 
 // Size is how many bytes Save writes.
 func (x *Index[K]) Size() (int64, error) {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("size")
 	if err != nil {
 		return 0, err
@@ -56,6 +58,7 @@ func (x *Index[K]) Size() (int64, error) {
 // Seal ends the changes to an index opened InPlace: its file is good again, and flushed to the
 // disk. With a Pager every block counts as clean. Other indexes: ErrUnsupported.
 func (x *Index[K]) Seal() error {
+	defer runtime.KeepAlive(x)
 	core, err := x.open("seal")
 	if err != nil {
 		return err

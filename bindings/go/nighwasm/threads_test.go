@@ -316,6 +316,46 @@ func TestLastUse(t *testing.T) {
 	must(t, err)
 	_, err = once().Raw().Build(context.Background(), numbers(0, 200), nil, nil)
 	must(t, err)
+
+	filled := func() *nigh.Index[uint64] {
+		index := once()
+		_, err := index.AddMany(numbers(0, 200), nil)
+		must(t, err)
+		return index
+	}
+	keys := 0
+	for range filled().Keys() { // asks for 128 at a time
+		if keys++; keys == 128 {
+			runtime.GC()
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if keys != 200 {
+		t.Errorf("%d of 200 keys", keys)
+	}
+}
+
+// Nor is one that is the last use of a cursor: C would go on with memory that was given back.
+func TestLastUseOfCursor(t *testing.T) {
+	store := &collector{}
+	options := nigh.Options{Dim: 1000, Metric: nigh.L2, M: 2, M0: 4, EfBuild: 4, Vectors: store}
+	begun := func() *nigh.Cursor[uint64] {
+		index, err := nigh.New[uint64](options)
+		must(t, err)
+		_, err = index.AddMany(numbers(0, 200), nil)
+		must(t, err)
+		cursor, err := index.Cursor(make([]float32, 1000), nil)
+		must(t, err)
+		return cursor
+	}
+	hits := make([]nigh.Hit[uint64], 200)
+	cursor := begun()
+	asked := store.calls.Load()
+	found, err := cursor.Next(hits)
+	must(t, err)
+	if found != 200 || store.calls.Load() < asked+20 {
+		t.Errorf("%d of 200, %d fetches", found, store.calls.Load()-asked)
+	}
 }
 
 func TestSearchIntoAllocatesNothing(t *testing.T) {
