@@ -49,6 +49,15 @@ type core struct {
 
 	errors keptErrors
 	panics panics
+	tells  tells
+}
+
+// tells is whether a job's Progress runs, and whether that closed an index InPlace: to seal it there
+// would be to wait for the job that waits for Progress.
+type tells struct {
+	mutex   sync.Mutex
+	running bool
+	closed  bool
 }
 
 func limit(op, name string, value, low, high int) error {
@@ -196,9 +205,25 @@ func (c *core) close() error {
 		return nil
 	}
 	if c.mode == InPlace {
+		if c.leftToJob() {
+			return nil
+		}
 		c.work.Lock() // a job sees `closed` and ends; then the file can be sealed
 		defer c.work.Unlock()
 	}
+	return c.drop()
+}
+
+// leftToJob: while Progress runs, closing is the business of its job.
+func (c *core) leftToJob() bool {
+	c.tells.mutex.Lock()
+	defer c.tells.mutex.Unlock()
+	c.tells.closed = c.tells.running
+	return c.tells.closed
+}
+
+// drop seals and gives up the handle. No job is under way, but for one that does not go on.
+func (c *core) drop() error {
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	h := c.current.Load()

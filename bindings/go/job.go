@@ -10,6 +10,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -57,7 +58,7 @@ func cJobOptions(kind uint32) C.nigh_job_options {
 }
 
 // run does a job from begin to end. The caller holds core.work.
-func (j *job) run(options *C.nigh_job_options, in jobInput) error {
+func (j *job) run(options *C.nigh_job_options, in jobInput) (err error) {
 	c := j.core
 	memory, err := j.begin(options, in)
 	if err != nil {
@@ -77,6 +78,9 @@ func (j *job) run(options *C.nigh_job_options, in jobInput) error {
 			c.recoded(j.h)
 		} else {
 			memory.free()
+		}
+		if failed := j.close(); failed != nil {
+			err = errors.Join(err, failed)
 		}
 	}()
 	for range threads - 1 {
@@ -191,7 +195,26 @@ func (j *job) tell(done, total uint64, last bool) {
 		return
 	}
 	j.told = time.Now()
+	j.telling(true)
+	defer j.telling(false)
 	j.options.Progress(done, total)
+}
+
+func (j *job) telling(now bool) {
+	j.core.tells.mutex.Lock()
+	j.core.tells.running = now
+	j.core.tells.mutex.Unlock()
+}
+
+// close does what a Close by Progress left to the job.
+func (j *job) close() error {
+	j.core.tells.mutex.Lock()
+	left := j.core.tells.closed
+	j.core.tells.mutex.Unlock()
+	if !left {
+		return nil
+	}
+	return j.core.drop()
 }
 
 // recoded: searches from now on want sessions for the codes that there are now.

@@ -83,21 +83,25 @@ func (s *session) open(op string, h *handle) error {
 		options.flags = sessionRead
 		options.lanes = C.uint32_t(h.core.lanes)
 	}
-	var bytes C.uint64_t
-	if status := C.nigh_session_bytes(h.index, &options, &bytes); status != ok {
-		return h.core.fail(op, int32(status), "session")
-	}
-	memory, err := newBlock(op, uint64(bytes))
-	if err != nil {
-		return err
-	}
-	status := C.nigh_session_init(h.index, &options, memory.address, bytes, &s.c)
-	if status != ok {
+	for {
+		var bytes C.uint64_t
+		if status := C.nigh_session_bytes(h.index, &options, &bytes); status != ok {
+			return h.core.fail(op, int32(status), "session")
+		}
+		memory, err := newBlock(op, uint64(bytes))
+		if err != nil {
+			return err
+		}
+		status := C.nigh_session_init(h.index, &options, memory.address, bytes, &s.c)
+		if status == ok {
+			s.memory = memory
+			return nil
+		}
 		memory.free()
-		return h.core.fail(op, int32(status), "session")
+		if status != eMemory { // else codes appeared in between, which want more
+			return h.core.fail(op, int32(status), "session")
+		}
 	}
-	s.memory = memory
-	return nil
 }
 
 func (s *session) close() {

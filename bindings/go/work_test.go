@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -202,6 +203,48 @@ func TestCloseEndsAJob(t *testing.T) {
 	wants(t, err, nigh.ErrClosed)
 }
 
+// Codes appear while sessions are being made, by the job itself and by searches beside it: those want
+// more room all of a sudden.
+func TestCodesAppear(t *testing.T) {
+	vectors := vectorsOf(800, 8, 57)
+	for range 60 {
+		index, err := nigh.New[uint64](nigh.Options{Dim: 8, Metric: nigh.L2, M: 4, EfBuild: 10})
+		must(t, err)
+		_, err = index.Build(context.Background(), numbers(0, 800), vectors, nil)
+		must(t, err)
+		ended := make(chan error, 1)
+		stop := make(chan struct{})
+		go func() { ended <- searchUntil(stop, index, vectors[:16]) }()
+		err = index.AddCodes(context.Background(), nigh.CodesOptions{Codes: nigh.U7Codes})
+		close(stop)
+		must(t, err)
+		must(t, <-ended)
+		must(t, index.Close())
+	}
+}
+
+func searchUntil(stop chan struct{}, index *nigh.Index[uint64], queries []float32) error {
+	for {
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		if _, err := index.SearchBatch(queries, 3, nil); err != nil {
+			return err
+		}
+		cursor, err := index.Cursor(queries[:8], nil)
+		if err != nil {
+			return err
+		}
+		_, err = cursor.Next(make([]nigh.Hit[uint64], 3))
+		cursor.Close()
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // Progress may close the index: the job ends.
 func TestCloseInProgress(t *testing.T) {
 	index, err := nigh.New[uint64](nigh.Options{Dim: 4, Metric: nigh.L2})
@@ -209,6 +252,29 @@ func TestCloseInProgress(t *testing.T) {
 	_, err = index.Build(context.Background(), numbers(0, 5000), vectorsOf(5000, 4, 56),
 		&nigh.JobOptions{Progress: func(uint64, uint64) { index.Close() }})
 	wants(t, err, nigh.ErrClosed)
+}
+
+// Also one that is changed in its file: the job seals it, once it has ended.
+func TestCloseInPlaceInProgress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.nigh")
+	must(t, filled(t, numbers(0, 3000), 6).SaveFile(path))
+	index, err := nigh.Open[uint64](path, &nigh.OpenOptions{Mode: nigh.InPlace})
+	must(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- index.Refine(context.Background(), &nigh.RefineOptions{JobOptions: nigh.JobOptions{
+			Progress: func(uint64, uint64) { index.Close() }}})
+	}()
+	select {
+	case err := <-ended:
+		wants(t, err, nigh.ErrClosed)
+	case <-time.After(30 * time.Second):
+		t.Fatal("Close waits for the job, which waits for Close")
+	}
+	again, err := nigh.Open[uint64](path, nil) // an open image is refused
+	must(t, err)
+	sound(t, again)
+	must(t, again.Close())
 }
 
 func TestPanicInProgress(t *testing.T) {

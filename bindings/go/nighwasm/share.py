@@ -56,9 +56,11 @@ LEFT_OUT = {
     "lendingStore": "rows are copied", "TestLentRowsWhileCollecting": "rows are copied",
     "memoryPager": "no pager", "TestPager": "no pager",
     "TestOpenModes": "InPlace; open_test.go has the others",
+    "TestCloseInPlaceInProgress": "InPlace",
+    "TestCodesAppear": "an instance is one thread", "searchUntil": "TestCodesAppear",
 }
 # Imports that nothing uses then.
-UNUSED = {"store_test.go": ["sync"]}
+UNUSED = {"store_test.go": ["sync"], "work_test.go": ["path/filepath"]}
 
 
 def read(path):
