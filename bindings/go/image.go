@@ -143,11 +143,16 @@ func readAll(op string, r io.Reader) (block, uint64, error) {
 	if err != nil {
 		return block{}, 0, err
 	}
+	whole := false
+	defer func() { // also when r panics
+		if !whole {
+			memory.free()
+		}
+	}()
 	for used := uint64(0); ; {
 		if used == memory.bytes {
 			larger, err := newBlock(op, 2*memory.bytes)
 			if err != nil {
-				memory.free()
 				return block{}, used, err
 			}
 			copy(larger.slice(), memory.slice())
@@ -157,10 +162,10 @@ func readAll(op string, r io.Reader) (block, uint64, error) {
 		n, err := r.Read(memory.slice()[used:])
 		used += uint64(n)
 		if err == io.EOF {
+			whole = true
 			return memory, used, nil
 		}
 		if err != nil {
-			memory.free()
 			return block{}, used, &Error{Op: op, Err: err}
 		}
 	}

@@ -68,7 +68,20 @@ func TestSaveAndLoad(t *testing.T) {
 	broken := errors.New("broken pipe")
 	_, err = nigh.Load[string](iotest.ErrReader(broken), nil)
 	wants(t, err, broken)
+	func() {
+		before := nigh.MemoryInUse()
+		defer func() {
+			if recover() == nil || nigh.MemoryInUse() != before {
+				t.Error("no panic, or memory that it left behind")
+			}
+		}()
+		nigh.Load[string](panickingReader{}, nil)
+	}()
 }
+
+type panickingReader struct{}
+
+func (panickingReader) Read([]byte) (int, error) { panic("no more") }
 
 // failingWriter takes some bytes, then fails.
 type failingWriter struct {
