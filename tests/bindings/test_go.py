@@ -129,7 +129,12 @@ class Run:
         pack(proxy, version)
         with zipfile.ZipFile(os.path.join(proxy, MODULE, "@v", version + ".zip")) as packed:
             bytes_ = sum(info.compress_size for info in packed.infolist())
+            texts = {os.path.basename(info.filename): packed.read(info)
+                     for info in packed.infolist() if "/LICENSE-" in info.filename}
         self.check("the module is small", bytes_ < 500_000, f"{bytes_} bytes")
+        wanted = {name: open(os.path.join(ROOT, name), "rb").read()
+                  for name in ("LICENSE-APACHE", "LICENSE-MIT")}
+        self.check("the module has its licences", texts == wanted, f"{sorted(texts)}")
         scratch = os.path.join(work, "scratch")
         os.makedirs(scratch)
         with open(os.path.join(scratch, "main.go"), "w", encoding="utf-8") as file:
