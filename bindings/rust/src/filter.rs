@@ -86,6 +86,11 @@ impl Extend<u32> for Bitmap {
     }
 }
 
+/// Slots that so many words have bits for. C refuses more than there can ever be.
+fn bits_of(words: usize) -> u32 {
+    u32::try_from(words.saturating_mul(32)).unwrap_or(u32::MAX)
+}
+
 /// A filter as C takes it.
 pub(crate) struct Filter<'f> {
     bits: *const u32,
@@ -183,7 +188,7 @@ impl<'a, 'i, 'f, K: Key, E: Element, S: VectorStore<E>> Filtered<'a, 'i, 'f, K, 
         // An empty set has no words, but C takes null for no filter.
         let (bits, bit_count) = match bitmap.words.len() {
             0 => (ptr::NonNull::<u32>::dangling().as_ptr().cast_const(), 0),
-            words => (bitmap.words.as_ptr(), words as u32 * 32),
+            words => (bitmap.words.as_ptr(), bits_of(words)),
         };
         Self::new(searcher, Filter { bits, bit_count, ..Filter::NONE }, None)
     }
@@ -308,6 +313,7 @@ mod tests {
         let slots: Vec<u32> = (0..200).filter(|slot| bitmap.contains(*slot)).collect();
         assert_eq!(slots, [31, 32, 33, 100]);
         assert!(Bitmap::new().is_empty());
+        assert_eq!((bits_of(2), bits_of(1 << 27), bits_of(usize::MAX)), (64, u32::MAX, u32::MAX));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub struct Job<'a> {
     threads: usize,
     progress: Option<OnProgress<'a>>,
     cancel: Option<&'a AtomicBool>,
+    drops: bool,
     lives: PhantomData<&'a [u8]>,
 }
 
@@ -86,7 +87,8 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
         BuildJob { job, refused: None }
     }
 
-    /// Makes codes for an index that has none: searches use them from then on.
+    /// Makes codes for an index that has none: searches use them from then on. `Codes::None` is
+    /// refused: to drop them is for [`drop_codes`](Self::drop_codes), beside which nobody searches.
     pub fn make_codes(&self, codes: Codes) -> Job<'_> {
         let mut job = self.job(sys::NIGH_JOB_CODES);
         job.options.codes = codes.number();
@@ -105,7 +107,9 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
     /// # Errors
     /// Those of [`Job::run`].
     pub fn drop_codes(&mut self) -> Result<()> {
-        self.make_codes(Codes::None).run().map(|_| ())
+        let mut job = self.make_codes(Codes::None);
+        job.drops = true;
+        job.run().map(|_| ())
     }
 
     /// Chooses the links of layer 0 anew, knowing all nodes: searches gain up to a third. Takes as
@@ -138,6 +142,7 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
             threads: 0,
             progress: None,
             cancel: None,
+            drops: false,
             lives: PhantomData,
         }
     }
@@ -210,8 +215,13 @@ impl<'a> Job<'a> {
     /// [`Error::Invalid`] when there are codes already. The index is whole, and what is done stays
     /// done.
     pub fn run(self) -> Result<Progress> {
+        let codes = self.options.kind == sys::NIGH_JOB_CODES;
+        // Others could be made while searches on these are under way, which C does not allow.
+        if codes && self.options.codes == sys::NIGH_CODES_NONE && !self.drops {
+            return Err(Error::Invalid("codes: expected U7 or B1, drop_codes drops them"));
+        }
         let (progress, result) = self.go();
-        if self.options.kind == sys::NIGH_JOB_CODES {
+        if codes {
             self.core.next_era();
         }
         match result {

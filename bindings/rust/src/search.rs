@@ -95,7 +95,7 @@ impl SearchOptions {
     fn check(&self, k: usize) -> Result<()> {
         let options = &self.0;
         let rules = [
-            ((1..=1 << 30).contains(&k), "k: expected 1 or more"),
+            ((1..=1 << 30).contains(&k), "k: expected 1 to 2^30"),
             (options.ef <= 1 << 30, "ef: expected at most 2^30"),
             (options.expansions <= 8, "expansions: expected 1 to 8"),
             (!options.radius.is_nan(), "radius: expected a number"),
@@ -347,7 +347,7 @@ impl<'i, K: Key, E: Element, S: VectorStore<E>> Searcher<'i, K, E, S> {
             // SAFETY: `filter` lives while it is set: whoever set it unsets it, or is caught here
             // before the next search.
             check(unsafe { filter.set(self.session.raw()) })
-                .map_err(|_| Error::Invalid("bitmap: expected no more slots than the capacity"))?;
+                .map_err(|_| Error::Invalid("bitmap: expected slots below 2^31"))?;
             self.session.filtered = !self.session.filtered;
         }
         Ok(())
@@ -365,7 +365,7 @@ impl<'i, K: Key, E: Element, S: VectorStore<E>> Searcher<'i, K, E, S> {
     fn find(&mut self, filter: Option<&Filter<'_>>, query: &[E::Unit], k: usize) -> Result<usize> {
         self.index.row(query, "query")?;
         if !(1..=1 << 30).contains(&k) {
-            return Err(Error::Invalid("k: expected 1 or more"));
+            return Err(Error::Invalid("k: expected 1 to 2^30"));
         }
         for again in [true, false] {
             self.prepare(k, filter)?;
@@ -476,7 +476,7 @@ impl<'i, K: Key, E: Element, S: VectorStore<E>> Searcher<'i, K, E, S> {
         all: &mut Vec<Vec<Hit<K>>>,
     ) -> Result<()> {
         if !(1..=1 << 30).contains(&k) {
-            return Err(Error::Invalid("k: expected 1 or more"));
+            return Err(Error::Invalid("k: expected 1 to 2^30"));
         }
         self.prepare(k, filter)?;
         let count = queries.len() / self.index.row_len();

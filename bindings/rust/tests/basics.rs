@@ -87,7 +87,7 @@ fn bad_input_says_what_was_expected() {
     let text = |error: Error| error.to_string();
     assert_eq!(text(index.insert(2, &[1.0]).unwrap_err()), "row: 1 elements, expected 3");
     assert_eq!(text(index.search(&[1.0; 4], 1).unwrap_err()), "query: 4 elements, expected 3");
-    assert_eq!(text(index.search(&[1.0; 3], 0).unwrap_err()), "k: expected 1 or more");
+    assert_eq!(text(index.search(&[1.0; 3], 0).unwrap_err()), "k: expected 1 to 2^30");
     assert!(matches!(index.search(&[f32::INFINITY, 0.0, 0.0], 1), Err(Error::Vector)));
     let searching =
         |options: SearchOptions| text(index.search_with(&[0.0; 3], 1, &options).unwrap_err());

@@ -162,6 +162,9 @@ fn codes_come_and_go() {
     assert_eq!(index.search(&[0.01; DIM], 1).unwrap()[0].key, 1 << 40);
     let others = index.make_codes(Codes::B1).run().unwrap_err();
     assert_eq!(others.to_string(), "codes: there are some already, drop them first");
+    let none = index.make_codes(Codes::None).run().unwrap_err(); // it takes &self
+    assert_eq!(none.to_string(), "codes: expected U7 or B1, drop_codes drops them");
+    assert_eq!(index.stats().codes, Codes::U7);
     index.drop_codes().unwrap();
     assert_eq!(index.stats().codes, Codes::None);
     index.make_codes_within(Codes::U7, -1.0, 1.0).run().unwrap();
