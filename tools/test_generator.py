@@ -166,6 +166,8 @@ class Files(unittest.TestCase):
         git = ["git", "-C", sources.ROOT]
         log = subprocess.run([*git, "log", "--format=%H", "--", generate.LOCK],
                              capture_output=True, text=True)
+        if os.path.exists(os.path.join(sources.ROOT, ".git")):
+            self.assertTrue(log.stdout.split(), log.stderr)
         for commit in log.stdout.split():
             was = subprocess.run([*git, "show", f"{commit}:{generate.LOCK}"],
                                  capture_output=True, text=True)

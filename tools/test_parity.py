@@ -31,9 +31,9 @@ EXCUSED = {
     "js": {},
     "python": {},
 }
-# name: (folder, endings, folders inside that belong to others or are tests)
+# name: (folder, endings, folders inside that belong to others, or are tests or benchmarks)
 BINDINGS = {
-    "go": ("bindings/go", (".go", ".c", ".h"), ("nighwasm",)),
+    "go": ("bindings/go", (".go", ".c", ".h"), ("nighwasm", "internal")),
     "nighwasm": ("bindings/go/nighwasm", (".go",), ()),
     "rust": ("bindings/rust/src", (".rs",), ()),
     "js": ("bindings/js/src", (".ts",), ()),
@@ -232,6 +232,8 @@ class ByHand(unittest.TestCase):
         if not texts:
             print(f"skipped: {BINDINGS[name][0]} has no sources of its own yet")
             self.skipTest(f"{BINDINGS[name][0]} has no sources of its own yet")
+        beside = re.compile(r"/(internal|examples?|bench\w*|tests?)/")
+        self.assertEqual([path for path in texts if beside.search(path)], [], "not the binding")
         used, excused = called(texts), set(EXCUSED[name])
         self.assertEqual(sorted(set(HEADER) - used - excused), [], f"{name} does not call these")
         self.assertEqual(sorted(excused & used), [], f"{name} calls these, so drop the excuse")
