@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -56,6 +57,7 @@ class Job:
         """Runs a command into the log; returns (exit status, output)."""
         self.log.write(f"\n$ {' '.join(command)}   {env or ''}\n")
         self.log.flush()
+        start = time.monotonic()
         try:
             done = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})},
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -64,7 +66,7 @@ class Job:
             status, output = done.returncode, done.stdout
         except subprocess.TimeoutExpired as expired:
             status, output = 124, (expired.stdout or b"").decode(errors="replace") + "\ntimed out"
-        self.log.write(output)
+        self.log.write(f"{output}\n({time.monotonic() - start:.1f} s)\n")
         self.log.flush()
         return status, output
 
@@ -314,7 +316,9 @@ def main(arguments):
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         jobs = list(pool.map(one, names))
     passed, failed = sum(job.passed for job in jobs), sum(job.failed for job in jobs)
-    print(f"in {time.monotonic() - start:.0f} s")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"in {time.monotonic() - start:.0f} s; of processors "
+          f"{used.ru_utime + used.ru_stime:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
