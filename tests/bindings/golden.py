@@ -17,6 +17,9 @@ several times at once. Everything is little-endian.
                 a key is a JSON string also where it is a number
   golden.tsv    the same, a line for each hit: case, ef, query, rank, key, distance bits as 8
                 hexadecimal digits, slot
+  words.json .tsv   the same for real words of tests/data, which are string keys: "dim" 100,
+                "queries" words.f32, 200 of them, no "rows"; cases "words" (cosine) and "words-u7"
+                (with u7 codes). For the programs of scratch.py
 
 Searches have k 10 and the ef given; everything else is the default. No key has a tab in it."""
 import argparse
@@ -32,6 +35,8 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COUNT, LATE, DIM, QUERIES, K = 2000, 100, 24, 50, 10
+WORDS_DIM = 100
+DATA = os.path.join(ROOT, "tests", "data")
 EFS = (10, 64)
 REMOVED = (0, 3, 77, 1024, 1899)
 WORD = (1 << 64) - 1
@@ -120,20 +125,20 @@ class Maker:
             late = os.path.join(self.folder, "late.npy")
             save_npy(late, os.path.join(self.folder, "late.f32"))
             self.nigh("add", image, "late.npy", "--keys", "late.txt")
-            yield self.case(name)
+            yield self.case(name, "queries.npy")
         self.nigh("build", "rows.f32", "-o", "strings.nigh", *shape, "--metric", "l2", "--keys",
                   "names.txt", "--codes", "u7")
-        yield self.case("strings")
+        yield self.case("strings", "queries.npy")
         self.nigh("build", "rows.f32", "-o", "external.nigh", *shape, "--metric", "cosine",
                   "--graph-only")
-        yield self.case("external", "--vectors", "rows.npy")
+        yield self.case("external", "queries.npy", "--vectors", "rows.npy")
 
-    def case(self, name, *options):
+    def case(self, name, queries, *options):
         info = json.loads(self.nigh("info", name + ".nigh", "--json"))
         searches = []
         for ef in EFS:
-            told = json.loads(self.nigh("search", name + ".nigh", "queries.npy", "-k", str(K),
-                                        "--ef", str(ef), "--json", *options))
+            told = json.loads(self.nigh("search", name + ".nigh", queries, "-k", str(K), "--ef",
+                                        str(ef), "--json", *options))
             answers = [[[str(hit["key"]), bits(hit["distance"]), hit["slot"]] for hit in hits]
                        for hits in told["hits"]]
             searches.append({"ef": ef, "answers": answers})
@@ -146,11 +151,24 @@ class Maker:
         for name in ("rows", "queries"):
             save_npy(os.path.join(self.folder, name + ".npy"),
                      os.path.join(self.folder, name + ".f32"))
-        cases = list(self.images())
-        golden = {"dim": DIM, "k": K, "queries": "queries.f32", "rows": "rows.f32", "cases": cases}
-        with open(os.path.join(self.folder, "golden.json"), "w", encoding="utf-8") as file:
-            json.dump(golden, file, ensure_ascii=False)
-        save_lines(os.path.join(self.folder, "golden.tsv"), list(lines(cases)))
+        self.save("golden", list(self.images()), dim=DIM, queries="queries.f32", rows="rows.f32")
+        self.words(*(os.path.join(DATA, name) for name in (
+            "words-5k.f16.npy", "words-5k.txt", "queries-200.f16.npy")))
+
+    def words(self, vectors, keys, queries):
+        """Real words, in f32: words.*."""
+        save_queries(os.path.join(self.folder, "words.f32"), queries)
+        cases = []
+        for name, codes in (("words", "none"), ("words-u7", "u7")):
+            self.nigh("build", vectors, "-o", name + ".nigh", "--dtype", "f32", "--metric",
+                      "cosine", "--keys", keys, "--codes", codes)
+            cases.append(self.case(name, queries))
+        self.save("words", cases, dim=WORDS_DIM, queries="words.f32")
+
+    def save(self, name, cases, **more):
+        with open(os.path.join(self.folder, name + ".json"), "w", encoding="utf-8") as file:
+            json.dump({**more, "k": K, "cases": cases}, file, ensure_ascii=False)
+        save_lines(os.path.join(self.folder, name + ".tsv"), list(lines(cases)))
 
 
 def bits(distance):
@@ -176,6 +194,18 @@ def save_npy(path, raw):
         file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + data)
 
 
+def save_queries(path, npy):
+    """The floats of an f16 or f32 .npy file, without its head."""
+    with open(npy, "rb") as file:
+        data = file.read()
+    start = 10 + int.from_bytes(data[8:10], "little")
+    if b"'<f2'" in data[:start]:
+        data = data[:start] + struct.pack(f"<{(len(data) - start) // 2}f", *(
+            value for value, in struct.iter_unpack("<e", data[start:])))
+    with open(path, "wb") as file:
+        file.write(data[start:])
+
+
 def built(folder):
     """The command, built in a folder of its own; others that ask meanwhile wait."""
     os.makedirs(folder, exist_ok=True)
@@ -196,7 +226,7 @@ def build_command(build):
 
 def stamp(command):
     digest = hashlib.sha256()
-    for path in (command, os.path.abspath(__file__)):
+    for path in (command, os.path.abspath(__file__), os.path.join(DATA, "SHA256SUMS")):
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()

@@ -16,56 +16,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-import zipfile
 
 import golden
+import scratch
 
 ROOT = golden.ROOT
 PACKAGE = os.path.join(ROOT, "bindings", "go")
-MODULE = "github.com/nigh-search/nigh/bindings/go"
-CACHE = os.path.join(ROOT, ".cache", "go-build")
-MAIN = """\
-package main
-
-import (
-\t"fmt"
-\t"math"
-\t"os"
-
-\tnigh "MODULE"
-)
-
-func main() {
-\tindex, err := nigh.Open[uint64](os.Args[1], nil)
-\tif err != nil {
-\t\tpanic(err)
-\t}
-\tdefer index.Close()
-\tquery, err := index.Get(2)
-\tif err != nil {
-\t\tpanic(err)
-\t}
-\thits, err := index.Search(query, 10, &nigh.SearchOptions{Ef: 64})
-\tif err != nil {
-\t\tpanic(err)
-\t}
-\tfor _, hit := range hits {
-\t\tfmt.Printf("%d %08x\\n", hit.Key, math.Float32bits(hit.Distance))
-\t}
-}
-"""
-
-
 class Run:
     """Counts, and the environment that all go commands get."""
 
     def __init__(self, folder, command):
         self.passed = self.failed = 0
         self.lock = threading.Lock()
-        self.env = {**os.environ, "GOCACHE": CACHE, "GOFLAGS": "", "GOWORK": "off",
-                    "GOTOOLCHAIN": "local", "GOTELEMETRY": "off", "CGO_ENABLED": "1",
-                    "NIGH_GOLDEN": folder, "NIGH_COMMAND": command}
-        self.folder, self.nigh = folder, command
+        self.env = {**os.environ, **scratch.GO_ENV, "NIGH_GOLDEN": folder,
+                    "NIGH_COMMAND": command}
+        self.folder = folder
 
     def add(self, passed, failed):
         with self.lock:
@@ -125,48 +90,12 @@ class Run:
 
     def packed(self, work):
         """A module somewhere else that has the package from a proxy of files, and nothing else."""
-        proxy, version = os.path.join(work, "proxy"), "v0.0.1"
-        pack(proxy, version)
-        with zipfile.ZipFile(os.path.join(proxy, MODULE, "@v", version + ".zip")) as packed:
-            bytes_ = sum(info.compress_size for info in packed.infolist())
-            texts = {os.path.basename(info.filename): packed.read(info)
-                     for info in packed.infolist() if "/LICENSE-" in info.filename}
-        self.check("the module is small", bytes_ < 500_000, f"{bytes_} bytes")
-        wanted = {name: open(os.path.join(ROOT, name), "rb").read()
-                  for name in ("LICENSE-APACHE", "LICENSE-MIT")}
-        self.check("the module has its licences", texts == wanted, f"{sorted(texts)}")
-        scratch = os.path.join(work, "scratch")
-        os.makedirs(scratch)
-        with open(os.path.join(scratch, "main.go"), "w", encoding="utf-8") as file:
-            file.write(MAIN.replace("MODULE", MODULE))
-        away = {"GOPROXY": "file://" + proxy, "GOSUMDB": "off", "GOFLAGS": "-modcacherw",
-                "GOMODCACHE": os.path.join(work, "modules")}
-        for step in (["mod", "init", "example.org/scratch"], ["get", f"{MODULE}@{version}"],
-                     ["mod", "tidy"], ["mod", "vendor"], ["vet", "."],
-                     ["build", "-o", "scratch", "."]):
-            status, output = self.go(*step, cwd=scratch, **away)
-            self.check("scratch module: go " + " ".join(step[:2]), status == 0, output)
-            if status != 0:
-                return
-        image = os.path.join(self.folder, "u64.nigh")
-        done = subprocess.run([os.path.join(scratch, "scratch"), image], capture_output=True,
-                              text=True)
-        self.check("scratch module: same answers as the command", done.returncode == 0 and
-                   done.stdout.splitlines() == self.wanted(image), done.stdout + done.stderr)
-
-    def wanted(self, image):
-        """What the command finds for the vector of key 2."""
-        with open(os.path.join(self.folder, "rows.f32"), "rb") as file:
-            row = file.read()[2 * 4 * golden.DIM:3 * 4 * golden.DIM]
-        with tempfile.TemporaryDirectory() as work:
-            raw, query = os.path.join(work, "query.f32"), os.path.join(work, "query.npy")
-            with open(raw, "wb") as file:
-                file.write(row)
-            golden.save_npy(query, raw)
-            done = subprocess.run([self.nigh, "search", image, query, "-k", "10", "--ef", "64",
-                                   "--json"], capture_output=True, text=True, check=True)
-        return [f"{hit['key']} {golden.bits(hit['distance']):08x}"
-                for hit in json.loads(done.stdout)["hits"][0]]
+        try:
+            right = scratch.compare(scratch.go(work), self.folder)
+            print(f"scratch module: {right} answers of the command", flush=True)
+            self.check("scratch module", right)
+        except scratch.Failed as failed:
+            self.check("scratch module", False, failed)
 
     def arm64(self, work):
         """The same answers and bytes on another processor, emulated."""
@@ -207,30 +136,6 @@ class Run:
         status, output = self.go("test", "-tags", "nigh_system", "-run", "TestVersion", ".",
                                  **more)
         self.check("nigh_system is the system's", status != 0 and "version 7.1.0" in output, output)
-
-
-def pack(proxy, version):
-    """The module as a file proxy serves it: the files that git has, without nested modules."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=PACKAGE,
-                            capture_output=True, text=True)
-    paths = listed.stdout.splitlines() if listed.returncode == 0 else [
-        os.path.relpath(os.path.join(top, name), PACKAGE)
-        for top, _, names in os.walk(PACKAGE) for name in names]
-    nested = [os.path.dirname(path) + "/" for path in paths
-              if os.path.basename(path) == "go.mod" and os.path.dirname(path)]
-    folder = os.path.join(proxy, MODULE, "@v")
-    os.makedirs(folder)
-    with zipfile.ZipFile(os.path.join(folder, version + ".zip"), "w",
-                         zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(paths):
-            full = os.path.join(PACKAGE, path)
-            if os.path.isfile(full) and not path.startswith(tuple(nested + ["nighwasm/"])):
-                packed.write(full, f"{MODULE}@{version}/{path}")
-    shutil.copy(os.path.join(PACKAGE, "go.mod"), os.path.join(folder, version + ".mod"))
-    with open(os.path.join(folder, version + ".info"), "w", encoding="utf-8") as file:
-        json.dump({"Version": version, "Time": "2026-01-01T00:00:00Z"}, file)
-    with open(os.path.join(folder, "list"), "w", encoding="utf-8") as file:
-        file.write(version + "\n")
 
 
 def go_good_enough():

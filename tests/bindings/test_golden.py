@@ -12,11 +12,28 @@ import tempfile
 import unittest
 
 import golden
+import scratch
 
 sys.path.insert(0, os.path.join(golden.ROOT, "tools"))
 import counted  # noqa: E402
 
 COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 else None
+
+# Says what golden.*.tsv says, with an error in the last line of one case.
+ECHO = """
+import sys
+folder, wrong, image, queries, ef = sys.argv[1:6]
+name = image[:-5]
+with open(f"{folder}/{'words' if 'words' in name else 'golden'}.tsv", encoding="utf-8") as file:
+    lines = [line.split("\\t", 2)[2] for line in file if line.startswith(f"{name}\\t{ef}\\t")]
+if name == "words-u7" and wrong:
+    query, rank, key, bits, slot = lines[-1].rstrip().split("\\t")
+    key = key + "s" if wrong == "key" else key
+    bits = f"{int(bits, 16) ^ 1:08x}" if wrong == "bit" else bits
+    lines[-1:] = {"lost": [], "more": lines[-1:] * 2}.get(
+        wrong, ["\\t".join([query, rank, key, bits, slot]) + "\\n"])
+sys.stdout.write("".join(lines))
+"""
 
 
 def floats(path):
@@ -89,6 +106,39 @@ class Golden(unittest.TestCase):
             search = next(s for s in case["searches"] if s["ef"] == int(ef))
             self.assertEqual(search["answers"][int(query)][int(rank)],
                              [key, int(bits, 16), int(slot)])
+
+    def test_words(self):
+        """The images hold the words that they are made of, and the nearest of a word are alike."""
+        with open(os.path.join(self.folder, "words.json"), encoding="utf-8") as file:
+            words = json.load(file)
+        with open(os.path.join(golden.DATA, "words-5k.txt"), encoding="utf-8") as file:
+            names = file.read().split("\n")
+        self.assertEqual([(case["codes"], case["count"]) for case in words["cases"]],
+                         [("none", 5000), ("u7", 5000)])
+        self.assertEqual(os.path.getsize(os.path.join(self.folder, words["queries"])),
+                         200 * 4 * words["dim"])
+        plain, codes = ([hits for hits in case["searches"][1]["answers"]]
+                        for case in words["cases"])
+        same = 0
+        for one, other in zip(plain, codes):
+            for key, _, slot in one + other:
+                self.assertEqual(key, names[slot])
+            same += len({tuple(hit) for hit in one} & {tuple(hit) for hit in other})
+        self.assertGreater(same, 0.9 * len(plain) * golden.K)
+
+    def test_a_wrong_answer_is_seen(self):
+        """scratch.compare takes a program that prints what it should, and no other."""
+        with tempfile.TemporaryDirectory() as folder:
+            program = os.path.join(folder, "program.py")
+            with open(program, "w", encoding="utf-8") as file:
+                file.write(ECHO)
+            for wrong in ("", "bit", "lost", "more", "key"):
+                command = [sys.executable, program, self.folder, wrong]
+                if wrong == "":
+                    self.assertEqual(scratch.compare(command, self.folder), 12000)
+                else:
+                    with self.assertRaises(scratch.Failed):
+                        scratch.compare(command, self.folder)
 
     def test_made_once_and_again_when_damaged(self):
         command = COMMAND or os.path.join(self.folder, "command", "nigh")

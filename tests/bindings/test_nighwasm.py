@@ -10,57 +10,16 @@ skipped one not. Ends with "N passed, N failed"."""
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 
 import golden
+import scratch
 
 ROOT = golden.ROOT
 PACKAGE = os.path.join(ROOT, "bindings", "go", "nighwasm")
-MODULE = "github.com/nigh-search/nigh/bindings/go/nighwasm"
-VERSION = "v0.0.1"
-ZIP_BYTES_MAX = 200_000
 RACED = "Search|Replicas|Store|Fetched|Filter|Close|SameKey|Job|Batch|Open"
-MAIN = """\
-package main
-
-import (
-\t"encoding/binary"
-\t"fmt"
-\t"math"
-\t"os"
-
-\tnigh "MODULE"
-)
-
-func main() {
-\tindex, err := nigh.Open[uint64](os.Args[1], nil)
-\tif err != nil {
-\t\tpanic(err)
-\t}
-\tdata, err := os.ReadFile(os.Args[2])
-\tif err != nil {
-\t\tpanic(err)
-\t}
-\tquery := make([]float32, len(data)/4)
-\tfor i := range query {
-\t\tquery[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-\t}
-\tfor ; len(query) > 0; query = query[DIM:] {
-\t\thits, err := index.Search(query[:DIM], 10, &nigh.SearchOptions{Ef: 64})
-\t\tif err != nil {
-\t\t\tpanic(err)
-\t\t}
-\t\tfor _, hit := range hits {
-\t\t\tfmt.Printf("%d %08x\\n", hit.Key, math.Float32bits(hit.Distance))
-\t\t}
-\t}
-}
-"""
-
 
 class Run:
     """Counts, and the environment that all go commands get."""
@@ -68,9 +27,8 @@ class Run:
     def __init__(self, folder, command):
         self.passed = self.failed = 0
         self.folder = folder
-        self.env = {**os.environ, "GOCACHE": os.path.join(ROOT, ".cache", "go-build"),
-                    "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "local", "GOTELEMETRY": "off",
-                    "CGO_ENABLED": "0", "NIGH_GOLDEN": folder, "NIGH_COMMAND": command}
+        self.env = {**os.environ, **scratch.GO_ENV, "CGO_ENABLED": "0", "NIGH_GOLDEN": folder,
+                    "NIGH_COMMAND": command}
 
     def check(self, name, good, note=""):
         self.passed += bool(good)
@@ -119,56 +77,13 @@ class Run:
             self.check("go " + " ".join(step), status == 0, output)
 
     def packed(self, work):
-        """A module somewhere else that has the package from a proxy of files, and wazero from the
-        cache of modules that the tests filled."""
-        proxy = os.path.join(work, "proxy")
-        size = pack(proxy)
-        self.check("the module is small", size <= ZIP_BYTES_MAX, f"{size} bytes")
-        scratch = os.path.join(work, "scratch")
-        os.makedirs(scratch)
-        with open(os.path.join(scratch, "main.go"), "w", encoding="utf-8") as file:
-            file.write(MAIN.replace("MODULE", MODULE).replace("DIM", str(golden.DIM)))
-        cache = self.run("go", "env", "GOMODCACHE")[1].strip()
-        away = {"GOPROXY": f"file://{proxy},file://{cache}/cache/download", "GOSUMDB": "off",
-                "GOFLAGS": "-modcacherw", "GOMODCACHE": os.path.join(work, "modules")}
-        for step in (["mod", "init", "example.org/scratch"], ["get", f"{MODULE}@{VERSION}"],
-                     ["mod", "tidy"], ["vet", "."], ["build", "-o", "scratch", "."]):
-            status, output = self.run("go", *step, cwd=scratch, **away)
-            if not self.check("scratch module: go " + " ".join(step[:2]), status == 0, output):
-                return
-        self.answers(os.path.join(scratch, "scratch"))
-
-    def answers(self, program):
-        """The program's hits are those of golden.json."""
-        with open(os.path.join(self.folder, "golden.json"), encoding="utf-8") as file:
-            known = json.load(file)
-        case = next(case for case in known["cases"] if case["name"] == "u64")
-        search = next(search for search in case["searches"] if search["ef"] == 64)
-        wanted = [f"{key} {bits:08x}" for hits in search["answers"] for key, bits, _ in hits]
-        status, output = self.run(program, os.path.join(self.folder, case["image"]),
-                                  os.path.join(self.folder, known["queries"]))
-        self.check("scratch module: the command's answers",
-                   status == 0 and len(wanted) > 100 and output.splitlines() == wanted, output)
-
-
-def pack(proxy):
-    """The module as a file proxy serves it, of the files that git has; bytes of the zip."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=PACKAGE,
-                            capture_output=True, text=True)
-    paths = listed.stdout.splitlines() if listed.returncode == 0 else os.listdir(PACKAGE)
-    folder = os.path.join(proxy, MODULE, "@v")
-    os.makedirs(folder)
-    path = os.path.join(folder, VERSION + ".zip")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name in sorted(paths):
-            if os.path.isfile(os.path.join(PACKAGE, name)):
-                packed.write(os.path.join(PACKAGE, name), f"{MODULE}@{VERSION}/{name}")
-    shutil.copy(os.path.join(PACKAGE, "go.mod"), os.path.join(folder, VERSION + ".mod"))
-    with open(os.path.join(folder, VERSION + ".info"), "w", encoding="utf-8") as file:
-        json.dump({"Version": VERSION, "Time": "2026-01-01T00:00:00Z"}, file)
-    with open(os.path.join(folder, "list"), "w", encoding="utf-8") as file:
-        file.write(VERSION + "\n")
-    return os.path.getsize(path)
+        """A module somewhere else that has only the package from a proxy of files."""
+        try:
+            right = scratch.compare(scratch.nighwasm(work), self.folder)
+            print(f"scratch module: {right} answers of the command", flush=True)
+            self.check("scratch module", right)
+        except scratch.Failed as failed:
+            self.check("scratch module", False, failed)
 
 
 def main():

@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 
 import golden
+import scratch
 
 ROOT = golden.ROOT
 CRATES = os.path.join(ROOT, "bindings")
@@ -25,7 +26,6 @@ HOST = "x86_64-unknown-linux-gnu"
 WASM, CORTEX = "wasm32-unknown-unknown", "thumbv7em-none-eabihf"
 CLANG = {"CC_wasm32_unknown_unknown": "clang-19", "AR_wasm32_unknown_unknown": "llvm-ar-19"}
 PACKED_BYTES_MAX = 500 * 1024
-SCRATCH = os.path.join(ROOT, "tests", "bindings", "rust_scratch")
 EMPTY = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed")
 
 
@@ -182,58 +182,39 @@ def text_of(name):
 
 def packed(count):
     """Both crates as they would be published, used by a project elsewhere, natively and in wasm."""
-    out = os.path.join(ROOT, "build", "rust-packed")
-    shutil.rmtree(os.path.join(out, "package"), ignore_errors=True)
-    status, output = run(["cargo", "package", "-q", "--workspace", "--no-verify", "--allow-dirty"],
-                         {"CARGO_TARGET_DIR": out})
-    made = glob.glob(os.path.join(out, "package", "*.crate"))
-    if not count.check("cargo package", status == 0 and len(made) == 2, output):
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        for path in made:
-            count.check(f"{os.path.basename(path)} is small",
-                        os.path.getsize(path) <= PACKED_BYTES_MAX, str(os.path.getsize(path)))
-            with tarfile.open(path) as archive:
-                names = [name.split("/", 1)[1] for name in archive.getnames()]
-                archive.extractall(folder, filter="data")
-            for name in ("Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs"):
-                count.check(f"{os.path.basename(path)} has {name}", name in names)
-            inside = "csrc/nigh.c" if "sys" in path else "src/index.rs"
-            count.check(f"{os.path.basename(path)} has {inside}", inside in names)
-        shutil.copytree(SCRATCH, os.path.join(folder, "scratch"))
-        patch_scratch(folder)
-        use_packed(count, folder)
+    try:
+        for path in scratch.crates():
+            packed_crate(count, path)
+        with tempfile.TemporaryDirectory() as folder:
+            use_packed(count, folder)
+    except scratch.Failed as failed:
+        count.check("packed", False, failed)
 
 
-def patch_scratch(folder):
-    paths = {re.sub(r"-\d.*", "", name): name for name in os.listdir(folder) if "-0." in name
-             or re.search(r"-\d", name)}
-    with open(os.path.join(folder, "scratch", "Cargo.toml"), "a", encoding="utf-8") as file:
-        file.write("\n[patch.crates-io]\n")
-        file.writelines(f'{crate} = {{ path = "../{name}" }}\n' for crate, name in paths.items())
+def packed_crate(count, path):
+    crate = os.path.basename(path)
+    count.check(f"{crate} is small", os.path.getsize(path) <= PACKED_BYTES_MAX,
+                str(os.path.getsize(path)))
+    with tarfile.open(path) as archive:
+        names = [name.split("/", 1)[1] for name in archive.getnames()]
+    inside = "csrc/nigh.c" if "sys" in crate else "src/index.rs"
+    for name in ("Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs", inside):
+        count.check(f"{crate} has {name}", name in names)
 
 
 def use_packed(count, folder):
-    where = os.path.join(folder, "scratch")
-    made = generated(os.path.join(ROOT, "build", "bindings"))["NIGH_GOLDEN"]
-    env = {"CARGO_TARGET_DIR": os.path.join(folder, "target"), "NIGH_GOLDEN": made}
-    status, output = run(["cargo", "run", "-q", "--release", "--bin", "scratch"], env, where)
-    with open(os.path.join(made, "golden.tsv"), encoding="utf-8") as file:
-        wanted = [line.rstrip("\n") for line in file if line.startswith("u64\t")]
-    lines = output.strip().split("\n")
-    if not count.check("a project elsewhere runs", status == 0, output):
-        return
-    count.check("its answers are the command's", lines[:-1] == wanted, output[:2000])
-    status, output = run(["cargo", "build", "-q", "--release", "--lib", "--no-default-features",
-                          "--target", WASM], env, where)
-    module = os.path.join(folder, "target", WASM, "release", "scratch.wasm")
-    if count.check("it builds for wasm", status == 0, output):
-        script = ("const fs = require('fs');"
-                  "WebAssembly.instantiate(fs.readFileSync(process.argv[1]), {}).then(made =>"
-                  "console.log('digest ' + BigInt.asUintN(64, made.instance.exports.digest())))")
-        status, output = run(["node", "-e", script, module])
-        count.check("wasm gives the same answers", output.strip() == lines[-1],
-                    f"{output} and natively {lines[-1]}")
+    program = scratch.rust(folder)
+    right = scratch.compare(program, golden.make(os.path.join(ROOT, "build", "bindings")))
+    print(f"a project elsewhere: {right} answers of the command", flush=True)
+    count.check("a project elsewhere", right)
+    native = scratch.run(*program, "digest").strip()
+    module = scratch.rust_wasm(folder)
+    script = ("const fs = require('fs');"
+              "WebAssembly.instantiate(fs.readFileSync(process.argv[1]), {}).then(made =>"
+              "console.log('digest ' + BigInt.asUintN(64, made.instance.exports.digest())))")
+    _, output = run(["node", "-e", script, module])
+    count.check("wasm gives the same answers", output.strip() == native,
+                f"{output} and natively {native}")
 
 
 # ---- Sanitizers ---------------------------------------------------------------------------------

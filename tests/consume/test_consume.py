@@ -20,6 +20,7 @@ sys.path[1:1] = [os.path.join(ROOT, "tools"), os.path.join(ROOT, "tests", "bindi
 import amalgamate  # noqa: E402
 import counted  # noqa: E402
 import golden  # noqa: E402
+import scratch  # noqa: E402
 import sources  # noqa: E402
 
 BUILD = sys.argv.pop(1) if len(sys.argv) > 1 else os.path.join(ROOT, "build", "consume")
@@ -60,15 +61,9 @@ class Scratch(unittest.TestCase):
     def setUpClass(cls):
         if hasattr(Scratch, "tree"):
             return
-        run("cmake", "-S", ROOT, "-B", BUILD, "-DCMAKE_BUILD_TYPE=Release", "-DNIGH_WERROR=ON",
-            "-DNIGH_TESTS_BUILD=OFF", "-DNIGH_SHARED=ON", "-DCMAKE_INSTALL_PREFIX=/usr/local",
-            "-DCMAKE_INSTALL_LIBDIR=lib")
-        run("cmake", "--build", BUILD, "-j", "2")
         Scratch.holder = tempfile.TemporaryDirectory(prefix="nigh-consume-")
-        first = os.path.join(Scratch.holder.name, "first")
-        run("cmake", "--install", BUILD, "--prefix", first)
         Scratch.tree = os.path.join(Scratch.holder.name, "moved to here")
-        os.rename(first, Scratch.tree)
+        scratch.install(BUILD, Scratch.tree)
 
     def setUp(self):
         holder = tempfile.TemporaryDirectory(prefix="nigh-consume-")
@@ -91,21 +86,10 @@ class Scratch(unittest.TestCase):
     def prints(self, name, *command, **options):
         self.assertEqual(run(*command, cwd=self.folder, **options), PRINTED[name])
 
-    def golden(self, *program):
+    def golden(self, program):
         """Every answer of the command, bit by bit."""
         folder = golden.make(self.at("golden"), os.path.join(BUILD, "nigh"))
-        with open(os.path.join(folder, "golden.json"), encoding="utf-8") as file:
-            cases = json.load(file)["cases"]
-        with open(os.path.join(folder, "golden.tsv"), encoding="utf-8") as file:
-            want = file.read()
-        self.assertEqual(len(cases), 4)
-        got = []
-        for case in cases:
-            rows = ["rows.f32"] if case["external"] else []
-            for ef in map(str, golden.EFS):
-                said = run(*program, case["image"], "queries.f32", ef, *rows, cwd=folder)
-                got += [f"{case['name']}\t{ef}\t{line}\n" for line in said.splitlines()]
-        self.assertEqual("".join(got), want)
+        self.assertEqual(scratch.compare(program, folder), 12000)
 
 
 class Package(Scratch):
@@ -153,10 +137,7 @@ class Package(Scratch):
 
     def test_python(self):
         """libnigh.so and two files of Python, nothing else of the tree."""
-        for path in ("examples/search_cffi.py", "bindings/python/nigh/declarations.py"):
-            shutil.copy(os.path.join(ROOT, path), self.folder)
-        python = os.path.join(ROOT, ".cache", "venv", "bin", "python")
-        self.golden(python, self.at("search_cffi.py"), os.path.join(self.libraries, "libnigh.so"))
+        self.golden(scratch.cffi(self.folder, self.tree))
 
     def test_destdir(self):
         run("cmake", "--install", BUILD, env={"DESTDIR": self.at("de st")})
@@ -189,7 +170,7 @@ class FindPackage(Scratch):
         needs = {name: "libnigh.so.0" in run("readelf", "-d", self.at("build", name))
                  for name in PRINTED}
         self.assertEqual(needs, {**dict.fromkeys(PRINTED, False), "fetch_shared": True})
-        self.golden(self.at("build", "search_file"))
+        self.golden([self.at("build", "search_file")])
 
     def test_versions_and_components(self):
         head = "cmake_minimum_required(VERSION 3.16)\nproject(p LANGUAGES C)\n"
