@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # verify.py - the big checks: same bytes everywhere on real words, more seeds, against hnswlib
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""usage: tools/verify.py [bytes] [seeds] [hnswlib]      (default: all; make verify)
+"""usage: tools/verify.py [bytes] [kinds] [seeds] [hnswlib]      (default: all; make verify)
 
 bytes    20,000 real words, seed 42: one image, one set of ids and of distance bits from gcc and
          clang, -O0 and -O3, every kernel level of this machine, and aarch64 under qemu
+kinds    all words, an image of nigh build with and without codes: a project of each kind that has
+         only what is packed (tests/bindings/scratch.py) finds the command's keys and distance bits
 seeds    model, fault, conc and slow tests at full scale with the seeds 2 to 6
 hnswlib  bench/compare/compare.py --check: recall, speed and build time against hnswlib
 Ends with "N passed, N failed"."""
@@ -12,9 +14,14 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 
 import glove
 import test
+
+sys.path.insert(0, os.path.join(test.ROOT, "tests", "bindings"))
+import golden  # noqa: E402
+import scratch  # noqa: E402
 
 ROWS = 20000
 AARCH64 = "-DCMAKE_TOOLCHAIN_FILE=" + os.path.join(test.ROOT, "tools/aarch64-linux-gnu.cmake")
@@ -112,6 +119,23 @@ def same_bytes(job):
             job.fail(f"{where} differs")
 
 
+def kinds(job):
+    """Two images, made once for a command; each project answers 1,000 queries with two efs."""
+    files = [os.path.join(word_vectors(), "glove-100-" + name)
+             for name in ("base.npy", "base.txt", "queries.npy")]
+    folder = golden.make(os.path.join(test.ROOT, "build", "verify-kinds"),
+                         golden.built(os.path.join(test.ROOT, "build", "bindings")),
+                         lambda maker: maker.words(*files))
+    for name, kind in scratch.KINDS.items():
+        with tempfile.TemporaryDirectory(prefix="nigh-verify-") as work:
+            try:
+                print(f"  {name}: {scratch.compare(kind(work), folder)} neighbours, keys and "
+                      "distance bits as the command's", flush=True)
+                job.passed += 1
+            except scratch.Failed as failed:
+                job.fail(f"{name}: {failed}")
+
+
 def seeds(job):
     if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release", name="gcc"):
         for seed in range(2, 7):
@@ -126,7 +150,7 @@ def against_hnswlib(job):
     job.count("hnswlib", status, output)
 
 
-JOBS = {"bytes": same_bytes, "seeds": seeds, "hnswlib": against_hnswlib}
+JOBS = {"bytes": same_bytes, "kinds": kinds, "seeds": seeds, "hnswlib": against_hnswlib}
 
 
 def main(arguments):

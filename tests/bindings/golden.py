@@ -232,8 +232,8 @@ def stamp(command):
     return digest.hexdigest()
 
 
-def make(folder, command=None):
-    """The folder with everything in it; others that ask meanwhile wait."""
+def make(folder, command=None, fill=Maker.run):
+    """The folder with everything in it, or what `fill` makes; others that ask meanwhile wait."""
     folder = os.path.abspath(folder)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "lock"), "w", encoding="utf-8") as lock:
@@ -246,7 +246,7 @@ def make(folder, command=None):
                     return folder
             os.remove(mark)
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            Maker(command, work).run()
+            fill(Maker(command, work))
             for name in os.listdir(work):
                 os.replace(os.path.join(work, name), os.path.join(folder, name))
         with open(mark, "w", encoding="utf-8") as file:
