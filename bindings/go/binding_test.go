@@ -1,4 +1,4 @@
-// binding_test.go - the binding as source: functions reached, cgo's directives, the README
+// binding_test.go - the binding as source: functions reached, cgo's directives
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //go:build cgo
@@ -97,21 +97,5 @@ func TestDirectives(t *testing.T) {
 	// Trap: a store of a pointer type into C's memory has a write barrier, which reads what was there.
 	if regexp.MustCompile(`\*\(\*unsafe\.Pointer\)\([^\n]*\) = |\[\]unsafe\.Pointer`).MatchString(text) {
 		t.Error("an address is stored through a pointer type")
-	}
-}
-
-// The README's first example is the one that runs.
-func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	must(t, err)
-	examples, err := os.ReadFile("example_test.go")
-	must(t, err)
-	plain := func(text string) string { // without comments and space
-		text = regexp.MustCompile(`//.*`).ReplaceAllString(text, "")
-		return strings.Join(strings.Fields(text), " ")
-	}
-	found := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(string(readme))
-	if found == nil || !strings.Contains(plain(string(examples)), plain(found[1])) {
-		t.Fatal("the README's example is not that of example_test.go")
 	}
 }
