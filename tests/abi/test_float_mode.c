@@ -110,6 +110,12 @@ static float *data_tiny(uint64_t seed, uint32_t dtype) {
     return floats;
 }
 
+/* In small runs a case meets one mode, and each mode some case. */
+static int taken(uint32_t i, int mode) {
+    enum { TURNS = MODE_COUNT > 0 ? MODE_COUNT : 1 };
+    return !t_small() || (int)(i % TURNS) == mode;
+}
+
 TEST(bit_identical) {
     static const uint32_t modes[] = MODES;
     uint32_t metric, dtype;
@@ -119,6 +125,9 @@ TEST(bit_identical) {
         float *floats = data_tiny(t_seed() + i, dtype);
         run(normal, &config, floats, 0);
         for (int m = 0; m < MODE_COUNT; m++) {
+            if (!taken(i, m)) {
+                continue;
+            }
             run(other, &config, floats, modes[m]);
             t_eq(other->mode_changes, 0);
             t_bytes(normal->rows, other->rows, sizeof normal->rows);
@@ -175,6 +184,9 @@ TEST(jobs_bit_identical) {
         }
         fx_bytes normal = worked(&config, rows, 0);
         for (int m = 0; m < MODE_COUNT; m++) {
+            if (!taken(i, m)) {
+                continue;
+            }
             fx_bytes other = worked(&config, rows, modes[m]);
             t_eq(normal.size, other.size);
             t_bytes(normal.data, other.data, normal.size);

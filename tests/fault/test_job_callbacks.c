@@ -102,7 +102,7 @@ static void fetch_fails(uint32_t kind, uint32_t codes) {
     s.rows = data_rows(&r, DATA_CLUSTERED, NIGH_DTYPE_F32, N, DIM);
     (void)fetch_fails_at(kind, codes, -1, 0, &s, &want);
     const int64_t calls = (int64_t)s.calls;
-    const int64_t step = kind == NIGH_JOB_CODES ? 1 : calls / (t_small() ? 40 : 400) + 1;
+    const int64_t step = t_small() ? calls / 40 + 1 : kind == NIGH_JOB_CODES ? 1 : calls / 400 + 1;
     for (int64_t at = 0; at < calls + step; at += step) {
         failed +=
             (uint32_t)fetch_fails_at(kind, codes, at, (int)(at / step % FAIL_COUNT), &s, &image);

@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * usage: fuzz_<target> FOLDER. Each file goes in as it is, cut at 256 lengths, and 2,000 times with
- * some of its bytes changed (always the same ones). A bad input ends the program: its name and the
- * number of the mutation stand in the last line then. Inputs lie at the end of an allocation, where
- * the address sanitizer sees a read beyond. */
+ * some of its bytes changed (always the same ones); NIGH_TEST_SCALE=small does an eighth of it. A
+ * bad input ends the program: its name and the number of the mutation stand in the last line then.
+ * Inputs lie at the end of an allocation, where the address sanitizer sees a read beyond. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -43,12 +43,19 @@ static void mutate(uint8_t *bytes, size_t size) {
     }
 }
 
+/* n, or an eighth of it. */
+static uint32_t scaled(uint32_t n) {
+    const char *scale = getenv("NIGH_TEST_SCALE");
+    return scale != NULL && strcmp(scale, "small") == 0 ? n / 8 : n;
+}
+
 static void replay(const char *name, const uint8_t *bytes, size_t size, uint8_t *copy) {
     one(bytes, size);
-    for (size_t cut = 0; cut < CUTS; cut++) {
-        one(bytes, size * cut / CUTS);
+    const uint32_t cuts = scaled(CUTS), mutations = scaled(MUTATIONS);
+    for (size_t cut = 0; cut < cuts; cut++) {
+        one(bytes, size * cut / cuts);
     }
-    for (uint32_t i = 0; i < MUTATIONS; i++) {
+    for (uint32_t i = 0; i < mutations; i++) {
         state = i;
         memcpy(copy, bytes, size);
         mutate(copy, size);
