@@ -29,7 +29,7 @@ enum {
 };
 
 _Static_assert(sizeof(nigh_config) == 80, "config grows at its end");
-_Static_assert(sizeof(nigh_options) == NIGHI_OPTIONS_V1, "options grow at their end");
+_Static_assert(sizeof(nigh_options) == 20, "options grow at their end");
 _Static_assert(sizeof(nigh_session_options) == 20, "options grow at their end");
 _Static_assert(sizeof(nigh_search_options) == 32, "options grow at their end");
 _Static_assert(sizeof(nigh_stats) == 80, "stats grow at their end");
@@ -38,30 +38,17 @@ _Static_assert(sizeof(nigh_report) == NIGHI_REPORT_V1, "report grows at its end"
 
 /* ---- Structures ----------------------------------------------------------------------------- */
 
-static bool nighi_struct_room(const void *to, uint32_t size_v1) {
-    uint32_t given = 0;
-    nighi_copy(&given, to, 4);
-    return given >= size_v1 && given <= NIGHI_STRUCT_MAX;
-}
-
 static nigh_status nighi_config_take(const nigh_config *from, nigh_config *config) {
     const nigh_status status = nighi_struct_take(config, sizeof *config, NIGHI_CONFIG_V1, from);
-    config->struct_size = sizeof *config;
-    config->m = config->m == 0 ? 16 : config->m;
-    config->m0 =
-        config->m0 == 0 ? nighi_max_u32(2 * nighi_min_u32(config->m, 1024), 4) : config->m0;
-    config->ef_build = config->ef_build == 0 ? 200 : config->ef_build;
-    config->expansions = config->expansions == 0 ? 2 : config->expansions;
-    config->block_bytes = config->block_bytes == 0 ? 65536 : config->block_bytes;
-    config->key_bytes_max = config->key_bytes_max == 0 ? 511 : config->key_bytes_max;
-    config->alpha = config->alpha == 0.0f ? 1.0f : config->alpha;
+    nighi_config_complete(config);
     return status == NIGH_OK && !nighi_config_valid(config) ? NIGH_E_INVALID : status;
 }
 
 static nigh_status nighi_options_take(const nigh_options *from, nigh_options *options) {
     const uint32_t known = NIGH_OPEN_WRITABLE | NIGH_OPEN_UNSEALED | NIGH_OPEN_VERIFY;
     const nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_OPTIONS_V1, from);
-    if (status != NIGH_OK || options->slot_max > NIGHI_SELF_NEW || (options->flags & ~known) != 0) {
+    if (status != NIGH_OK || options->slot_max > NIGHI_SELF_NEW ||
+        options->upper_extra > NIGHI_SLOT_MAX / 2 || (options->flags & ~known) != 0) {
         return NIGH_E_INVALID;
     }
     return NIGH_OK;
@@ -383,6 +370,7 @@ static nigh_status nighi_put_many(nigh_index *index, nigh_session *session, uint
         return status;
     }
     uint64_t offset = 0;
+    status = nighi_unrooted(index) ? NIGH_E_UNSUPPORTED : NIGH_OK;
     for (uint32_t i = 0; i < count && status == NIGH_OK; i++) {
         nighi_key key = {0, NULL, 0};
         const uint8_t *row = vectors;
@@ -590,6 +578,10 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
     config.code_max = options->code_max;
     if (!nighi_config_valid(&config)) {
         return NIGH_E_INVALID;
+    }
+    if (nighi_unrooted(index) && options->kind != NIGH_JOB_CODES &&
+        options->kind != NIGH_JOB_ROOT) {
+        return NIGH_E_UNSUPPORTED;
     }
     const bool paged = index->pager.map != NULL || index->pager.dirty != NULL;
     /* codes in the job's memory, of which the pager would not know */

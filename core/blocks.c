@@ -87,7 +87,8 @@ NIGHI_FN uint64_t nighi_region_records(const nigh_index *index, uint32_t region,
     if (region == NIGHI_UPPER) {
         /* What is there counts as it is: an imported graph need not follow the draw. */
         const uint32_t used = nighi_load(&counts->slot_count);
-        return nighi_load(&counts->upper_count) +
+        const uint32_t extra = used == 0 ? index->upper_extra : 0;
+        return (uint64_t)extra + nighi_load(&counts->upper_count) +
                nighi_upper_draw(&index->config, used, nighi_max_u32(slots, used));
     }
     if (region == NIGHI_KEYBYTES) {

@@ -12,8 +12,6 @@
 #include "keymap.h"
 #include "source.h"
 
-#define NIGHI_CHAIN_MAX 4096u /* longer chains come only from keys made to collide */
-
 static bool nighi_fault(nigh_report *report, uint32_t fault, uint32_t slot, uint32_t level) {
     if (report->status == NIGH_OK) {
         report->status = NIGH_E_CORRUPT;
@@ -164,10 +162,15 @@ static bool nighi_check_free(const nigh_index *index, uint32_t slot, uint64_t *u
            (report->link_count == links || nighi_fault(report, NIGHI_FAULT_ROW_TAIL, slot, 0));
 }
 
+/* The tree, where there is one. */
+static bool nighi_check_tree(const nigh_index *index, uint32_t slot, nigh_report *report) {
+    return nighi_unrooted(index) ||
+           (nighi_check_parent(index, slot, report) && nighi_check_children(index, slot, report));
+}
+
 static bool nighi_check_node(const nigh_index *index, nigh_session *session, uint32_t slot,
                              uint64_t *upper, nigh_report *report) {
-    return nighi_check_row(index, slot, 0, report) && nighi_check_parent(index, slot, report) &&
-           nighi_check_children(index, slot, report) &&
+    return nighi_check_row(index, slot, 0, report) && nighi_check_tree(index, slot, report) &&
            nighi_check_upper(index, slot, upper, report) &&
            nighi_check_vector(index, session, slot, report) &&
            nighi_check_code(index, session, slot, report);

@@ -120,14 +120,14 @@ static nigh_status nighi_cursor_peek(const nighi_walk *walk, uint64_t *entry) {
 }
 
 /* Nothing waits to be expanded. Beside writers a node may have been vacuumed before its links were
- * read: the next slot that was not seen leads on. */
+ * read, and an unrooted graph may have islands: the next slot that was not seen leads on. */
 static nigh_status nighi_cursor_sweep(const nighi_walk *walk, bool *more) {
     const nigh_index *index = walk->index;
     nigh_session *session = walk->session;
     nighi_cursor *cursor = &session->cursor;
     nighi_space space;
     *more = false;
-    if (index->writer == NULL || walk->expansions_max != 0) {
+    if ((index->writer == NULL && !nighi_unrooted(index)) || walk->expansions_max != 0) {
         return NIGH_OK;
     }
     for (; cursor->swept < cursor->slot_count; cursor->swept++) {

@@ -5,13 +5,15 @@
 #include "checksum.h"
 
 #define NIGHI_TABLE_PART 32u /* checksums written at once */
+#define NIGHI_BUILD_FLAGS                                                                          \
+    ((uint32_t)NIGH_BUILD_KEEP_PRUNED | NIGH_BUILD_EXACT | NIGH_BUILD_UNROOTED)
 
 static const uint8_t nighi_magic[8] = {'n', 'i', 'g', 'h', '\r', '\n', 0x1a, 0};
 
 NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config) {
     const nigh_config *from = &index->config;
     nighi_copy(config, from, offsetof(nigh_config, codes));
-    config->build_flags = from->build_flags;
+    config->build_flags = nighi_load(&from->build_flags);
     config->alpha = from->alpha;
     config->reserved = 0;
     for (uint32_t version = 1, after = 0; version != after || version % 2 != 0;) {
@@ -23,6 +25,18 @@ NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config) {
     }
 }
 
+NIGHI_FN void nighi_config_complete(nigh_config *config) {
+    config->struct_size = sizeof *config;
+    config->m = config->m == 0 ? 16 : config->m;
+    config->m0 =
+        config->m0 == 0 ? nighi_max_u32(2 * nighi_min_u32(config->m, 1024), 4) : config->m0;
+    config->ef_build = config->ef_build == 0 ? 200 : config->ef_build;
+    config->expansions = config->expansions == 0 ? 2 : config->expansions;
+    config->block_bytes = config->block_bytes == 0 ? 65536 : config->block_bytes;
+    config->key_bytes_max = config->key_bytes_max == 0 ? 511 : config->key_bytes_max;
+    config->alpha = config->alpha == 0.0f ? 1.0f : config->alpha;
+}
+
 NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
     const uint32_t block = c->block_bytes;
     return c->dim >= 1 && c->dim <= 65535 && nighi_metric_valid(c->metric, c->dtype) &&
@@ -31,9 +45,8 @@ NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
            c->ef_build <= 65535 && c->expansions >= 1 && c->expansions <= NIGHI_EXPANSIONS_MAX &&
            block >= 256 && block <= 1u << 26 && (block & (block - 1)) == 0 &&
            c->key_bytes_max >= 1 && c->key_bytes_max <= 511 && nighi_code_valid(c, c->codes) &&
-           (c->build_flags & ~(uint32_t)(NIGH_BUILD_KEEP_PRUNED | NIGH_BUILD_EXACT)) == 0 &&
-           c->alpha >= 1.0f && c->alpha <= 2.0f && nighi_f32_finite(c->code_min) &&
-           nighi_f32_finite(c->code_max) && c->reserved == 0 &&
+           (c->build_flags & ~NIGHI_BUILD_FLAGS) == 0 && c->alpha >= 1.0f && c->alpha <= 2.0f &&
+           nighi_f32_finite(c->code_min) && nighi_f32_finite(c->code_max) && c->reserved == 0 &&
            (c->code_min < c->code_max || (c->code_min == 0.0f && c->code_max == 0.0f));
 }
 

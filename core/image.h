@@ -66,6 +66,8 @@ _Static_assert(sizeof(nighi_image_header) == 512, "the header is 512 bytes");
 
 /* The configuration, beside a job that changes its codes. */
 NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config);
+/* Defaults for what is 0. */
+NIGHI_FN void nighi_config_complete(nigh_config *config);
 /* Valid values, complete with defaults? */
 NIGHI_FN bool nighi_config_valid(const nigh_config *config);
 /* Records of a region that the counts say are in use. */

@@ -24,7 +24,8 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
     const uint64_t key_bytes = (uint64_t)slot_max * index->config.key_bytes_max;
     const uint64_t mean = slot_max / (index->config.m - 1);
     const bool many = at == NIGHI_UPPER && slot_max > NIGHI_DRAW_MAX;
-    const uint64_t records = many ? index->counts.upper_count + mean + mean / 64 + 4096
+    const uint64_t there = (uint64_t)index->counts.upper_count + index->upper_extra;
+    const uint64_t records = many ? there + mean + mean / 64 + 4096
                                   : nighi_region_records(index, at, slot_max, key_bytes);
     const uint64_t whole = (uint64_t)1 << region->shift;
     const uint64_t blocks = (records + whole - 1) >> region->shift;
@@ -69,6 +70,7 @@ NIGHI_FN uint64_t nighi_index_bytes(const nigh_config *config, const nigh_option
     nighi_arena arena = {NULL, 0};
     nigh_index shape;
     nighi_shape(&shape, config, &nighi_counts_empty);
+    shape.upper_extra = options->upper_extra;
     (void)nighi_index_layout(&arena, &shape, options->slot_max);
     return nighi_arena_bytes(&arena);
 }
@@ -126,6 +128,7 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
                                       void *memory, uint64_t memory_bytes, nigh_index **index) {
     nigh_index shape;
     nighi_shape(&shape, config, &nighi_counts_empty);
+    shape.upper_extra = options->upper_extra;
     return nighi_handle_make(&shape, options, options->slot_max, memory, memory_bytes, index);
 }
 

@@ -11,6 +11,7 @@ static const nighi_job_kind *nighi_job_kind_of(uint32_t kind) {
            : kind == NIGH_JOB_BUILD  ? nighi_job_build()
            : kind == NIGH_JOB_REFINE ? nighi_job_refine()
            : kind == NIGH_JOB_VACUUM ? nighi_job_vacuum()
+           : kind == NIGH_JOB_ROOT   ? nighi_job_root()
                                      : NULL;
 }
 

@@ -56,6 +56,7 @@ NIGHI_FN const nighi_job_kind *nighi_job_codes(void);
 NIGHI_FN const nighi_job_kind *nighi_job_build(void);
 NIGHI_FN const nighi_job_kind *nighi_job_refine(void);
 NIGHI_FN const nighi_job_kind *nighi_job_vacuum(void);
+NIGHI_FN const nighi_job_kind *nighi_job_root(void);
 
 /* `options` complete. Without `job` only counts. */
 NIGHI_FN nigh_status nighi_job_bytes(nigh_index *index, const nigh_job_options *options,

@@ -11,6 +11,8 @@
 #include "state.h"
 #include "sync.h"
 
+#define NIGHI_CHAIN_MAX 4096u /* longer chains come only from keys made to collide */
+
 /* A key of either kind, as handed in. */
 typedef struct nighi_key {
     uint64_t value;       /* u64 keys */

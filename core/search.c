@@ -78,16 +78,18 @@ static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
     const nigh_index *index = walk->index;
     const nigh_session *session = walk->session;
     const uint32_t live = nighi_live_count(index);
-    if (refuses || session->stats.truncated != 0) {
+    const bool islands = nighi_unrooted(index);
+    if (refuses || islands || session->stats.truncated != 0) {
         if (session->pool_count < nighi_min_u32(k, live)) {
             return true;
         }
     }
     /* Beside writers a link may move from where the search has not been to where it has been, and
-     * what was found may be removed, and vacuumed before its links were read. */
+     * what was found may be removed, and vacuumed before its links were read. Parts of an unrooted
+     * graph may not be linked at all. */
     const bool all = walk->ef >= live && !(walk->gamma > 0.0f);
     const uint32_t enough = all ? live : nighi_min_u32(k, live);
-    return index->writer != NULL && !nighi_filtered(session) &&
+    return (index->writer != NULL || islands) && !nighi_filtered(session) &&
            nighi_pool_live(index, session, enough) < enough;
 }
 
@@ -163,13 +165,13 @@ static void nighi_list_sift(const nighi_walk *walk, uint32_t most) {
 }
 
 /* Drops what a plain walk's list should not hold. Are there too few matches for what the way
- * promises? A list that is not full has seen every node, as layer 0 is connected, but where gamma
- * ended it. */
+ * promises? A list that is not full has seen every node, as layer 0 is connected where it is
+ * rooted, but where gamma ended it. */
 static bool nighi_way_short(const nighi_walk *walk, const nighi_way *way) {
     const nigh_session *session = walk->session;
     if (way->kind == NIGHI_WAY_LIST) {
-        const bool all =
-            session->pool_count < way->ef && session->stats.truncated == 0 && !(walk->gamma > 0.0f);
+        const bool all = session->pool_count < way->ef && session->stats.truncated == 0 &&
+                         !(walk->gamma > 0.0f) && !nighi_unrooted(walk->index);
         nighi_list_sift(walk, walk->ef);
         return !all && session->pool_count < nighi_max_u32(walk->k, walk->ef - walk->ef / 4);
     }

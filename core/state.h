@@ -151,6 +151,7 @@ struct nigh_index {
     uint8_t *image; /* attached image, else NULL */
     uint64_t image_bytes;
     uint32_t slot_max;
+    uint32_t upper_extra; /* of nigh_options: while it is empty */
     uint32_t features;
     uint32_t flags;           /* NIGH_OPEN_* */
     uint32_t changed;         /* 1: stored to since attach, init or seal */
@@ -162,6 +163,11 @@ struct nigh_index {
     nighi_tuning tuning;
     uint32_t recoded; /* odd while the codes of config change */
 };
+
+/* Nodes have no parents: layer 0 need not be connected, and nothing may be linked to it. */
+NIGHI_INLINE bool nighi_unrooted(const nigh_index *index) {
+    return (nighi_load(&index->config.build_flags) & NIGH_BUILD_UNROOTED) != 0;
+}
 
 enum { NIGHI_ROW_NONE = 0, NIGHI_ROW_APPEND = 1, NIGHI_ROW_SELECT = 2 };
 

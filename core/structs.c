@@ -33,3 +33,9 @@ NIGHI_FN nigh_status nighi_struct_give(void *to, const void *from, uint32_t size
     nighi_copy((uint8_t *)to + 4, (const uint8_t *)from + 4, nighi_min_u32(given, size) - 4);
     return NIGH_OK;
 }
+
+NIGHI_FN bool nighi_struct_room(const void *to, uint32_t size_v1) {
+    uint32_t given = 0;
+    nighi_copy(&given, to, 4);
+    return given >= size_v1 && given <= NIGHI_STRUCT_MAX;
+}

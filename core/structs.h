@@ -13,5 +13,7 @@ NIGHI_FN nigh_status nighi_struct_take(void *to, uint32_t size, uint32_t size_v1
 /* Fills as much of a caller's structure as it has room for; its struct_size stays. */
 NIGHI_FN nigh_status nighi_struct_give(void *to, const void *from, uint32_t size,
                                        uint32_t size_v1);
+/* Is it one, with room for its first version? */
+NIGHI_FN bool nighi_struct_room(const void *to, uint32_t size_v1);
 
 #endif

@@ -76,6 +76,8 @@ NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start)
     nigh_session *session = walk->session;
     nighi_space space;
     const uint32_t limit = nighi_max_u32(walk->expansions / 2, 1);
+    /* hnswlib expands the farthest result too. Elsewhere it would change bytes of indexes. */
+    const bool whole = walk->expansions == 1 && nighi_unrooted(walk->index);
     nighi_space_get(walk->index, walk->coded, &space);
     nighi_visit_start(walk, start);
     session->pool_count = 0;
@@ -84,7 +86,8 @@ NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start)
     for (bool more = true; more && session->frontier_count > 0;) {
         uint32_t gathered = 0;
         for (uint32_t taken = 0; taken < limit && session->frontier_count > 0;) {
-            if (!nighi_worth(session, walk->ef, session->frontier[0])) {
+            if (!nighi_worth(session, walk->ef, session->frontier[0]) &&
+                !(whole && session->frontier[0] == ~session->pool[0])) {
                 more = false;
                 break;
             }

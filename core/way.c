@@ -152,7 +152,9 @@ NIGHI_FN void nighi_way_choose(const nighi_walk *walk, bool exact, nighi_way *wa
     const uint32_t hops = nighi_hops_ef(walk, way->matches);
     uint64_t least = 2 * nighi_list_cost(walk, list);
     way->kind = NIGHI_WAY_SWEEP;
-    if (!filtered && walk->slot_count < NIGHI_SMALL) {
+    /* A graph of hnswlib's, searched in its order: its answers. */
+    const bool as_hnswlib = nighi_unrooted(walk->index) && walk->expansions == 1;
+    if (!filtered && (walk->slot_count < NIGHI_SMALL || as_hnswlib)) {
         return;
     }
     if (list <= NIGHI_LIST_EF_MAX && nighi_list_fits(walk, list)) {

@@ -116,6 +116,9 @@ const (
 	buildKeepPruned = 1
 	// links are chosen on the true vectors, not on codes or a draft
 	buildExact = 2
+	// the graph is as a file of hnswlib holds it: no node has a parent. Searches, remove and save do
+	// not mind; insert, set, BUILD, REFINE and VACUUM want NIGH_JOB_ROOT before (NIGH_E_UNSUPPORTED)
+	buildUnrooted = 4
 )
 
 // Bits of nigh_options.features and of nigh_features().
@@ -177,6 +180,8 @@ const (
 	jobRefine = 3
 	// takes removed keys out for good; their slots are free for others
 	jobVacuum = 4
+	// gives the nodes of an UNROOTED index their parents
+	jobRoot = 5
 )
 
 // nigh_progress.state.
@@ -196,6 +201,11 @@ const (
 // of nigh_header
 const (
 	headerBytes = 512
+)
+
+// flags of hnswlib_write: 32-bit size_t
+const (
+	hnswlib32 = 1
 )
 
 // flags of nigh_node

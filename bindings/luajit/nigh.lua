@@ -10,13 +10,14 @@ typedef struct nigh_job nigh_job;
 typedef struct nigh_index nigh_index;
 typedef struct nigh_session nigh_session;
 typedef struct { uint32_t struct_size; uint32_t dim; uint32_t metric; uint32_t dtype; uint32_t keys; uint32_t vectors; uint32_t m; uint32_t m0; uint32_t ef_build; uint32_t expansions; uint32_t block_bytes; uint32_t key_bytes_max; uint64_t seed; uint32_t codes; uint32_t build_flags; float alpha; float code_min; float code_max; uint32_t reserved; } nigh_config;
-typedef struct { uint32_t struct_size; uint32_t slot_max; uint32_t features; uint32_t flags; } nigh_options;
+typedef struct { uint32_t struct_size; uint32_t slot_max; uint32_t features; uint32_t flags; uint32_t upper_extra; } nigh_options;
 typedef struct { uint32_t struct_size; uint32_t ef_max; uint32_t frontier_max; uint32_t flags; uint32_t lanes; } nigh_session_options;
 typedef struct { uint32_t struct_size; uint32_t ef; uint32_t expansions; uint32_t flags; float radius; uint32_t expansions_max; uint32_t rerank; float gamma; } nigh_search_options;
 typedef struct { uint32_t struct_size; uint32_t distances; uint32_t expansions; uint32_t fetches; uint32_t truncated; uint32_t scanned; uint32_t reranked; } nigh_session_stats;
 typedef struct { uint32_t struct_size; uint32_t slot_count; uint32_t live_count; uint32_t deleted_count; uint32_t free_count; uint32_t slot_capacity; uint32_t slot_max; uint32_t level_max; uint32_t entry_slot; uint32_t upper_count; uint32_t features; uint32_t writable; uint64_t key_bytes; uint64_t key_capacity; uint64_t image_bytes; uint32_t codes; uint32_t code_clamped; } nigh_stats;
 typedef struct { uint32_t struct_size; int32_t status; uint32_t slot; uint32_t level; uint32_t fault; uint32_t unreachable; uint64_t link_count; uint64_t blocks_checked; } nigh_report;
 typedef struct { uint32_t struct_size; uint32_t kind; uint32_t codes; float code_min; float code_max; uint32_t vector_stride; uint32_t ef; float alpha; } nigh_job_options;
+typedef struct { uint32_t struct_size; uint32_t bits; uint32_t slot_count; uint32_t deleted_count; uint32_t upper_count; uint32_t upper_extra; uint32_t identity; uint32_t vector_stride; uint64_t vector_offset; uint64_t label_max; uint64_t max_elements; } nigh_hnswlib;
 typedef struct { uint32_t struct_size; uint32_t state; uint64_t done; uint64_t total; } nigh_progress;
 typedef nigh_status (*nigh_fetch_fn)(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count, void *scratch, const void **vectors);
 typedef void (*nigh_prefetch_fn)(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count);
@@ -71,6 +72,9 @@ nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *b
 nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write, void *user);
 nigh_status nigh_header(const nigh_index *index, void *header);
 nigh_status nigh_seal(nigh_index *index);
+nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, nigh_config *config, nigh_hnswlib *hnswlib);
+nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint64_t file_bytes);
+nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *session, uint32_t flags, uint64_t max_elements, nigh_write_fn write, void *user);
 ]]
 
 local constants = {
@@ -118,6 +122,7 @@ local constants = {
   NIGH_CODES_B1 = 2,
   NIGH_BUILD_KEEP_PRUNED = 1,
   NIGH_BUILD_EXACT = 2,
+  NIGH_BUILD_UNROOTED = 4,
   NIGH_CPU_SCALAR = 1,
   NIGH_CPU_SSE41 = 2,
   NIGH_CPU_AVX2 = 4,
@@ -141,11 +146,13 @@ local constants = {
   NIGH_JOB_CODES = 2,
   NIGH_JOB_REFINE = 3,
   NIGH_JOB_VACUUM = 4,
+  NIGH_JOB_ROOT = 5,
   NIGH_JOB_MORE = 1,
   NIGH_JOB_WAIT = 2,
   NIGH_JOB_DONE = 3,
   NIGH_SAVE_GRAPH_ONLY = 1,
   NIGH_HEADER_BYTES = 512,
+  NIGH_HNSWLIB_32 = 1,
   NIGH_NODE_DELETED = 1,
   NIGH_NODE_FREE = 2,
 }

@@ -63,6 +63,9 @@ static const descriptor functions[] = {
     {"nigh_save", (void (*)(void))nigh_save, 'i', 4, {'p', 'u', 'p', 'p'}},
     {"nigh_header", (void (*)(void))nigh_header, 'i', 2, {'p', 'p'}},
     {"nigh_seal", (void (*)(void))nigh_seal, 'i', 1, {'p'}},
+    {"nigh_hnswlib_config", (void (*)(void))nigh_hnswlib_config, 'i', 4, {'p', 'U', 'p', 'p'}},
+    {"nigh_hnswlib_read", (void (*)(void))nigh_hnswlib_read, 'i', 3, {'p', 'p', 'U'}},
+    {"nigh_hnswlib_write", (void (*)(void))nigh_hnswlib_write, 'i', 6, {'p', 'p', 'u', 'U', 'p', 'p'}},
 };
 
 static const descriptor callbacks[] = {

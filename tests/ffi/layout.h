@@ -40,7 +40,8 @@ AT(nigh_options, struct_size, 0);
 AT(nigh_options, slot_max, 4);
 AT(nigh_options, features, 8);
 AT(nigh_options, flags, 12);
-SIZE(nigh_options, 16);
+AT(nigh_options, upper_extra, 16);
+SIZE(nigh_options, 20);
 
 AT(nigh_session_options, struct_size, 0);
 AT(nigh_session_options, ef_max, 4);
@@ -106,6 +107,19 @@ AT(nigh_job_options, vector_stride, 20);
 AT(nigh_job_options, ef, 24);
 AT(nigh_job_options, alpha, 28);
 SIZE(nigh_job_options, 32);
+
+AT(nigh_hnswlib, struct_size, 0);
+AT(nigh_hnswlib, bits, 4);
+AT(nigh_hnswlib, slot_count, 8);
+AT(nigh_hnswlib, deleted_count, 12);
+AT(nigh_hnswlib, upper_count, 16);
+AT(nigh_hnswlib, upper_extra, 20);
+AT(nigh_hnswlib, identity, 24);
+AT(nigh_hnswlib, vector_stride, 28);
+AT(nigh_hnswlib, vector_offset, 32);
+AT(nigh_hnswlib, label_max, 40);
+AT(nigh_hnswlib, max_elements, 48);
+SIZE(nigh_hnswlib, 56);
 
 AT(nigh_progress, struct_size, 0);
 AT(nigh_progress, state, 4);

@@ -114,6 +114,9 @@ const (
 	buildKeepPruned = 1
 	// links are chosen on the true vectors, not on codes or a draft
 	buildExact = 2
+	// the graph is as a file of hnswlib holds it: no node has a parent. Searches, remove and save do
+	// not mind; insert, set, BUILD, REFINE and VACUUM want NIGH_JOB_ROOT before (NIGH_E_UNSUPPORTED)
+	buildUnrooted = 4
 )
 
 // Bits of nigh_options.features and of nigh_features().
@@ -175,6 +178,8 @@ const (
 	jobRefine = 3
 	// takes removed keys out for good; their slots are free for others
 	jobVacuum = 4
+	// gives the nodes of an UNROOTED index their parents
+	jobRoot = 5
 )
 
 // nigh_progress.state.
@@ -194,6 +199,11 @@ const (
 // of nigh_header
 const (
 	headerBytes = 512
+)
+
+// flags of hnswlib_write: 32-bit size_t
+const (
+	hnswlib32 = 1
 )
 
 // flags of nigh_node
@@ -272,11 +282,12 @@ const (
 
 // nigh_options
 const (
-	optionsSize       = 16
+	optionsSize       = 20
 	optionsStructSize = 0
 	optionsSlotMax    = 4
 	optionsFeatures   = 8
 	optionsFlags      = 12
+	optionsUpperExtra = 16
 )
 
 // nigh_session_options
@@ -362,6 +373,22 @@ const (
 	jobOptionsAlpha        = 28
 )
 
+// nigh_hnswlib
+const (
+	hnswlibSize         = 56
+	hnswlibStructSize   = 0
+	hnswlibBits         = 4
+	hnswlibSlotCount    = 8
+	hnswlibDeletedCount = 12
+	hnswlibUpperCount   = 16
+	hnswlibUpperExtra   = 20
+	hnswlibIdentity     = 24
+	hnswlibVectorStride = 28
+	hnswlibVectorOffset = 32
+	hnswlibLabelMax     = 40
+	hnswlibMaxElements  = 48
+)
+
 // nigh_progress
 const (
 	progressSize       = 24
@@ -425,6 +452,9 @@ const (
 	callSave
 	callHeader
 	callSeal
+	callHnswlibConfig
+	callHnswlibRead
+	callHnswlibWrite
 	abiCount
 )
 
@@ -475,4 +505,7 @@ var exports = [...]export{
 	{"nigh_save", []string{"i32", "i32", "i32", "i32", "i32"}},
 	{"nigh_header", []string{"i32", "i32", "i32"}},
 	{"nigh_seal", []string{"i32", "i32"}},
+	{"nigh_hnswlib_config", []string{"i32", "i64", "i32", "i32", "i32"}},
+	{"nigh_hnswlib_read", []string{"i32", "i32", "i64", "i32"}},
+	{"nigh_hnswlib_write", []string{"i32", "i32", "i32", "i64", "i32", "i32", "i32"}},
 }

@@ -102,6 +102,12 @@ export const NIGH_CODES_B1 = 2;
 export const NIGH_BUILD_KEEP_PRUNED = 1;
 /** links are chosen on the true vectors, not on codes or a draft */
 export const NIGH_BUILD_EXACT = 2;
+/**
+ * the graph is as a file of hnswlib holds it: no node has a parent. Searches, remove and save
+ * do not mind; insert, set, BUILD, REFINE and VACUUM want NIGH_JOB_ROOT before
+ * (NIGH_E_UNSUPPORTED)
+ */
+export const NIGH_BUILD_UNROOTED = 4;
 
 // Bits of nigh_options.features and of nigh_features().
 /** always; alone it forces the scalar kernels */
@@ -151,6 +157,8 @@ export const NIGH_JOB_CODES = 2;
 export const NIGH_JOB_REFINE = 3;
 /** takes removed keys out for good; their slots are free for others */
 export const NIGH_JOB_VACUUM = 4;
+/** gives the nodes of an UNROOTED index their parents */
+export const NIGH_JOB_ROOT = 5;
 
 // nigh_progress.state.
 /** call nigh_job_run again */
@@ -164,6 +172,9 @@ export const NIGH_SAVE_GRAPH_ONLY = 1;
 
 // of nigh_header
 export const NIGH_HEADER_BYTES = 512;
+
+// flags of hnswlib_write: 32-bit size_t
+export const NIGH_HNSWLIB_32 = 1;
 
 // flags of nigh_node
 export const NIGH_NODE_DELETED = 1;
@@ -195,11 +206,12 @@ export const nigh_config = {
 
 /** How this process uses an image. Nothing here changes bytes or results. */
 export const nigh_options = {
-  size: 16,
+  size: 20,
   struct_size: 0,
   slot_max: 4,
   features: 8,
   flags: 12,
+  upper_extra: 16,
 } as const;
 
 /** What a session can do. */
@@ -283,6 +295,22 @@ export const nigh_job_options = {
   vector_stride: 20,
   ef: 24,
   alpha: 28,
+} as const;
+
+/** What a file of hnswlib holds. */
+export const nigh_hnswlib = {
+  size: 56,
+  struct_size: 0,
+  bits: 4,
+  slot_count: 8,
+  deleted_count: 12,
+  upper_count: 16,
+  upper_extra: 20,
+  identity: 24,
+  vector_stride: 28,
+  vector_offset: 32,
+  label_max: 40,
+  max_elements: 48,
 } as const;
 
 /** How far a job is. */
@@ -491,4 +519,30 @@ export interface NighExports {
    * Flushing it to a disk is the caller's. With a pager: every block counts as clean again.
    */
   nigh_seal(index: Pointer): number;
+  /**
+   * Looks at a file of hnswlib (0.6 to 0.8, written where size_t has 64 or 32 bits; `file`
+   * needs no alignment). It does not say what it holds, so config->dim, metric and dtype do:
+   * F32 with L2, IP or COSINE, U8 with L2. Completes *config for an index that
+   * nigh_hnswlib_read can fill: m, m0 and ef_build are the file's, other fields of the caller
+   * stay. Such an index wants room for at least hnswlib->slot_count slots, and
+   * hnswlib->upper_extra among its options. O(elements).
+   */
+  nigh_hnswlib_config(file: Pointer, file_bytes: bigint, config: Pointer, hnswlib: Pointer): number;
+  /**
+   * Fills an empty, writable index without codes and with u64 or identity keys: the same links
+   * in the same order, the same layers, labels as keys, deleted elements removed. With
+   * external vectors the file's are not looked at. Everything is verified; a file that is
+   * refused leaves the index empty. From the second element on it is NIGH_BUILD_UNROOTED. The
+   * file is not needed any more, unless its vectors are borrowed. Searches with expansions 1
+   * answer as hnswlib does at the same ef. COSINE: vectors are as hnswlib normalised them.
+   */
+  nigh_hnswlib_read(index: Pointer, file: Pointer, file_bytes: bigint): number;
+  /**
+   * Writes the index as a file of hnswlib, front to back: keys are labels (identity: slots),
+   * removed nodes are deleted elements, and so are free slots, under labels from the highest
+   * down that no key has. COSINE: each row is normalised, but those whose norm is 1.
+   * max_elements: what the file says, raised to the number of slots. flags: NIGH_HNSWLIB_32 or
+   * 0. Reading what was written and NIGH_JOB_ROOT give the same graph again.
+   */
+  nigh_hnswlib_write(index: Pointer, session: Pointer, flags: number, max_elements: bigint, write: Pointer, user: Pointer): number;
 }

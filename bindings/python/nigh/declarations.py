@@ -46,6 +46,7 @@ NIGH_CODES_U7 = 1
 NIGH_CODES_B1 = 2
 NIGH_BUILD_KEEP_PRUNED = 1
 NIGH_BUILD_EXACT = 2
+NIGH_BUILD_UNROOTED = 4
 NIGH_CPU_SCALAR = 1
 NIGH_CPU_SSE41 = 2
 NIGH_CPU_AVX2 = 4
@@ -69,11 +70,13 @@ NIGH_JOB_BUILD = 1
 NIGH_JOB_CODES = 2
 NIGH_JOB_REFINE = 3
 NIGH_JOB_VACUUM = 4
+NIGH_JOB_ROOT = 5
 NIGH_JOB_MORE = 1
 NIGH_JOB_WAIT = 2
 NIGH_JOB_DONE = 3
 NIGH_SAVE_GRAPH_ONLY = 1
 NIGH_HEADER_BYTES = 512
+NIGH_HNSWLIB_32 = 1
 NIGH_NODE_DELETED = 1
 NIGH_NODE_FREE = 2
 
@@ -82,8 +85,8 @@ SIZES = {
     "nigh_config": (80, {
         "struct_size": 0, "dim": 4, "metric": 8, "dtype": 12, "keys": 16, "vectors": 20, "m": 24, "m0": 28, "ef_build": 32, "expansions": 36, "block_bytes": 40, "key_bytes_max": 44, "seed": 48, "codes": 56, "build_flags": 60, "alpha": 64, "code_min": 68, "code_max": 72, "reserved": 76
     }),
-    "nigh_options": (16, {
-        "struct_size": 0, "slot_max": 4, "features": 8, "flags": 12
+    "nigh_options": (20, {
+        "struct_size": 0, "slot_max": 4, "features": 8, "flags": 12, "upper_extra": 16
     }),
     "nigh_session_options": (20, {
         "struct_size": 0, "ef_max": 4, "frontier_max": 8, "flags": 12, "lanes": 16
@@ -102,6 +105,9 @@ SIZES = {
     }),
     "nigh_job_options": (32, {
         "struct_size": 0, "kind": 4, "codes": 8, "code_min": 12, "code_max": 16, "vector_stride": 20, "ef": 24, "alpha": 28
+    }),
+    "nigh_hnswlib": (56, {
+        "struct_size": 0, "bits": 4, "slot_count": 8, "deleted_count": 12, "upper_count": 16, "upper_extra": 20, "identity": 24, "vector_stride": 28, "vector_offset": 32, "label_max": 40, "max_elements": 48
     }),
     "nigh_progress": (24, {
         "struct_size": 0, "state": 4, "done": 8, "total": 16
@@ -154,6 +160,9 @@ FUNCTIONS = [
     "nigh_save",
     "nigh_header",
     "nigh_seal",
+    "nigh_hnswlib_config",
+    "nigh_hnswlib_read",
+    "nigh_hnswlib_write",
 ]
 
 DECLARATIONS = """
@@ -187,6 +196,7 @@ typedef struct nigh_options {
     uint32_t slot_max;
     uint32_t features;
     uint32_t flags;
+    uint32_t upper_extra;
 } nigh_options;
 typedef struct nigh_session_options {
     uint32_t struct_size;
@@ -253,6 +263,19 @@ typedef struct nigh_job_options {
     uint32_t ef;
     float alpha;
 } nigh_job_options;
+typedef struct nigh_hnswlib {
+    uint32_t struct_size;
+    uint32_t bits;
+    uint32_t slot_count;
+    uint32_t deleted_count;
+    uint32_t upper_count;
+    uint32_t upper_extra;
+    uint32_t identity;
+    uint32_t vector_stride;
+    uint64_t vector_offset;
+    uint64_t label_max;
+    uint64_t max_elements;
+} nigh_hnswlib;
 typedef struct nigh_progress {
     uint32_t struct_size;
     uint32_t state;
@@ -312,4 +335,7 @@ nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *b
 nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write, void *user);
 nigh_status nigh_header(const nigh_index *index, void *header);
 nigh_status nigh_seal(nigh_index *index);
+nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, nigh_config *config, nigh_hnswlib *hnswlib);
+nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint64_t file_bytes);
+nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *session, uint32_t flags, uint64_t max_elements, nigh_write_fn write, void *user);
 """

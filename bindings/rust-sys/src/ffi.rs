@@ -105,6 +105,9 @@ pub const NIGH_CODES_B1: u32 = 2;
 pub const NIGH_BUILD_KEEP_PRUNED: u32 = 1;
 /// links are chosen on the true vectors, not on codes or a draft
 pub const NIGH_BUILD_EXACT: u32 = 2;
+/// the graph is as a file of hnswlib holds it: no node has a parent. Searches, remove and save do
+/// not mind; insert, set, BUILD, REFINE and VACUUM want NIGH_JOB_ROOT before (NIGH_E_UNSUPPORTED)
+pub const NIGH_BUILD_UNROOTED: u32 = 4;
 
 // Bits of nigh_options.features and of nigh_features().
 /// always; alone it forces the scalar kernels
@@ -154,6 +157,8 @@ pub const NIGH_JOB_CODES: u32 = 2;
 pub const NIGH_JOB_REFINE: u32 = 3;
 /// takes removed keys out for good; their slots are free for others
 pub const NIGH_JOB_VACUUM: u32 = 4;
+/// gives the nodes of an UNROOTED index their parents
+pub const NIGH_JOB_ROOT: u32 = 5;
 
 // nigh_progress.state.
 /// call nigh_job_run again
@@ -167,6 +172,9 @@ pub const NIGH_SAVE_GRAPH_ONLY: u32 = 1;
 
 // of nigh_header
 pub const NIGH_HEADER_BYTES: u32 = 512;
+
+// flags of hnswlib_write: 32-bit size_t
+pub const NIGH_HNSWLIB_32: u32 = 1;
 
 // flags of nigh_node
 pub const NIGH_NODE_DELETED: u32 = 1;
@@ -297,6 +305,9 @@ pub struct nigh_options {
     pub features: u32,
     /// NIGH_OPEN_\*
     pub flags: u32,
+    /// of an empty index: room for so many records above layer 0 beyond those that its slots will
+    /// draw: nigh_hnswlib.upper_extra
+    pub upper_extra: u32,
 }
 
 impl Default for nigh_options {
@@ -307,16 +318,18 @@ impl Default for nigh_options {
             slot_max: 0,
             features: 0,
             flags: 0,
+            upper_extra: 0,
         }
     }
 }
 
 const _: () = {
-    assert!(core::mem::size_of::<nigh_options>() == 16);
+    assert!(core::mem::size_of::<nigh_options>() == 20);
     assert!(core::mem::offset_of!(nigh_options, struct_size) == 0);
     assert!(core::mem::offset_of!(nigh_options, slot_max) == 4);
     assert!(core::mem::offset_of!(nigh_options, features) == 8);
     assert!(core::mem::offset_of!(nigh_options, flags) == 12);
+    assert!(core::mem::offset_of!(nigh_options, upper_extra) == 16);
 };
 
 /// What a session can do.
@@ -637,6 +650,67 @@ const _: () = {
     assert!(core::mem::offset_of!(nigh_job_options, vector_stride) == 20);
     assert!(core::mem::offset_of!(nigh_job_options, ef) == 24);
     assert!(core::mem::offset_of!(nigh_job_options, alpha) == 28);
+};
+
+/// What a file of hnswlib holds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct nigh_hnswlib {
+    pub struct_size: u32,
+    /// of a size_t where it was written: 64 or 32
+    pub bits: u32,
+    /// elements, deleted ones included; slot s is the one stored as s-th
+    pub slot_count: u32,
+    /// elements marked deleted
+    pub deleted_count: u32,
+    /// lists above layer 0
+    pub upper_count: u32,
+    /// for nigh_options
+    pub upper_extra: u32,
+    /// 1: every label is the element's slot
+    pub identity: u32,
+    /// bytes from a vector to the next,
+    pub vector_stride: u32,
+    /// and from the file's begin to the first: for nigh_index_borrow
+    pub vector_offset: u64,
+    /// 0 without elements
+    pub label_max: u64,
+    /// what the writer had room for
+    pub max_elements: u64,
+}
+
+impl Default for nigh_hnswlib {
+    /// Zeros, which mean the defaults, and the size of the structure.
+    fn default() -> Self {
+        Self {
+            struct_size: core::mem::size_of::<Self>() as u32,
+            bits: 0,
+            slot_count: 0,
+            deleted_count: 0,
+            upper_count: 0,
+            upper_extra: 0,
+            identity: 0,
+            vector_stride: 0,
+            vector_offset: 0,
+            label_max: 0,
+            max_elements: 0,
+        }
+    }
+}
+
+const _: () = {
+    assert!(core::mem::size_of::<nigh_hnswlib>() == 56);
+    assert!(core::mem::offset_of!(nigh_hnswlib, struct_size) == 0);
+    assert!(core::mem::offset_of!(nigh_hnswlib, bits) == 4);
+    assert!(core::mem::offset_of!(nigh_hnswlib, slot_count) == 8);
+    assert!(core::mem::offset_of!(nigh_hnswlib, deleted_count) == 12);
+    assert!(core::mem::offset_of!(nigh_hnswlib, upper_count) == 16);
+    assert!(core::mem::offset_of!(nigh_hnswlib, upper_extra) == 20);
+    assert!(core::mem::offset_of!(nigh_hnswlib, identity) == 24);
+    assert!(core::mem::offset_of!(nigh_hnswlib, vector_stride) == 28);
+    assert!(core::mem::offset_of!(nigh_hnswlib, vector_offset) == 32);
+    assert!(core::mem::offset_of!(nigh_hnswlib, label_max) == 40);
+    assert!(core::mem::offset_of!(nigh_hnswlib, max_elements) == 48);
 };
 
 /// How far a job is.
@@ -1318,4 +1392,61 @@ unsafe extern "C" {
     ///
     /// Errors: NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED (not attached, or outgrown: save)
     pub fn nigh_seal(index: *mut nigh_index) -> nigh_status;
+    /// Looks at a file of hnswlib (0.6 to 0.8, written where size_t has 64 or 32 bits; `file` needs
+    /// no alignment). It does not say what it holds, so config-\>dim, metric and dtype do: F32 with
+    /// L2, IP or COSINE, U8 with L2. Completes \*config for an index that nigh_hnswlib_read can
+    /// fill: m, m0 and ef_build are the file's, other fields of the caller stay. Such an index
+    /// wants room for at least hnswlib-\>slot_count slots, and hnswlib-\>upper_extra among its
+    /// options. O(elements).
+    ///
+    /// * `file`: in, `file_bytes`
+    /// * `config`: inout, `1`
+    /// * `hnswlib`: out, `1`, may be null
+    ///
+    /// Errors: NIGH_E_FORMAT (no such file) NIGH_E_CORRUPT NIGH_E_MISMATCH (vectors of other sizes)
+    /// NIGH_E_UNSUPPORTED (metric or dtype; M below 2 or beyond 1024, more than 15 layers above 0)
+    /// NIGH_E_INVALID
+    pub fn nigh_hnswlib_config(
+        file: *const c_void,
+        file_bytes: u64,
+        config: *mut nigh_config,
+        hnswlib: *mut nigh_hnswlib,
+    ) -> nigh_status;
+    /// Fills an empty, writable index without codes and with u64 or identity keys: the same links
+    /// in the same order, the same layers, labels as keys, deleted elements removed. With external
+    /// vectors the file's are not looked at. Everything is verified; a file that is refused leaves
+    /// the index empty. From the second element on it is NIGH_BUILD_UNROOTED. The file is not
+    /// needed any more, unless its vectors are borrowed. Searches with expansions 1 answer as
+    /// hnswlib does at the same ef. COSINE: vectors are as hnswlib normalised them.
+    ///
+    /// * `file`: in, `file_bytes`
+    ///
+    /// Errors: nigh_hnswlib_config's; NIGH_E_MISMATCH (the configuration is not such) NIGH_E_FULL
+    /// NIGH_E_VECTOR (NaN, infinity; COSINE: zero) NIGH_E_KEY (labels that identity keys are not)
+    /// NIGH_E_INVALID (not empty) NIGH_E_READ_ONLY NIGH_E_BUSY
+    pub fn nigh_hnswlib_read(
+        index: *mut nigh_index,
+        file: *const c_void,
+        file_bytes: u64,
+    ) -> nigh_status;
+    /// Writes the index as a file of hnswlib, front to back: keys are labels (identity: slots),
+    /// removed nodes are deleted elements, and so are free slots, under labels from the highest
+    /// down that no key has. COSINE: each row is normalised, but those whose norm is 1.
+    /// max_elements: what the file says, raised to the number of slots. flags: NIGH_HNSWLIB_32 or
+    /// 0. Reading what was written and NIGH_JOB_ROOT give the same graph again.
+    ///
+    /// * `write`: in, `function`
+    /// * `user`: in, `any`
+    ///
+    /// Errors: NIGH_E_UNSUPPORTED (byte-string keys; metric or dtype) NIGH_E_KEY (HNSWLIB_32: of
+    /// more bits) NIGH_E_NO_VECTORS NIGH_E_FETCH NIGH_E_SESSION NIGH_E_WRITE NIGH_E_BUSY
+    /// NIGH_E_USER and below
+    pub fn nigh_hnswlib_write(
+        index: *const nigh_index,
+        session: *mut nigh_session,
+        flags: u32,
+        max_elements: u64,
+        write: Option<nigh_write_fn>,
+        user: *mut c_void,
+    ) -> nigh_status;
 }
