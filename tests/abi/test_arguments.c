@@ -199,6 +199,18 @@ TEST(null_for_reads) {
     REFUSED(nigh_save(f.index, 0, NULL, NULL));
     REFUSED(nigh_save(f.index, 0x80000000u, fx_write, NULL));
     REFUSED(nigh_seal(NULL));
+    nigh_config given = config;
+    nigh_hnswlib facts = {.struct_size = 4};
+    REFUSED(nigh_hnswlib_config(NULL, 100, &given, NULL));
+    REFUSED(nigh_hnswlib_config(rows, sizeof rows[0], NULL, NULL));
+    REFUSED(nigh_hnswlib_config(rows, sizeof rows[0], &given, &facts));
+    t_is(nigh_hnswlib_config(rows, 0, &given, NULL), NIGH_E_FORMAT);
+    REFUSED(nigh_hnswlib_read(NULL, rows, sizeof rows[0]));
+    REFUSED(nigh_hnswlib_read(f.index, NULL, 100));
+    REFUSED(nigh_hnswlib_write(NULL, f.session, 0, 0, fx_write, NULL));
+    REFUSED(nigh_hnswlib_write(f.index, NULL, 0, 0, fx_write, NULL));
+    REFUSED(nigh_hnswlib_write(f.index, f.session, 2, 0, fx_write, NULL));
+    REFUSED(nigh_hnswlib_write(f.index, f.session, 0, 0, NULL, NULL));
     fx_drop(&f);
 }
 

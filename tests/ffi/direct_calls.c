@@ -59,6 +59,9 @@ static nigh_status change(const char *name, const value *a) {
     TRY(nigh_save, a[0].p, a[1].u, FN(nigh_write_fn, 2), a[3].p);
     TRY(nigh_header, a[0].p, a[1].p);
     TRY(nigh_seal, a[0].p);
+    TRY(nigh_hnswlib_config, a[0].p, a[1].U, a[2].p, a[3].p);
+    TRY(nigh_hnswlib_read, a[0].p, a[1].p, a[2].U);
+    TRY(nigh_hnswlib_write, a[0].p, a[1].p, a[2].u, a[3].U, FN(nigh_write_fn, 4), a[5].p);
     return make(name, a);
 }
 

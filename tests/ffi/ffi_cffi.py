@@ -183,8 +183,8 @@ class Steps:
         self.ok("nigh_session_init", index, options, self.take(told[0]), told[0], session)
         return session[0]
 
-    def index_of(self, config):
-        options = made("nigh_options", slot_max=COUNT)
+    def index_of(self, config, upper_extra=0):
+        options = made("nigh_options", slot_max=COUNT, upper_extra=upper_extra)
         index = ffi.new("nigh_index **")
         memory = self.sized("nigh_index_bytes", config, options)
         self.ok("nigh_index_init", config, options, *memory, index)
@@ -373,6 +373,28 @@ class Steps:
         self.search(again[0], session, 20)
         self.check(again[0], session)
 
+    def file(self):
+        config = self.config(c.NIGH_METRIC_L2, c.NIGH_KEYS_U64, c.NIGH_VECTORS_OWNED)
+        index, done, facts = self.index_of(config), ffi.new("uint32_t *"), made("nigh_hnswlib")
+        self.grow(index, COUNT)
+        session = self.session_of(index, 64)
+        self.ok("nigh_insert", index, session, 0, self.keys, ffi.NULL, self.rows, COUNT, done)
+        self.image = bytearray()
+        self.ok("nigh_hnswlib_write", index, session, 0, COUNT + 1,
+                self.callback("nigh_write_fn", self.write), ffi.NULL)
+        self.note(self.image)
+        image, size = ffi.from_buffer(self.image), len(self.image)
+        self.ok("nigh_hnswlib_config", image, size, config, facts)
+        self.note(config)
+        self.note(facts)
+        index = self.index_of(config, facts.upper_extra)
+        self.grow(index, COUNT)
+        self.ok("nigh_hnswlib_read", index, image, size)
+        session = self.session_of(index, 64)
+        self.job(index, session, c.NIGH_JOB_ROOT)
+        self.search(index, session, 20)
+        self.check(index, session)
+
 
 def golden_answers(steps, folder):
     """The queries of golden.py, external vectors through a callback."""
@@ -444,7 +466,7 @@ def main(path, logs, golden_folder):
     library = ffi.dlopen(path)
     passed = zeros(library, model)
     steps = Steps(library)
-    for name in ("about", "owned", "attached", "external", "custom", "paged"):
+    for name in ("about", "owned", "attached", "external", "custom", "paged", "file"):
         getattr(steps, name)()
         with open(os.path.join(logs, name + ".log"), "rb") as file:
             want = file.read()

@@ -277,8 +277,8 @@ class Steps {
     return session[0];
   }
 
-  indexOf(config) {
-    const options = new Struct('nigh_options', { slot_max: COUNT });
+  indexOf(config, upperExtra = 0) {
+    const options = new Struct('nigh_options', { slot_max: COUNT, upper_extra: upperExtra });
     const index = pointer();
     const room = this.sized('nigh_index_bytes', config, options);
     this.ok('nigh_index_init', config, options, ...room, index);
@@ -486,6 +486,30 @@ class Steps {
     this.search(again[0], next, 20);
     this.check(again[0], next);
   }
+
+  file() {
+    const config = this.config(c.NIGH_METRIC_L2, c.NIGH_KEYS_U64, c.NIGH_VECTORS_OWNED);
+    const facts = new Struct('nigh_hnswlib'), done = word();
+    let index = this.indexOf(config);
+    this.grow(index, COUNT);
+    let session = this.sessionOf(index, 64);
+    this.ok('nigh_insert', index, session, 0, keys, null, rows, COUNT, done);
+    this.image = [];
+    this.ok('nigh_hnswlib_write', index, session, 0, COUNT + 1,
+      this.callback('nigh_write_fn', this.write), null);
+    const file = Buffer.concat(this.image);
+    this.note(file);
+    this.ok('nigh_hnswlib_config', file, file.length, config, facts);
+    this.note(config.bytes);
+    this.note(facts.bytes);
+    index = this.indexOf(config, facts.get('upper_extra'));
+    this.grow(index, COUNT);
+    this.ok('nigh_hnswlib_read', index, file, file.length);
+    session = this.sessionOf(index, 64);
+    this.job(index, session, c.NIGH_JOB_ROOT);
+    this.search(index, session, 20);
+    this.check(index, session);
+  }
 }
 
 // ---- The queries of golden.py, external vectors through a callback ------------------------------
@@ -550,7 +574,8 @@ function zeros() {
 
 let passed = zeros();
 const steps = new Steps();
-for (const part of ['about', 'owned', 'attached', 'external', 'custom', 'paged']) {
+for (const part of ['about', 'owned', 'attached', 'external', 'custom', 'paged',
+  'file']) {
   steps[part]();
   const got = Buffer.concat(steps.log.splice(0));
   const want = fs.readFileSync(path.join(logs, `${part}.log`));

@@ -170,8 +170,10 @@ static nigh_session *session_of(steps *s, nigh_index *index, uint32_t ef_max) {
     return session;
 }
 
-static nigh_index *index_of(steps *s, const nigh_config *config, uint32_t slot_max) {
-    const nigh_options options = {.struct_size = sizeof options, .slot_max = slot_max};
+static nigh_index *index_for(steps *s, const nigh_config *config, uint32_t slot_max,
+                             uint32_t upper_extra) {
+    const nigh_options options = {
+        .struct_size = sizeof options, .slot_max = slot_max, .upper_extra = upper_extra};
     nigh_index *index = NULL;
     uint64_t bytes = 0;
     OK("nigh_index_bytes", val_p(config), val_p(&options), val_p(&bytes));
@@ -179,6 +181,10 @@ static nigh_index *index_of(steps *s, const nigh_config *config, uint32_t slot_m
     OK("nigh_writer_bytes", val_p(index), val_p(&bytes));
     OK("nigh_writer_init", val_p(index), SIZED(bytes));
     return index;
+}
+
+static nigh_index *index_of(steps *s, const nigh_config *config, uint32_t slot_max) {
+    return index_for(s, config, slot_max, 0);
 }
 
 static void grow(steps *s, nigh_index *index, uint32_t slots) {
@@ -445,11 +451,40 @@ static void paged(steps *s) {
     check(s, index, session);
 }
 
+/* A file of hnswlib, and the index that it gives. */
+static void file(steps *s) {
+    nigh_config config = config_of(NIGH_METRIC_L2, NIGH_KEYS_U64, NIGH_VECTORS_OWNED);
+    nigh_index *index = index_of(s, &config, COUNT);
+    nigh_hnswlib facts = {.struct_size = sizeof facts};
+    void *writer = s->by->callback("nigh_write_fn", write_image);
+    uint32_t done = 0;
+    grow(s, index, COUNT);
+    nigh_session *session = session_of(s, index, 64);
+    OK("nigh_insert", val_p(index), val_p(session), val_u(0), val_p(keys), NOTHING, val_p(rows),
+       val_u(COUNT), val_p(&done));
+    s->image_bytes = 0;
+    OK("nigh_hnswlib_write", val_p(index), val_p(session), val_u(0), val_U(COUNT + 1),
+       val_p(writer), val_p(s));
+    note(s, s->image, s->image_bytes);
+    config = config_of(NIGH_METRIC_L2, NIGH_KEYS_U64, NIGH_VECTORS_OWNED);
+    OK("nigh_hnswlib_config", val_p(s->image), val_U(s->image_bytes), val_p(&config),
+       val_p(&facts));
+    note(s, &config, sizeof config);
+    note(s, &facts, sizeof facts);
+    index = index_for(s, &config, COUNT, facts.upper_extra);
+    grow(s, index, COUNT);
+    OK("nigh_hnswlib_read", val_p(index), val_p(s->image), val_U(s->image_bytes));
+    session = session_of(s, index, 64);
+    run_job(s, index, session, NIGH_JOB_ROOT, 0);
+    search(s, index, session, 20);
+    check(s, index, session);
+}
+
 static const struct {
     const char *name;
     void (*run)(steps *s);
-} parts[] = {{"about", about},       {"owned", owned},   {"attached", attached},
-             {"external", external}, {"custom", custom}, {"paged", paged}};
+} parts[] = {{"about", about},   {"owned", owned}, {"attached", attached}, {"external", external},
+             {"custom", custom}, {"paged", paged}, {"file", file}};
 
 void steps_run(steps *run, const caller *by) {
     fill();

@@ -8,7 +8,7 @@
 #include "ffi_calls.h"
 #include "nigh.h"
 
-enum { STEPS_MEMORIES = 96, STEPS_PARTS = 6, STEPS_REGIONS = 8, STEPS_BLOCKS = 16 };
+enum { STEPS_MEMORIES = 128, STEPS_PARTS = 7, STEPS_REGIONS = 8, STEPS_BLOCKS = 16 };
 
 /* A run: who calls, what it saw (statuses, keys, distance bits, images), its memory. */
 typedef struct steps {
