@@ -1,5 +1,5 @@
 /* cli_change.c - nigh add and nigh remove: change an index and save it whole again
- * layer C; uses: cli_verbs.h, cli_insert.h, cli_open.h, cli_json.h
+ * layer C; uses: cli_verbs.h, cli_insert.h, cli_job.h, cli_open.h, cli_json.h
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * The file is mapped privately, so that nothing reaches it before the save, which replaces it in
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli_insert.h"
+#include "cli_job.h"
 #include "cli_json.h"
 #include "cli_open.h"
 #include "cli_verbs.h"
@@ -283,6 +284,7 @@ static int run_add(const cli_verb *verb, int argc, char **argv) {
     code = begin(&state, verb, args);
     code = code == CLI_OK ? open_inputs(&state, args[1]) : code;
     code = code == CLI_OK ? reopen(&state) : code;
+    code = code == CLI_OK ? cli_root(state.open.index, state.path) : code;
     uint32_t live_before = state.open.stats.live_count;
     code = code == CLI_OK ? feed(&state) : code;
     code = code == CLI_OK ? save(&state) : code;

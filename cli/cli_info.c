@@ -54,6 +54,7 @@ static void put_codes(cli_json *json, bool as_json, const nigh_config *config,
     }
     put(json, as_json, "keep_pruned", NULL, (config->build_flags & NIGH_BUILD_KEEP_PRUNED) != 0);
     put(json, as_json, "exact_build", NULL, (config->build_flags & NIGH_BUILD_EXACT) != 0);
+    put(json, as_json, "unrooted", NULL, (config->build_flags & NIGH_BUILD_UNROOTED) != 0);
 }
 
 static void put_info(const cli_index *open, uint64_t file_bytes, bool as_json) {

@@ -93,3 +93,27 @@ nigh_status cli_job_run(cli_job *job) {
     }
     return status;
 }
+
+int cli_root(nigh_index *index, const char *path) {
+    nigh_config config = {.struct_size = sizeof config};
+    cli_job job = {.index = index,
+                   .options = {.struct_size = sizeof job.options, .kind = NIGH_JOB_ROOT},
+                   .threads = 1,
+                   .label = "root",
+                   .unit = "steps"};
+    nigh_stats stats = {.struct_size = sizeof stats};
+    if (nigh_config_get(index, &config) != NIGH_OK || nigh_stats_get(index, &stats) != NIGH_OK ||
+        (config.build_flags & NIGH_BUILD_UNROOTED) == 0) {
+        return CLI_OK;
+    }
+    job.units = 4 * (uint64_t)stats.slot_count;
+    const nigh_status status = cli_job_run(&job);
+    if (status != NIGH_OK) {
+        return cli_failed(status, path != NULL ? path : "the graph", NULL);
+    }
+    if (path != NULL) {
+        cli_say("%s: its graph is hnswlib's; it got the tree that changes need, in %.2f s", path,
+                job.seconds);
+    }
+    return CLI_OK;
+}

@@ -28,5 +28,8 @@ typedef struct cli_job {
 
 /* What the library says in the end. */
 nigh_status cli_job_run(cli_job *job);
+/* Gives a graph from a file of hnswlib the tree that changes need, and says so, `path` being the
+ * index's name (NULL: quietly); CLI_OK when it has one, or an exit code after a message. */
+int cli_root(nigh_index *index, const char *path);
 
 #endif /* NIGH_CLI_JOB_H */

@@ -6,17 +6,18 @@
 
 #include "cli_verbs.h"
 
-static const cli_verb *const verbs[] = {&cli_verb_build,  &cli_verb_search, &cli_verb_near,
-                                        &cli_verb_add,    &cli_verb_remove, &cli_verb_codes,
-                                        &cli_verb_refine, &cli_verb_vacuum, &cli_verb_info,
-                                        &cli_verb_check,  &cli_verb_sha};
+static const cli_verb *const verbs[] = {
+    &cli_verb_build,         &cli_verb_search, &cli_verb_near,   &cli_verb_add,
+    &cli_verb_remove,        &cli_verb_codes,  &cli_verb_refine, &cli_verb_vacuum,
+    &cli_verb_info,          &cli_verb_check,  &cli_verb_sha,    &cli_verb_import_hnswlib,
+    &cli_verb_export_hnswlib};
 
 static int print_help(void) {
     printf("Usage: nigh VERB ...\n\nFind nearest neighbours in indexes that are single files.\n\n");
     for (size_t i = 0; i < CLI_COUNT(verbs); i++) {
-        printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
+        printf("  %-14s %s\n", verbs[i]->name, verbs[i]->summary);
     }
-    printf("  %-8s %s\n\n", "help", "Print this, or the help of a verb.");
+    printf("  %-14s %s\n\n", "help", "Print this, or the help of a verb.");
     printf("nigh VERB --help tells its options, nigh --version the version and kernels.\n"
            "Results go to stdout, with --json as one JSON object; messages and a progress bar (on\n"
            "a terminal only, without colour when NO_COLOR is set) go to stderr.\n"

@@ -196,30 +196,45 @@ static nigh_status save_part(void *user, const void *bytes, uint64_t count) {
     return fwrite(bytes, 1, (size_t)count, stdout) == count ? NIGH_OK : NIGH_E_WRITE;
 }
 
-int cli_save(const nigh_index *index, const char *path, uint64_t *bytes) {
+int cli_write(const cli_output *output, cli_write_fn body, void *user, uint64_t *bytes) {
     char message[CLI_MESSAGE] = "";
+    const char *path = output->path;
     save_state state = {NULL, 0, {0}};
     bool to_file = strcmp(path, "-") != 0;
-    nigh_status status = nigh_save_bytes(index, 0, bytes);
-    if (status == NIGH_OK && to_file) {
+    nigh_status status = NIGH_OK;
+    if (to_file) {
         status = nigh_save_begin(path, &state.saver, message, sizeof message);
     }
     if (status != NIGH_OK) {
         return cli_failed(status, path, message);
     }
-    cli_progress_begin(&state.progress, "save", "bytes", *bytes);
-    status = nigh_save(index, 0, save_part, &state);
+    cli_progress_begin(&state.progress, output->label, "bytes", output->bytes);
+    status = body(user, save_part, &state);
     cli_progress_end(&state.progress);
+    *bytes = state.done;
     if (!to_file) {
-        return status == NIGH_OK || status == NIGH_E_WRITE ? cli_flush(CLI_OK)
-                                                           : cli_failed(status, path, NULL);
+        return status == NIGH_OK || status == NIGH_E_WRITE
+                   ? cli_flush(CLI_OK)
+                   : cli_failed(status, output->about, NULL);
     }
     if (status != NIGH_OK && status != NIGH_E_WRITE) {
         nigh_close(state.saver);
-        return cli_failed(status, path, NULL);
+        return cli_failed(status, output->about, NULL);
     }
     status = nigh_save_commit(state.saver, message, sizeof message); /* keeps a write's failure */
     return status == NIGH_OK ? CLI_OK : cli_failed(status, path, message);
+}
+
+static nigh_status save_index(void *user, nigh_write_fn write, void *to) {
+    const nigh_index *const *index = user;
+    return nigh_save(*index, 0, write, to);
+}
+
+int cli_save(const nigh_index *index, const char *path, uint64_t *bytes) {
+    cli_output output = {.path = path, .label = "save", .about = path};
+    const nigh_status status = nigh_save_bytes(index, 0, &output.bytes);
+    return status == NIGH_OK ? cli_write(&output, save_index, &index, bytes)
+                             : cli_failed(status, path, NULL);
 }
 
 /* The lock is on the file, which a save replaces: who waited for it must look again. */

@@ -42,6 +42,15 @@ bool cli_external(const cli_index *open);
 int cli_output_check(const char *verb, const char *path, const char *input);
 /* Saves atomically with a progress bar; `-` is stdout. *bytes is the file's size. */
 int cli_save(const nigh_index *index, const char *path, uint64_t *bytes);
+/* The same for other kinds of files: what is written where. */
+typedef struct cli_output {
+    const char *path;
+    const char *label; /* of the progress bar */
+    uint64_t bytes;    /* about so many will come */
+    const char *about; /* whose failure it is when not that of the writing */
+} cli_output;
+typedef nigh_status (*cli_write_fn)(void *user, nigh_write_fn write, void *to);
+int cli_write(const cli_output *output, cli_write_fn body, void *user, uint64_t *bytes);
 /* Locks an index against other `nigh add` and `nigh remove`: a descriptor, or -1 and a message. */
 int cli_lock(const char *path);
 

@@ -83,6 +83,12 @@ static int work_run(work_state *state, const cli_verb *verb, char **args) {
     if (code != CLI_OK) {
         return code;
     }
+    if (state->job.options.kind != NIGH_JOB_CODES) { /* codes do not mind */
+        code = cli_root(state->open.index, args[0]);
+        if (code != CLI_OK) {
+            return code;
+        }
+    }
     state->job.index = state->open.index;
     state->job.threads = cli_threads(state->set.threads);
     state->job.options.struct_size = sizeof state->job.options;

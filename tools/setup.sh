@@ -49,6 +49,9 @@ test)
     need libclang-rt-19-dev-wasm32 sh -c \
         'ls "$(clang-19 -print-resource-dir)"/lib/wasi/libclang_rt.builtins-wasm32.a'
     test -x $venv/bin/python || need python3-venv python3 -c 'import ensurepip, venv'
+    $venv/bin/python -c 'import hnswlib' 2>/dev/null || # which is compiled here
+        need python3-dev python3 -c \
+            'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
     ;;
 bench)
     has npm >/dev/null || packages="$packages nodejs npm"
@@ -119,6 +122,8 @@ step() {
 if [ "$goal" = test ]; then
     python_package cffi 2.0.0
     python_package wasmtime 50.0.1
+    python_package numpy 2.4.6
+    python_package hnswlib 0.8.0
     node_packages .cache/ffi tests/ffi/package.json
     # Targets of the crates, and the standard library's source for ThreadSanitizer.
     if has rustup >/dev/null; then

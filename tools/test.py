@@ -162,6 +162,8 @@ def gcc(job):
     if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release"):
         job.ctest()
         command_line(job)
+        job.script("test_hnswlib", [os.path.join(ROOT, ".cache", "venv", "bin", "python"),
+                                    "tests/compat/test_hnswlib.py", os.path.join(job.dir, "nigh")])
         job.script("test_compare", [sys.executable, "tools/test_compare.py", "--nigh",
                                     os.path.join(job.dir, "nigh")])
         for level in levels():

@@ -16,7 +16,7 @@ WORDS = os.path.join(DATA, "words-5k.f16.npy")
 NAMES = os.path.join(DATA, "words-5k.txt")
 QUERIES = os.path.join(DATA, "queries-200.f16.npy")
 VERBS = ["build", "search", "near", "add", "remove", "codes", "refine", "vacuum",
-         "info", "check", "sha"]
+         "info", "check", "sha", "import-hnswlib", "export-hnswlib"]
 PACKED = {"<f4": "f", "<f2": "e", "|i1": "b", "|u1": "B", "<i4": "i", "<u8": "Q"}
 # A sanitizer's build is ten times slower.
 SMALL = os.environ.get("NIGH_TEST_SCALE") == "small"
@@ -93,14 +93,16 @@ class Command(unittest.TestCase):
         with open(self.path(name), "rb") as file:
             return file.read()
 
-    def nigh(self, *args, code=0, stdin=b"", **more):
+    def nigh(self, *args, code=0, stdin=b"", says="", **more):
         done = subprocess.run([Command.binary, *map(str, args)], input=stdin, capture_output=True,
                               cwd=self.dir, timeout=600, check=False, **more)
         said = done.stderr.decode(errors="replace")
         self.assertEqual(done.returncode, code, f"nigh {args}: {said}")
         for line in said.splitlines():
             self.assertTrue(line.startswith("nigh: "), line)
-        if code == 0:
+        if code == 0 and says:
+            self.assertIn(says, said)
+        elif code == 0:
             self.assertEqual(said, "")
         elif code != 1:
             self.assertNotEqual(said, "")

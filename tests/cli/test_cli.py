@@ -23,6 +23,7 @@ import unittest
 from change import Change, Work
 from command import (NAMES, QUERIES, SMALL, VERBS, WORDS, Command, nearest, npy, read_terminal,
                      read_vecs, uniform, vecs)
+from exchange import Hnswlib
 
 
 class Help(Command):
@@ -776,7 +777,8 @@ def main():
         return 1
     suite = unittest.TestSuite()
     only = os.environ.get("NIGH_TEST_ONLY", "")
-    for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Inspect, Trouble):
+    for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Hnswlib, Inspect,
+                 Trouble):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(kind):
             if only in test.id():
                 suite.addTest(test)
