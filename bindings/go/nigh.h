@@ -111,7 +111,10 @@ enum {
 /* nigh_config.build_flags. */
 enum {
     NIGH_BUILD_KEEP_PRUNED = 1, /* rows are filled up with neighbours that selection refused */
-    NIGH_BUILD_EXACT = 2        /* links are chosen on the true vectors, not on codes or a draft */
+    NIGH_BUILD_EXACT = 2,       /* links are chosen on the true vectors, not on codes or a draft */
+    NIGH_BUILD_UNROOTED = 4     /* the graph is as a file of hnswlib holds it: no node has a parent.
+                                   Searches, remove and save do not mind; insert, set, BUILD, REFINE
+                                   and VACUUM want NIGH_JOB_ROOT before (NIGH_E_UNSUPPORTED) */
 };
 
 /* Bits of nigh_options.features and of nigh_features(). */
@@ -142,7 +145,8 @@ enum {
     NIGH_JOB_BUILD = 1,  /* inserts many vectors: the same bytes however many threads run it */
     NIGH_JOB_CODES = 2,  /* makes the codes of an index that has none, or drops them */
     NIGH_JOB_REFINE = 3, /* chooses the links of layer 0 anew, knowing all nodes */
-    NIGH_JOB_VACUUM = 4  /* takes removed keys out for good; their slots are free for others */
+    NIGH_JOB_VACUUM = 4, /* takes removed keys out for good; their slots are free for others */
+    NIGH_JOB_ROOT = 5    /* gives the nodes of an UNROOTED index their parents */
 };
 /* nigh_progress.state. */
 enum {
@@ -152,6 +156,7 @@ enum {
 };
 enum { NIGH_SAVE_GRAPH_ONLY = 1 };                  /* flags of save */
 enum { NIGH_HEADER_BYTES = 512 };                   /* of nigh_header */
+enum { NIGH_HNSWLIB_32 = 1 };                       /* flags of hnswlib_write: 32-bit size_t */
 enum { NIGH_NODE_DELETED = 1, NIGH_NODE_FREE = 2 }; /* flags of nigh_node */
 
 /* What an index is. Every field is stored in the image and changes its bytes. */
@@ -185,6 +190,8 @@ typedef struct nigh_options {
                           as many as the image has */
     uint32_t features; /* NIGH_CPU_* that may be used; 0 = all that the machine has */
     uint32_t flags;    /* NIGH_OPEN_* */
+    uint32_t upper_extra; /* of an empty index: room for so many records above layer 0 beyond those
+                             that its slots will draw: nigh_hnswlib.upper_extra */
 } nigh_options;
 
 /* What a session can do. */
@@ -274,6 +281,21 @@ typedef struct nigh_job_options {
     uint32_t ef;            /* REFINE: candidates a node; 0 = 100 */
     float alpha;            /* REFINE: as in nigh_config; 0 = by how distances grow in a sample */
 } nigh_job_options;
+
+/* What a file of hnswlib holds. */
+typedef struct nigh_hnswlib {
+    uint32_t struct_size;
+    uint32_t bits;          /* of a size_t where it was written: 64 or 32 */
+    uint32_t slot_count;    /* elements, deleted ones included; slot s is the one stored as s-th */
+    uint32_t deleted_count; /* elements marked deleted */
+    uint32_t upper_count;   /* lists above layer 0 */
+    uint32_t upper_extra;   /* for nigh_options */
+    uint32_t identity;      /* 1: every label is the element's slot */
+    uint32_t vector_stride; /* bytes from a vector to the next, */
+    uint64_t vector_offset; /* and from the file's begin to the first: for nigh_index_borrow */
+    uint64_t label_max;     /* 0 without elements */
+    uint64_t max_elements;  /* what the writer had room for */
+} nigh_hnswlib;
 
 /* How far a job is. */
 typedef struct nigh_progress {
@@ -585,6 +607,40 @@ NIGH_API nigh_status nigh_header(const nigh_index *index, void *header);
  * to a disk is the caller's. With a pager: every block counts as clean again.
  * @errors NIGH_E_BUSY NIGH_E_READ_ONLY NIGH_E_UNSUPPORTED (not attached, or outgrown: save) */
 NIGH_API nigh_status nigh_seal(nigh_index *index);
+/* Looks at a file of hnswlib (0.6 to 0.8, written where size_t has 64 or 32 bits; `file` needs no
+ * alignment). It does not say what it holds, so config->dim, metric and dtype do: F32 with L2, IP
+ * or COSINE, U8 with L2. Completes *config for an index that nigh_hnswlib_read can fill: m, m0 and
+ * ef_build are the file's, other fields of the caller stay. Such an index wants room for at least
+ * hnswlib->slot_count slots, and hnswlib->upper_extra among its options. O(elements).
+ * @in file file_bytes  @inout config 1  @out hnswlib 1 or NULL
+ * @errors NIGH_E_FORMAT (no such file) NIGH_E_CORRUPT NIGH_E_MISMATCH (vectors of other sizes)
+ *   NIGH_E_UNSUPPORTED (metric or dtype; M below 2 or beyond 1024, more than 15 layers above 0)
+ *   NIGH_E_INVALID */
+NIGH_API nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, nigh_config *config,
+                                         nigh_hnswlib *hnswlib);
+/* Fills an empty, writable index without codes and with u64 or identity keys: the same links in the
+ * same order, the same layers, labels as keys, deleted elements removed. With external vectors the
+ * file's are not looked at. Everything is verified; a file that is refused leaves the index empty.
+ * From the second element on it is NIGH_BUILD_UNROOTED. The file is not needed any more, unless its
+ * vectors are borrowed. Searches with expansions 1 answer as hnswlib does at the same ef. COSINE:
+ * vectors are as hnswlib normalised them.
+ * @in file file_bytes
+ * @errors nigh_hnswlib_config's; NIGH_E_MISMATCH (the configuration is not such) NIGH_E_FULL
+ *   NIGH_E_VECTOR (NaN, infinity; COSINE: zero) NIGH_E_KEY (labels that identity keys are not)
+ *   NIGH_E_INVALID (not empty) NIGH_E_READ_ONLY NIGH_E_BUSY */
+NIGH_API nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint64_t file_bytes);
+/* Writes the index as a file of hnswlib, front to back: keys are labels (identity: slots), removed
+ * nodes are deleted elements, and so are free slots, under labels from the highest down that no key
+ * has. COSINE: each row is normalised, but those whose norm is 1. max_elements: what the file says,
+ * raised to the number of slots. flags: NIGH_HNSWLIB_32 or 0. Reading what was written and
+ * NIGH_JOB_ROOT give the same graph again.
+ * @in write function  @in user any
+ * @errors NIGH_E_UNSUPPORTED (byte-string keys; metric or dtype) NIGH_E_KEY (HNSWLIB_32: of more
+ *   bits) NIGH_E_NO_VECTORS NIGH_E_FETCH NIGH_E_SESSION NIGH_E_WRITE NIGH_E_BUSY NIGH_E_USER and
+ *   below */
+NIGH_API nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *session,
+                                        uint32_t flags, uint64_t max_elements, nigh_write_fn write,
+                                        void *user);
 
 #ifdef __cplusplus
 }
