@@ -15,6 +15,7 @@
 #include "mutate.h"
 #include "search.h"
 #include "source.h"
+#include "store.h"
 #include "structs.h"
 #include "tune.h"
 
@@ -337,6 +338,7 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
     index->pager.map = map;
     index->pager.dirty = dirty;
     index->pager.user = user;
+    index->store_token = 0;
     return NIGH_OK;
 }
 
@@ -583,7 +585,8 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
         options->kind != NIGH_JOB_ROOT) {
         return NIGH_E_UNSUPPORTED;
     }
-    const bool paged = index->pager.map != NULL || index->pager.dirty != NULL;
+    const nigh_dirty_fn dirty = index->pager.dirty;
+    const bool paged = index->pager.map != NULL || (dirty != NULL && dirty != nighi_store_dirty);
     /* codes in the job's memory, of which the pager would not know */
     const bool fresh = options->codes != NIGH_CODES_NONE &&
                        (options->codes != nighi_load(&index->config.codes) ||

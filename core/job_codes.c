@@ -28,7 +28,8 @@ typedef struct nighi_codes_job {
     uint32_t slot_count;
     uint32_t encoded; /* slots, in this attempt */
     uint32_t attempt;
-    bool donated; /* the region lies in the job's memory */
+    uint32_t *dirty; /* donated: a bit a block, as the writer's */
+    bool donated;    /* the region lies in the job's memory */
 } nighi_codes_job;
 
 static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
@@ -43,6 +44,7 @@ static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
     config.code_max = job->options.code_max;
     nighi_regions_shape(shape, &config);
     nighi_region region = shape[NIGHI_CODE];
+    uint32_t *dirty = NULL;
     const bool donated = kind != NIGH_CODES_NONE &&
                          (index->config.codes != kind || index->regions[NIGHI_CODE].stride == 0);
     if (donated) {
@@ -51,6 +53,7 @@ static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
         region.capacity = nighi_slot_capacity(index);
         region.block_count = (uint32_t)((region.capacity + whole - 1) >> region.shift);
         region.table = nighi_arena_take(arena, region.block_max, sizeof *region.table);
+        dirty = nighi_arena_take(arena, (region.block_max + 31) / 32, 4);
         arena->used = nighi_round_up(arena->used, NIGHI_CACHE_LINE);
         region.base = nighi_arena_take(arena, region.capacity, region.stride);
     } else if (kind != NIGH_CODES_NONE) {
@@ -64,7 +67,7 @@ static void nighi_codes_layout(nighi_arena *arena, nigh_job *job) {
     }
     job->state = codes;
     *codes = (nighi_codes_job){
-        .region = region, .config = config, .sampler = sampler, .donated = donated};
+        .region = region, .config = config, .sampler = sampler, .dirty = dirty, .donated = donated};
     codes->slot_count = nighi_load_acquire(&index->counts.slot_count);
     nighi_sampler_begin(codes->sampler, &codes->config, codes->slot_count);
     job->total = codes->slot_count;
@@ -113,10 +116,16 @@ static nigh_status nighi_codes_encode(nigh_job *job, nigh_session *session, uint
 
 /* Counts of slots are read meanwhile (nigh_stats_get): the stride, which says that a region counts,
  * comes last. */
-static void nighi_codes_region(nigh_index *index, const nighi_region *from) {
+static void nighi_codes_region(nigh_index *index, const nighi_codes_job *codes) {
+    const nighi_region *from = &codes->region;
     nighi_region *region = &index->regions[NIGHI_CODE];
     region->shift = from->shift;
     region->block_max = from->block_max;
+    if (index->writer != NULL) {
+        nighi_fill(codes->dirty, 0, (uint64_t)((from->block_max + 31) / 32) * 4);
+        index->writer->dirty[NIGHI_CODE] = codes->dirty;
+    }
+    index->store_token = 0; /* it has none of these blocks, and no bit says so */
     nighi_store(&region->block_count, from->block_count);
     nighi_store(&region->table, from->table);
     nighi_store(&region->base, from->base);
@@ -139,7 +148,7 @@ static nigh_status nighi_codes_publish(nigh_job *job) {
     const nighi_codes_job *codes = job->state;
     if (codes->donated) {
         const uint32_t version = nighi_growth_hold(index);
-        nighi_codes_region(index, &codes->region);
+        nighi_codes_region(index, codes);
         nighi_growth_release(index, version);
     }
     nighi_codes_config(index, &codes->config);

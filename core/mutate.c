@@ -37,7 +37,8 @@ NIGHI_FN nigh_status nighi_write_begin(nigh_index *index) {
     for (;;) {
         const uint32_t gate = nighi_load_acquire(&writer->gate);
         /* A pager hears of blocks before a plan is stored; it must still be true then. */
-        if ((gate & NIGHI_EXCLUSIVE) != 0 || (gate != 0 && index->pager.dirty != NULL)) {
+        if ((gate & NIGHI_EXCLUSIVE) != 0 ||
+            (gate != 0 && nighi_load(&index->pager.dirty) != NULL)) {
             return NIGH_E_BUSY;
         }
         if (nighi_swap_if(&writer->gate, gate, gate + 1)) {

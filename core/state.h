@@ -161,7 +161,8 @@ struct nigh_index {
     nigh_job *job;            /* under way, or NULL */
     const nighi_draft *draft; /* of that job, or NULL */
     nighi_tuning tuning;
-    uint32_t recoded; /* odd while the codes of config change */
+    uint64_t store_token; /* of the store that has all blocks without a dirty bit; 0: none has */
+    uint32_t recoded;     /* odd while the codes of config change */
 };
 
 /* Nodes have no parents: layer 0 need not be connected, and nothing may be linked to it. */

@@ -149,6 +149,28 @@ nigh_status fx_attach(fx *f, const void *image, uint64_t bytes, uint32_t flags, 
     return status;
 }
 
+nigh_status fx_store_attach(fx *f, nigh_store *store, uint32_t flags, uint32_t slot_max,
+                            uint32_t ef_max) {
+    uint64_t handle_bytes = 0;
+    uint64_t block_bytes = 0;
+    memset(f, 0, sizeof *f);
+    f->options.struct_size = sizeof f->options;
+    f->options.slot_max = slot_max;
+    f->options.features = t_features();
+    f->options.flags = flags;
+    nigh_status status =
+        nigh_store_attach_bytes(store, &f->options, &handle_bytes, &block_bytes);
+    if (status == NIGH_OK) {
+        void *blocks = block_bytes != 0 ? fx_take(f, block_bytes) : NULL;
+        status = nigh_store_attach(store, &f->options, fx_take(f, handle_bytes), handle_bytes,
+                                   blocks, block_bytes, &f->index);
+    }
+    if (status == NIGH_OK) {
+        finish(f, ef_max, (flags & NIGH_OPEN_WRITABLE) != 0);
+    }
+    return status;
+}
+
 void fx_drop(fx *f) {
     while (f->blocks != NULL) {
         fx_block *next = f->blocks->next;

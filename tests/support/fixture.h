@@ -63,6 +63,9 @@ nigh_session *fx_session(fx *f, const nigh_session_options *options);
  * slot_max as nigh_options. Returns nigh_attach's status; a session is made when it is OK. */
 nigh_status fx_attach(fx *f, const void *image, uint64_t bytes, uint32_t flags, uint32_t slot_max,
                       uint32_t ef_max);
+/* The index of a store, in exact memory; the rest as fx_attach. */
+nigh_status fx_store_attach(fx *f, nigh_store *store, uint32_t flags, uint32_t slot_max,
+                            uint32_t ef_max);
 /* Frees everything; the fixture is all zeros after. */
 void fx_drop(fx *f);
 
