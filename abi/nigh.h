@@ -704,7 +704,8 @@ NIGH_API nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *s
 NIGH_API nigh_status nigh_store_bytes(const nigh_store_options *options, uint64_t *bytes);
 /* Page bytes, count and superblocks of the store on a device of so many bytes, into *options.
  * @in read function  @in user any  @inout options 1
- * @errors NIGH_E_FORMAT (no store) NIGH_E_CORRUPT NIGH_E_FETCH (reading failed) NIGH_E_USER */
+ * @errors NIGH_E_FORMAT (no store, or of another version) NIGH_E_CORRUPT NIGH_E_FETCH (reading
+ *   failed) NIGH_E_USER and below */
 NIGH_API nigh_status nigh_store_find(nigh_store_read_fn read, void *user, uint64_t device_bytes,
                                      nigh_store_options *options);
 /* Finds the newest state on the device, or with NIGH_STORE_FORMAT begins an empty store, whatever

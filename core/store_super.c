@@ -18,7 +18,7 @@ static nigh_status nighi_super_head(const nighi_super *super, uint32_t slot, uin
         return NIGH_E_CORRUPT;
     }
     if (super->version != NIGHI_STORE_VERSION) {
-        return NIGH_E_FORMAT;
+        return NIGH_E_UNSUPPORTED; /* whatever the others say */
     }
     if (super->page_bytes != page_bytes && slot == 0) {
         return NIGH_E_MISMATCH; /* the first one lies where it lies whatever a page is */
@@ -73,7 +73,7 @@ static nigh_status nighi_super_newest(nigh_store *store, uint32_t *slot) {
                                (uint64_t)super->root_count * sizeof(nighi_store_entry));
             }
         } else if (status != NIGH_E_CORRUPT && status != NIGH_E_FORMAT) {
-            return status;
+            return status == NIGH_E_UNSUPPORTED ? NIGH_E_FORMAT : status;
         } else if (nighi_super_named(super)) {
             worst = status; /* something was here */
         }
@@ -234,5 +234,5 @@ NIGHI_FN nigh_status nighi_store_find(nigh_store_read_fn read, void *user, uint6
             return NIGH_OK;
         }
     }
-    return worst;
+    return worst == NIGH_E_UNSUPPORTED ? NIGH_E_FORMAT : worst;
 }

@@ -222,6 +222,52 @@ TEST(failure_then_cut) {
     }
 }
 
+/* One of a commit's last steps fails, so that it may count or not; then the power goes at each step
+ * of the next try, or after it. */
+TEST(last_steps_fail) {
+    for (uint32_t i = 0; i < 12; i++) {
+        uint64_t steps = 0;
+        int cut = 1;
+        for (uint64_t step = 0; cut; step++) {
+            rig g;
+            rig_init(&g, (int)(i % 2), 1024, 600, i, 6);
+            g.d.options.super_count = 2;
+            t_ok(device_open(&g.d, NIGH_STORE_FORMAT, &g.memory, &g.store));
+            fx_init(&g.f, &g.config, IDS, IDS, IDS * 24, EF);
+            change(&g, 0, 100);
+            t_ok(nigh_store_commit(g.store, g.f.index));
+            fx_bytes states[3] = {fx_save(g.f.index, 0)};
+            change(&g, 1, 10);
+            states[1] = fx_save(g.f.index, 0);
+            if (steps == 0) { /* how many there are */
+                steps = g.d.changed;
+                t_ok(nigh_store_commit(g.store, g.f.index));
+                steps = g.d.changed - steps;
+                step--;
+            } else {
+                device_fail(&g.d, DEVICE_CHANGE, steps - 1 - i / 2 % 4);
+                t_is(nigh_store_commit(g.store, g.f.index), DEVICE_FAILED);
+                change(&g, 2, 10);
+                states[2] = fx_save(g.f.index, 0);
+                device_cut_at(&g.d, step);
+                nigh_status s = nigh_store_commit(g.store, g.f.index);
+                cut = device_power(&g.d);
+                t_is(s, cut ? (nigh_status)DEVICE_CUT : NIGH_OK);
+                device_settle(&g.d);
+                reopen(&g);
+                fx_check(g.f.index, g.f.session);
+                t_assert(is_image(g.f.index, &states[2]) ||
+                         (cut && (is_image(g.f.index, &states[0]) ||
+                                  is_image(g.f.index, &states[1]))));
+                free(states[2].data);
+            }
+            free(states[0].data);
+            free(states[1].data);
+            rig_drop(&g);
+        }
+    }
+}
+
 /* Tables of tables: cut here and there. */
 TEST(deep) {
     enum { ROWS = 8000, DIM = 250, PAGES = 24000 };
@@ -279,5 +325,6 @@ SUITE {
     RUN(flash);
     RUN(first_commit);
     RUN(failure_then_cut);
+    RUN(last_steps_fail);
     RUN(deep);
 }

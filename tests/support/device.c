@@ -95,6 +95,13 @@ static void apply(const device *d, uint8_t *to, const device_change *change) {
     }
 }
 
+void device_settle(device *d) {
+    memcpy(d->now, d->durable, (size_t)d->bytes);
+    for (uint32_t i = 0; i < d->change_count; i++) {
+        apply(d, d->now, &d->changes[i]);
+    }
+}
+
 /* Nothing, all, a part, or a part and then what only the device knows. */
 static void tear(device *d, uint8_t *to, const device_change *change) {
     uint64_t part = rng_below(&d->r, (uint32_t)change->count + 1);
@@ -164,8 +171,10 @@ int device_power(device *d) {
     int was = d->off;
     d->off = 0;
     d->cut_at = UINT64_MAX;
-    forget(d);
-    memcpy(d->durable, d->now, (size_t)d->bytes);
+    if (was) {
+        forget(d);
+        memcpy(d->durable, d->now, (size_t)d->bytes);
+    }
     return was;
 }
 
@@ -236,13 +245,16 @@ nigh_status device_sync(void *user) {
         return DEVICE_CUT;
     }
     if (fails(d, DEVICE_CHANGE)) {
+        forget(d); /* as Linux does: it is read back, the next sync says nothing, and it is lost */
         return DEVICE_FAILED;
     }
     if (d->changed++ == d->cut_at) {
         lose_power(d);
         return DEVICE_CUT;
     }
-    memcpy(d->durable, d->now, (size_t)d->bytes);
+    for (uint32_t i = 0; i < d->change_count; i++) {
+        apply(d, d->durable, &d->changes[i]);
+    }
     forget(d);
     return NIGH_OK;
 }

@@ -50,6 +50,8 @@ void device_copy(device *d, const device *from);
 void device_cut_at(device *d, uint64_t change);
 /* The power is back; 1 when it was gone. */
 int device_power(device *d);
+/* Nothing is read any more that a failed sync has lost. */
+void device_settle(device *d);
 /* The call-th call of that kind from now on fails, once. */
 void device_fail(device *d, uint32_t kind, uint64_t call);
 /* More pages, empty. */
