@@ -454,7 +454,7 @@ static int run_build(const cli_verb *verb, int argc, char **argv) {
         double start = cli_seconds();
         state.open.stats.struct_size = sizeof state.open.stats;
         nigh_stats_get(state.open.index, &state.open.stats);
-        code = cli_save(state.open.index, state.set.output, &state.file_bytes);
+        code = cli_save_index(&state.open, state.set.output, &state.file_bytes);
         state.save_seconds = cli_seconds() - start;
     }
     code = code == CLI_OK ? report(&state) : code;
@@ -467,7 +467,8 @@ static int run_build(const cli_verb *verb, int argc, char **argv) {
 #define AT(field) CLI_AT(build_settings, field)
 static const cli_option options[] = {
     {"output", 'o', CLI_TEXT, AT(output), "FILE", 0, 0,
-     "the index to write, whole or not at all; - is stdout (required)"},
+     "the index to write, whole or not at all; - is stdout; in a\nfile named .store add and "
+     "remove write only what changes\n(required)"},
     {"metric", 0, CLI_NAME, AT(metric), CLI_METRICS, 0, 0, "default l2; hamming for b1"},
     {"dtype", 0, CLI_NAME, AT(dtype), CLI_DTYPES, 0, 0,
      "how vectors are kept; default the file's. i8: a scale and\nzero point for each vector; b1: a "

@@ -56,7 +56,7 @@ static void change_close(change_state *state) {
 
 static int save(change_state *state) {
     const char *path = state->set.output != NULL ? state->set.output : state->path;
-    int code = cli_save(state->open.index, path, &state->file_bytes);
+    int code = cli_save_index(&state->open, path, &state->file_bytes);
     if (code == CLI_OK) {
         nigh_stats_get(state->open.index, &state->open.stats);
     }

@@ -64,10 +64,13 @@ int cli_open(cli_index *open, const char *path, const cli_access *access, nigh_s
     open->path = path;
     open->config.struct_size = sizeof open->config;
     open->stats.struct_size = sizeof open->stats;
-    nigh_status got =
-        access->load ? load(open, &options, message)
-                     : nigh_index_open(path, access->file_flags, &options, access->slots,
-                                       access->key_bytes, &open->index, message, sizeof message);
+    nigh_status got = cli_store_open(open, access, &options, message);
+    if (got == NIGH_E_FORMAT || got == NIGH_E_IO) { /* another kind of file, or none */
+        got = access->load
+                  ? load(open, &options, message)
+                  : nigh_index_open(path, access->file_flags, &options, access->slots,
+                                    access->key_bytes, &open->index, message, sizeof message);
+    }
     if (got == NIGH_OK) {
         got = nigh_config_get(open->index, &open->config);
     }
@@ -91,12 +94,14 @@ void cli_close(cli_index *open) {
     if (open->image == NULL) {
         nigh_close(open->index);
     }
+    nigh_close(open->store);
     nigh_close(open->handle);
     nigh_close(open->image);
     nigh_close(open->converted);
     cli_vectors_close(&open->vectors);
     open->index = NULL;
     open->handle = NULL;
+    open->store = NULL;
     open->image = NULL;
     open->converted = NULL;
 }

@@ -14,6 +14,7 @@ typedef struct cli_index {
     void *converted;     /* those rows in the index's type, if they were not */
     void *image;         /* read into memory rather than mapped, with its handle */
     void *handle;
+    nigh_store_file *store; /* the file, when it is a store */
 } cli_index;
 
 /* How to open. All fields 0: map the file, read only, best kernels. */
@@ -51,6 +52,12 @@ typedef struct cli_output {
 } cli_output;
 typedef nigh_status (*cli_write_fn)(void *user, nigh_write_fn write, void *to);
 int cli_write(const cli_output *output, cli_write_fn body, void *user, uint64_t *bytes);
+/* The same for what was opened or built: a store by a commit, into itself or into a file named
+ * .store, which is made if it is not there. */
+int cli_save_index(cli_index *open, const char *path, uint64_t *bytes);
+/* Opens open->path as a store.  @errors NIGH_E_FORMAT (it is none) and others */
+nigh_status cli_store_open(cli_index *open, const cli_access *access, const nigh_options *options,
+                           char *message);
 /* Locks an index against other `nigh add` and `nigh remove`: a descriptor, or -1 and a message. */
 int cli_lock(const char *path);
 

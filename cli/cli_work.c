@@ -99,7 +99,7 @@ static int work_run(work_state *state, const cli_verb *verb, char **args) {
     if (status != NIGH_OK) {
         return cli_failed(status, args[0], NULL);
     }
-    code = cli_save(state->open.index, path, &state->file_bytes);
+    code = cli_save_index(&state->open, path, &state->file_bytes);
     nigh_stats_get(state->open.index, &state->open.stats);
     return code == CLI_OK ? work_report(state, path) : code;
 }

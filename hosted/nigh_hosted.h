@@ -84,7 +84,8 @@ NIGH_API uint32_t nigh_threads(void);
  * pages cost nothing.  @out memory bytes  @errors NIGH_E_NO_MEMORY NIGH_E_INVALID (0 bytes) */
 NIGH_API nigh_status nigh_memory_new(uint64_t bytes, void **memory);
 /* Gives back what a function of this header handed out: memory, mapped file, rows, index, session
- * (before its index), saver (aborts it), store file. NULL is fine, anything else unknown NIGH_E_INVALID. */
+ * (before its index), saver (aborts it), store file. NULL is fine, anything else unknown
+ * NIGH_E_INVALID. */
 NIGH_API nigh_status nigh_close(const void *object);
 
 /* ---- Index ---------------------------------------------------------------------------------- */

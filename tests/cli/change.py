@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import subprocess
 import fcntl
 
 from command import Command, npy, uniform
@@ -29,6 +30,33 @@ class Change(Command):
         self.assertEqual(self.json("near", "x.nigh", 299, "-k", 1)["key"], 299)
         piped = self.nigh("add", "x.nigh", "b.npy", "-o", "-").stdout
         self.assertGreater(len(piped), len(self.read("x.nigh")))
+
+    def test_store_files(self):
+        rows = uniform(2000, 8)
+        npy(self.path("a.npy"), rows[:1900])
+        npy(self.path("b.npy"), rows[1900:])
+        self.nigh("build", "a.npy", "-o", "x.nigh")
+        self.nigh("build", "a.npy", "-o", "x.store")
+        self.assertEqual(*[self.json("near", name, 7, "-k", 5)["hits"]
+                           for name in ("x.nigh", "x.store")])
+        for name in ("x.nigh", "x.store"):
+            self.assertIn("100 added", self.text("add", name, "b.npy"))
+            self.nigh("remove", name, 3, 5)
+            self.nigh("codes", name, "u7")
+            self.nigh("check", name)
+        self.nigh("remove", "x.store", 9, "-o", "y.nigh")  # taken out of it
+        self.nigh("remove", "x.nigh", 9)
+        self.assertEqual(self.sha("x.nigh"), self.sha("y.nigh"))
+        self.nigh("near", "x.store", 9)  # it has that still
+        self.nigh("remove", "x.nigh", 11, "-o", "x.store")  # and put into it
+        self.nigh("near", "x.store", 9, code=1)
+        sound = self.read("x.store")
+        for at in range(8192, len(sound), 4096):
+            self.write("bad.store", sound[:at] + b"damage" + sound[at + 6:])
+            if subprocess.run([self.binary, "check", self.path("bad.store")],
+                              capture_output=True, check=False).returncode != 0:
+                break  # a page that is in use
+        self.fails(3, "is damaged", "near", "bad.store", 7)
 
     def test_add_after_remove(self):
         self.sample(100, 4)

@@ -1,4 +1,4 @@
-/* test_hosted_store.c - store files: made, committed to, read beside a writer, killed, full, damaged
+/* test_hosted_store.c - store files: made, changed, read beside a writer, killed, full, damaged
  * layer T; uses: folder.h
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "folder.h"
