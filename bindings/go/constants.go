@@ -208,6 +208,11 @@ const (
 	hnswlib32 = 1
 )
 
+// nigh_store_options.flags: begin anew
+const (
+	storeFormat = 1
+)
+
 // flags of nigh_node
 const (
 	nodeDeleted = 1

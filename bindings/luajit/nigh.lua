@@ -6,6 +6,7 @@ local ffi = require('ffi')
 
 ffi.cdef [[
 typedef int32_t nigh_status;
+typedef struct nigh_store nigh_store;
 typedef struct nigh_job nigh_job;
 typedef struct nigh_index nigh_index;
 typedef struct nigh_session nigh_session;
@@ -19,6 +20,8 @@ typedef struct { uint32_t struct_size; int32_t status; uint32_t slot; uint32_t l
 typedef struct { uint32_t struct_size; uint32_t kind; uint32_t codes; float code_min; float code_max; uint32_t vector_stride; uint32_t ef; float alpha; } nigh_job_options;
 typedef struct { uint32_t struct_size; uint32_t bits; uint32_t slot_count; uint32_t deleted_count; uint32_t upper_count; uint32_t upper_extra; uint32_t identity; uint32_t vector_stride; uint64_t vector_offset; uint64_t label_max; uint64_t max_elements; } nigh_hnswlib;
 typedef struct { uint32_t struct_size; uint32_t state; uint64_t done; uint64_t total; } nigh_progress;
+typedef struct { uint32_t struct_size; uint32_t flags; uint32_t page_bytes; uint32_t page_count; uint32_t program_bytes; uint32_t super_count; } nigh_store_options;
+typedef struct { uint32_t struct_size; uint32_t page_bytes; uint32_t page_count; uint32_t page_used; uint32_t page_free; uint32_t filled; uint64_t generation; uint64_t written_bytes; uint64_t write_count; uint64_t erase_count; uint64_t sync_count; uint32_t bad_region; uint32_t bad_block; uint32_t bad_page; uint32_t reserved; } nigh_store_stats;
 typedef nigh_status (*nigh_fetch_fn)(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count, void *scratch, const void **vectors);
 typedef void (*nigh_prefetch_fn)(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count);
 typedef float (*nigh_distance_fn)(void *user, const void *a, const void *b, uint32_t dim);
@@ -26,6 +29,10 @@ typedef int32_t (*nigh_filter_fn)(void *user, uint32_t slot, const uint64_t *key
 typedef nigh_status (*nigh_write_fn)(void *user, const void *bytes, uint64_t count);
 typedef nigh_status (*nigh_map_fn)(void *user, uint32_t region, uint32_t block, uint64_t bytes, void **address);
 typedef nigh_status (*nigh_dirty_fn)(void *user, uint32_t region, uint32_t block, uint64_t bytes, void **address);
+typedef nigh_status (*nigh_store_read_fn)(void *user, uint64_t offset, void *bytes, uint64_t count);
+typedef nigh_status (*nigh_store_write_fn)(void *user, uint64_t offset, const void *bytes, uint64_t count);
+typedef nigh_status (*nigh_store_erase_fn)(void *user, uint64_t offset, uint64_t count);
+typedef nigh_status (*nigh_store_sync_fn)(void *user);
 typedef uint64_t (*nigh_clock_fn)(void *user);
 uint32_t nigh_version(void);
 const char *nigh_status_text(nigh_status status);
@@ -75,6 +82,14 @@ nigh_status nigh_seal(nigh_index *index);
 nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, nigh_config *config, nigh_hnswlib *hnswlib);
 nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint64_t file_bytes);
 nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *session, uint32_t flags, uint64_t max_elements, nigh_write_fn write, void *user);
+nigh_status nigh_store_bytes(const nigh_store_options *options, uint64_t *bytes);
+nigh_status nigh_store_find(nigh_store_read_fn read, void *user, uint64_t device_bytes, nigh_store_options *options);
+nigh_status nigh_store_open(const nigh_store_options *options, nigh_store_read_fn read, nigh_store_write_fn write, nigh_store_erase_fn erase, nigh_store_sync_fn sync, void *user, void *memory, uint64_t memory_bytes, nigh_store **store);
+nigh_status nigh_store_grow(nigh_store *store, uint32_t page_count, void *memory, uint64_t memory_bytes, nigh_store **grown);
+nigh_status nigh_store_stats_get(const nigh_store *store, nigh_store_stats *stats);
+nigh_status nigh_store_attach_bytes(nigh_store *store, const nigh_options *options, uint64_t *bytes, uint64_t *block_bytes);
+nigh_status nigh_store_attach(nigh_store *store, const nigh_options *options, void *memory, uint64_t memory_bytes, void *blocks, uint64_t block_bytes, nigh_index **index);
+nigh_status nigh_store_commit(nigh_store *store, nigh_index *index);
 ]]
 
 local constants = {
@@ -153,6 +168,7 @@ local constants = {
   NIGH_SAVE_GRAPH_ONLY = 1,
   NIGH_HEADER_BYTES = 512,
   NIGH_HNSWLIB_32 = 1,
+  NIGH_STORE_FORMAT = 1,
   NIGH_NODE_DELETED = 1,
   NIGH_NODE_FREE = 2,
 }

@@ -66,6 +66,14 @@ static const descriptor functions[] = {
     {"nigh_hnswlib_config", (void (*)(void))nigh_hnswlib_config, 'i', 4, {'p', 'U', 'p', 'p'}},
     {"nigh_hnswlib_read", (void (*)(void))nigh_hnswlib_read, 'i', 3, {'p', 'p', 'U'}},
     {"nigh_hnswlib_write", (void (*)(void))nigh_hnswlib_write, 'i', 6, {'p', 'p', 'u', 'U', 'p', 'p'}},
+    {"nigh_store_bytes", (void (*)(void))nigh_store_bytes, 'i', 2, {'p', 'p'}},
+    {"nigh_store_find", (void (*)(void))nigh_store_find, 'i', 4, {'p', 'p', 'U', 'p'}},
+    {"nigh_store_open", (void (*)(void))nigh_store_open, 'i', 9, {'p', 'p', 'p', 'p', 'p', 'p', 'p', 'U', 'p'}},
+    {"nigh_store_grow", (void (*)(void))nigh_store_grow, 'i', 5, {'p', 'u', 'p', 'U', 'p'}},
+    {"nigh_store_stats_get", (void (*)(void))nigh_store_stats_get, 'i', 2, {'p', 'p'}},
+    {"nigh_store_attach_bytes", (void (*)(void))nigh_store_attach_bytes, 'i', 4, {'p', 'p', 'p', 'p'}},
+    {"nigh_store_attach", (void (*)(void))nigh_store_attach, 'i', 7, {'p', 'p', 'p', 'U', 'p', 'U', 'p'}},
+    {"nigh_store_commit", (void (*)(void))nigh_store_commit, 'i', 2, {'p', 'p'}},
 };
 
 static const descriptor callbacks[] = {
@@ -76,6 +84,10 @@ static const descriptor callbacks[] = {
     {"nigh_write_fn", 0, 'i', 3, {'p', 'p', 'U'}},
     {"nigh_map_fn", 0, 'i', 5, {'p', 'u', 'u', 'U', 'p'}},
     {"nigh_dirty_fn", 0, 'i', 5, {'p', 'u', 'u', 'U', 'p'}},
+    {"nigh_store_read_fn", 0, 'i', 4, {'p', 'U', 'p', 'U'}},
+    {"nigh_store_write_fn", 0, 'i', 4, {'p', 'U', 'p', 'U'}},
+    {"nigh_store_erase_fn", 0, 'i', 3, {'p', 'U', 'U'}},
+    {"nigh_store_sync_fn", 0, 'i', 1, {'p'}},
     {"nigh_clock_fn", 0, 'U', 1, {'p'}},
 };
 

@@ -127,6 +127,31 @@ AT(nigh_progress, done, 8);
 AT(nigh_progress, total, 16);
 SIZE(nigh_progress, 24);
 
+AT(nigh_store_options, struct_size, 0);
+AT(nigh_store_options, flags, 4);
+AT(nigh_store_options, page_bytes, 8);
+AT(nigh_store_options, page_count, 12);
+AT(nigh_store_options, program_bytes, 16);
+AT(nigh_store_options, super_count, 20);
+SIZE(nigh_store_options, 24);
+
+AT(nigh_store_stats, struct_size, 0);
+AT(nigh_store_stats, page_bytes, 4);
+AT(nigh_store_stats, page_count, 8);
+AT(nigh_store_stats, page_used, 12);
+AT(nigh_store_stats, page_free, 16);
+AT(nigh_store_stats, filled, 20);
+AT(nigh_store_stats, generation, 24);
+AT(nigh_store_stats, written_bytes, 32);
+AT(nigh_store_stats, write_count, 40);
+AT(nigh_store_stats, erase_count, 48);
+AT(nigh_store_stats, sync_count, 56);
+AT(nigh_store_stats, bad_region, 64);
+AT(nigh_store_stats, bad_block, 68);
+AT(nigh_store_stats, bad_page, 72);
+AT(nigh_store_stats, reserved, 76);
+SIZE(nigh_store_stats, 80);
+
 #undef AT
 #undef SIZE
 #endif

@@ -206,6 +206,11 @@ const (
 	hnswlib32 = 1
 )
 
+// nigh_store_options.flags: begin anew
+const (
+	storeFormat = 1
+)
+
 // flags of nigh_node
 const (
 	nodeDeleted = 1
@@ -398,6 +403,37 @@ const (
 	progressTotal      = 16
 )
 
+// nigh_store_options
+const (
+	storeOptionsSize         = 24
+	storeOptionsStructSize   = 0
+	storeOptionsFlags        = 4
+	storeOptionsPageBytes    = 8
+	storeOptionsPageCount    = 12
+	storeOptionsProgramBytes = 16
+	storeOptionsSuperCount   = 20
+)
+
+// nigh_store_stats
+const (
+	storeStatsSize         = 80
+	storeStatsStructSize   = 0
+	storeStatsPageBytes    = 4
+	storeStatsPageCount    = 8
+	storeStatsPageUsed     = 12
+	storeStatsPageFree     = 16
+	storeStatsFilled       = 20
+	storeStatsGeneration   = 24
+	storeStatsWrittenBytes = 32
+	storeStatsWriteCount   = 40
+	storeStatsEraseCount   = 48
+	storeStatsSyncCount    = 56
+	storeStatsBadRegion    = 64
+	storeStatsBadBlock     = 68
+	storeStatsBadPage      = 72
+	storeStatsReserved     = 76
+)
+
 // export is a function of the module: its name, WASM's types of its parameters, and
 // of its result, the last of them.
 type export struct {
@@ -455,6 +491,14 @@ const (
 	callHnswlibConfig
 	callHnswlibRead
 	callHnswlibWrite
+	callStoreBytes
+	callStoreFind
+	callStoreOpen
+	callStoreGrow
+	callStoreStatsGet
+	callStoreAttachBytes
+	callStoreAttach
+	callStoreCommit
 	abiCount
 )
 
@@ -508,4 +552,12 @@ var exports = [...]export{
 	{"nigh_hnswlib_config", []string{"i32", "i64", "i32", "i32", "i32"}},
 	{"nigh_hnswlib_read", []string{"i32", "i32", "i64", "i32"}},
 	{"nigh_hnswlib_write", []string{"i32", "i32", "i32", "i64", "i32", "i32", "i32"}},
+	{"nigh_store_bytes", []string{"i32", "i32", "i32"}},
+	{"nigh_store_find", []string{"i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_store_open", []string{"i32", "i32", "i32", "i32", "i32", "i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_store_grow", []string{"i32", "i32", "i32", "i64", "i32", "i32"}},
+	{"nigh_store_stats_get", []string{"i32", "i32", "i32"}},
+	{"nigh_store_attach_bytes", []string{"i32", "i32", "i32", "i32", "i32"}},
+	{"nigh_store_attach", []string{"i32", "i32", "i32", "i64", "i32", "i64", "i32", "i32"}},
+	{"nigh_store_commit", []string{"i32", "i32", "i32"}},
 }

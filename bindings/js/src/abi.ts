@@ -176,6 +176,9 @@ export const NIGH_HEADER_BYTES = 512;
 // flags of hnswlib_write: 32-bit size_t
 export const NIGH_HNSWLIB_32 = 1;
 
+// nigh_store_options.flags: begin anew
+export const NIGH_STORE_FORMAT = 1;
+
 // flags of nigh_node
 export const NIGH_NODE_DELETED = 1;
 export const NIGH_NODE_FREE = 2;
@@ -320,6 +323,37 @@ export const nigh_progress = {
   state: 4,
   done: 8,
   total: 16,
+} as const;
+
+/** What a store lies on. */
+export const nigh_store_options = {
+  size: 24,
+  struct_size: 0,
+  flags: 4,
+  page_bytes: 8,
+  page_count: 12,
+  program_bytes: 16,
+  super_count: 20,
+} as const;
+
+/** How a store is, and what it cost since it was opened. */
+export const nigh_store_stats = {
+  size: 80,
+  struct_size: 0,
+  page_bytes: 4,
+  page_count: 8,
+  page_used: 12,
+  page_free: 16,
+  filled: 20,
+  generation: 24,
+  written_bytes: 32,
+  write_count: 40,
+  erase_count: 48,
+  sync_count: 56,
+  bad_region: 64,
+  bad_block: 68,
+  bad_page: 72,
+  reserved: 76,
 } as const;
 
 /** What the module exports. Callbacks are numbers of its function table. */
@@ -545,4 +579,41 @@ export interface NighExports {
    * 0. Reading what was written and NIGH_JOB_ROOT give the same graph again.
    */
   nigh_hnswlib_write(index: Pointer, session: Pointer, flags: number, max_elements: bigint, write: Pointer, user: Pointer): number;
+  /** Bytes of a store's memory: about 8.3 a page, and two pages. */
+  nigh_store_bytes(options: Pointer, bytes: Pointer): number;
+  /**
+   * Page bytes, count and superblocks of the store on a device of so many bytes, into
+   * *options.
+   */
+  nigh_store_find(read: Pointer, user: Pointer, device_bytes: bigint, options: Pointer): number;
+  /**
+   * Finds the newest state on the device, or with NIGH_STORE_FORMAT begins an empty store,
+   * whatever was there. write and sync NULL: read-only. erase NULL: pages may be overwritten
+   * as they are, and the lowest free ones are taken; else they are taken in turns, so that all
+   * wear alike.
+   */
+  nigh_store_open(options: Pointer, read: Pointer, write: Pointer, erase: Pointer, sync: Pointer, user: Pointer, memory: Pointer, memory_bytes: bigint, store: Pointer): number;
+  /**
+   * The same store on a device that has become larger, in other memory of the size that
+   * nigh_store_bytes says; what it was in is free. Indexes know no difference.
+   */
+  nigh_store_grow(store: Pointer, page_count: number, memory: Pointer, memory_bytes: bigint, grown: Pointer): number;
+  nigh_store_stats_get(store: Pointer, stats: Pointer): number;
+  /** Bytes of a handle and of the blocks of the index in the store. */
+  nigh_store_attach_bytes(store: Pointer, options: Pointer, bytes: Pointer, block_bytes: Pointer): number;
+  /**
+   * Reads the index of the last commit into `blocks`, verifies every page, and follows it: the
+   * next commit looks only at what changed since. To change it: NIGH_OPEN_WRITABLE, a writer
+   * state, and nigh_grow, which has memory donated; then one call writes at a time, others get
+   * NIGH_E_BUSY.
+   */
+  nigh_store_attach(store: Pointer, options: Pointer, memory: Pointer, memory_bytes: bigint, blocks: Pointer, block_bytes: bigint, index: Pointer): number;
+  /**
+   * Makes the store hold the index as it is now. Any index will do: one that this store does
+   * not follow is compared page by page, and followed from then on if it has a writer state
+   * and no pager (a store, too, wants one writing call at a time). Searches go on meanwhile.
+   * After a failure the index in memory is as it was, the device holds the state before or
+   * after, and the call may be repeated.
+   */
+  nigh_store_commit(store: Pointer, index: Pointer): number;
 }

@@ -77,6 +77,7 @@ NIGH_JOB_DONE = 3
 NIGH_SAVE_GRAPH_ONLY = 1
 NIGH_HEADER_BYTES = 512
 NIGH_HNSWLIB_32 = 1
+NIGH_STORE_FORMAT = 1
 NIGH_NODE_DELETED = 1
 NIGH_NODE_FREE = 2
 
@@ -111,6 +112,12 @@ SIZES = {
     }),
     "nigh_progress": (24, {
         "struct_size": 0, "state": 4, "done": 8, "total": 16
+    }),
+    "nigh_store_options": (24, {
+        "struct_size": 0, "flags": 4, "page_bytes": 8, "page_count": 12, "program_bytes": 16, "super_count": 20
+    }),
+    "nigh_store_stats": (80, {
+        "struct_size": 0, "page_bytes": 4, "page_count": 8, "page_used": 12, "page_free": 16, "filled": 20, "generation": 24, "written_bytes": 32, "write_count": 40, "erase_count": 48, "sync_count": 56, "bad_region": 64, "bad_block": 68, "bad_page": 72, "reserved": 76
     }),
 }
 
@@ -163,10 +170,19 @@ FUNCTIONS = [
     "nigh_hnswlib_config",
     "nigh_hnswlib_read",
     "nigh_hnswlib_write",
+    "nigh_store_bytes",
+    "nigh_store_find",
+    "nigh_store_open",
+    "nigh_store_grow",
+    "nigh_store_stats_get",
+    "nigh_store_attach_bytes",
+    "nigh_store_attach",
+    "nigh_store_commit",
 ]
 
 DECLARATIONS = """
 typedef int32_t nigh_status;
+typedef struct nigh_store nigh_store;
 typedef struct nigh_job nigh_job;
 typedef struct nigh_index nigh_index;
 typedef struct nigh_session nigh_session;
@@ -282,6 +298,31 @@ typedef struct nigh_progress {
     uint64_t done;
     uint64_t total;
 } nigh_progress;
+typedef struct nigh_store_options {
+    uint32_t struct_size;
+    uint32_t flags;
+    uint32_t page_bytes;
+    uint32_t page_count;
+    uint32_t program_bytes;
+    uint32_t super_count;
+} nigh_store_options;
+typedef struct nigh_store_stats {
+    uint32_t struct_size;
+    uint32_t page_bytes;
+    uint32_t page_count;
+    uint32_t page_used;
+    uint32_t page_free;
+    uint32_t filled;
+    uint64_t generation;
+    uint64_t written_bytes;
+    uint64_t write_count;
+    uint64_t erase_count;
+    uint64_t sync_count;
+    uint32_t bad_region;
+    uint32_t bad_block;
+    uint32_t bad_page;
+    uint32_t reserved;
+} nigh_store_stats;
 typedef nigh_status (*nigh_fetch_fn)(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count, void *scratch, const void **vectors);
 typedef void (*nigh_prefetch_fn)(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count);
 typedef float (*nigh_distance_fn)(void *user, const void *a, const void *b, uint32_t dim);
@@ -289,6 +330,10 @@ typedef int32_t (*nigh_filter_fn)(void *user, uint32_t slot, const uint64_t *key
 typedef nigh_status (*nigh_write_fn)(void *user, const void *bytes, uint64_t count);
 typedef nigh_status (*nigh_map_fn)(void *user, uint32_t region, uint32_t block, uint64_t bytes, void **address);
 typedef nigh_status (*nigh_dirty_fn)(void *user, uint32_t region, uint32_t block, uint64_t bytes, void **address);
+typedef nigh_status (*nigh_store_read_fn)(void *user, uint64_t offset, void *bytes, uint64_t count);
+typedef nigh_status (*nigh_store_write_fn)(void *user, uint64_t offset, const void *bytes, uint64_t count);
+typedef nigh_status (*nigh_store_erase_fn)(void *user, uint64_t offset, uint64_t count);
+typedef nigh_status (*nigh_store_sync_fn)(void *user);
 typedef uint64_t (*nigh_clock_fn)(void *user);
 uint32_t nigh_version(void);
 const char *nigh_status_text(nigh_status status);
@@ -338,4 +383,12 @@ nigh_status nigh_seal(nigh_index *index);
 nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, nigh_config *config, nigh_hnswlib *hnswlib);
 nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint64_t file_bytes);
 nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *session, uint32_t flags, uint64_t max_elements, nigh_write_fn write, void *user);
+nigh_status nigh_store_bytes(const nigh_store_options *options, uint64_t *bytes);
+nigh_status nigh_store_find(nigh_store_read_fn read, void *user, uint64_t device_bytes, nigh_store_options *options);
+nigh_status nigh_store_open(const nigh_store_options *options, nigh_store_read_fn read, nigh_store_write_fn write, nigh_store_erase_fn erase, nigh_store_sync_fn sync, void *user, void *memory, uint64_t memory_bytes, nigh_store **store);
+nigh_status nigh_store_grow(nigh_store *store, uint32_t page_count, void *memory, uint64_t memory_bytes, nigh_store **grown);
+nigh_status nigh_store_stats_get(const nigh_store *store, nigh_store_stats *stats);
+nigh_status nigh_store_attach_bytes(nigh_store *store, const nigh_options *options, uint64_t *bytes, uint64_t *block_bytes);
+nigh_status nigh_store_attach(nigh_store *store, const nigh_options *options, void *memory, uint64_t memory_bytes, void *blocks, uint64_t block_bytes, nigh_index **index);
+nigh_status nigh_store_commit(nigh_store *store, nigh_index *index);
 """

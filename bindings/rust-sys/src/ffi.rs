@@ -176,9 +176,18 @@ pub const NIGH_HEADER_BYTES: u32 = 512;
 // flags of hnswlib_write: 32-bit size_t
 pub const NIGH_HNSWLIB_32: u32 = 1;
 
+// nigh_store_options.flags: begin anew
+pub const NIGH_STORE_FORMAT: u32 = 1;
+
 // flags of nigh_node
 pub const NIGH_NODE_DELETED: u32 = 1;
 pub const NIGH_NODE_FREE: u32 = 2;
+
+/// opaque, in the caller's store memory
+#[repr(C)]
+pub struct nigh_store {
+    _private: [u8; 0],
+}
 
 /// opaque, in the caller's job memory
 #[repr(C)]
@@ -740,6 +749,118 @@ const _: () = {
     assert!(core::mem::offset_of!(nigh_progress, total) == 16);
 };
 
+/// What a store lies on.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct nigh_store_options {
+    pub struct_size: u32,
+    /// NIGH_STORE_\*
+    pub flags: u32,
+    /// what is written anew as a whole: a power of two 1024..2^20 and a multiple of the unit that
+    /// the device erases; 0 = 4096
+    pub page_bytes: u32,
+    /// pages of the device, at most 2^31
+    pub page_count: u32,
+    /// writes end at multiples of it: a power of two up to page_bytes; 0 = 1
+    pub program_bytes: u32,
+    /// FORMAT: pages that take turns as superblock, 2..64; 0 = 2. Each commit writes one: on flash
+    /// more of them wear less
+    pub super_count: u32,
+}
+
+impl Default for nigh_store_options {
+    /// Zeros, which mean the defaults, and the size of the structure.
+    fn default() -> Self {
+        Self {
+            struct_size: core::mem::size_of::<Self>() as u32,
+            flags: 0,
+            page_bytes: 0,
+            page_count: 0,
+            program_bytes: 0,
+            super_count: 0,
+        }
+    }
+}
+
+const _: () = {
+    assert!(core::mem::size_of::<nigh_store_options>() == 24);
+    assert!(core::mem::offset_of!(nigh_store_options, struct_size) == 0);
+    assert!(core::mem::offset_of!(nigh_store_options, flags) == 4);
+    assert!(core::mem::offset_of!(nigh_store_options, page_bytes) == 8);
+    assert!(core::mem::offset_of!(nigh_store_options, page_count) == 12);
+    assert!(core::mem::offset_of!(nigh_store_options, program_bytes) == 16);
+    assert!(core::mem::offset_of!(nigh_store_options, super_count) == 20);
+};
+
+/// How a store is, and what it cost since it was opened.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct nigh_store_stats {
+    pub struct_size: u32,
+    pub page_bytes: u32,
+    pub page_count: u32,
+    /// what the last commit holds, superblocks and tables counted
+    pub page_used: u32,
+    /// room of the next one: what changes is written before the old goes
+    pub page_free: u32,
+    /// 1: there is an index
+    pub filled: u32,
+    /// rises with every commit
+    pub generation: u64,
+    /// to the device, as are the next three
+    pub written_bytes: u64,
+    pub write_count: u64,
+    pub erase_count: u64,
+    pub sync_count: u64,
+    /// after NIGH_E_CORRUPT: region, block and page, 0xffffffff: none
+    pub bad_region: u32,
+    pub bad_block: u32,
+    pub bad_page: u32,
+    pub reserved: u32,
+}
+
+impl Default for nigh_store_stats {
+    /// Zeros, which mean the defaults, and the size of the structure.
+    fn default() -> Self {
+        Self {
+            struct_size: core::mem::size_of::<Self>() as u32,
+            page_bytes: 0,
+            page_count: 0,
+            page_used: 0,
+            page_free: 0,
+            filled: 0,
+            generation: 0,
+            written_bytes: 0,
+            write_count: 0,
+            erase_count: 0,
+            sync_count: 0,
+            bad_region: 0,
+            bad_block: 0,
+            bad_page: 0,
+            reserved: 0,
+        }
+    }
+}
+
+const _: () = {
+    assert!(core::mem::size_of::<nigh_store_stats>() == 80);
+    assert!(core::mem::offset_of!(nigh_store_stats, struct_size) == 0);
+    assert!(core::mem::offset_of!(nigh_store_stats, page_bytes) == 4);
+    assert!(core::mem::offset_of!(nigh_store_stats, page_count) == 8);
+    assert!(core::mem::offset_of!(nigh_store_stats, page_used) == 12);
+    assert!(core::mem::offset_of!(nigh_store_stats, page_free) == 16);
+    assert!(core::mem::offset_of!(nigh_store_stats, filled) == 20);
+    assert!(core::mem::offset_of!(nigh_store_stats, generation) == 24);
+    assert!(core::mem::offset_of!(nigh_store_stats, written_bytes) == 32);
+    assert!(core::mem::offset_of!(nigh_store_stats, write_count) == 40);
+    assert!(core::mem::offset_of!(nigh_store_stats, erase_count) == 48);
+    assert!(core::mem::offset_of!(nigh_store_stats, sync_count) == 56);
+    assert!(core::mem::offset_of!(nigh_store_stats, bad_region) == 64);
+    assert!(core::mem::offset_of!(nigh_store_stats, bad_block) == 68);
+    assert!(core::mem::offset_of!(nigh_store_stats, bad_page) == 72);
+    assert!(core::mem::offset_of!(nigh_store_stats, reserved) == 76);
+};
+
 /// Vectors of `count` slots: stores into vectors\[i\] an address that stays valid until the next
 /// call on the same session, or fills scratch (count rows) and points there. keys is
 /// uint64_t\[count\], or NULL for byte-string keys. vectors\[\] is zeroed before. Runs on the
@@ -807,6 +928,35 @@ pub type nigh_dirty_fn = unsafe extern "C" fn(
     bytes: u64,
     address: *mut *mut c_void,
 ) -> nigh_status;
+
+/// Store: reads. Answers NIGH_E_CORRUPT where the device knows that the bytes are not what was
+/// written (a write cut short under ECC).
+///
+/// * `bytes`: out, `count`
+pub type nigh_store_read_fn = unsafe extern "C" fn(
+    user: *mut c_void,
+    offset: u64,
+    bytes: *mut c_void,
+    count: u64,
+) -> nigh_status;
+
+/// Store: writes to a page that was erased, if there is an erase; offset is a page's, count a
+/// multiple of program_bytes and at most a page.
+///
+/// * `bytes`: in, `count`
+pub type nigh_store_write_fn = unsafe extern "C" fn(
+    user: *mut c_void,
+    offset: u64,
+    bytes: *const c_void,
+    count: u64,
+) -> nigh_status;
+
+/// Store: erases a page.
+pub type nigh_store_erase_fn =
+    unsafe extern "C" fn(user: *mut c_void, offset: u64, count: u64) -> nigh_status;
+
+/// Store: all that was written before stays before anything written later does.
+pub type nigh_store_sync_fn = unsafe extern "C" fn(user: *mut c_void) -> nigh_status;
 
 /// A clock that only rises, in nanoseconds.
 pub type nigh_clock_fn = unsafe extern "C" fn(user: *mut c_void) -> u64;
@@ -1449,4 +1599,114 @@ unsafe extern "C" {
         write: Option<nigh_write_fn>,
         user: *mut c_void,
     ) -> nigh_status;
+    /// Bytes of a store's memory: about 8.3 a page, and two pages.
+    ///
+    /// * `options`: in, `1`
+    /// * `bytes`: out, `1`
+    pub fn nigh_store_bytes(options: *const nigh_store_options, bytes: *mut u64) -> nigh_status;
+    /// Page bytes, count and superblocks of the store on a device of so many bytes, into \*options.
+    ///
+    /// * `read`: in, `function`
+    /// * `user`: in, `any`
+    /// * `options`: inout, `1`
+    ///
+    /// Errors: NIGH_E_FORMAT (no store, or of another version) NIGH_E_CORRUPT NIGH_E_FETCH (reading
+    /// failed) NIGH_E_USER and below
+    pub fn nigh_store_find(
+        read: Option<nigh_store_read_fn>,
+        user: *mut c_void,
+        device_bytes: u64,
+        options: *mut nigh_store_options,
+    ) -> nigh_status;
+    /// Finds the newest state on the device, or with NIGH_STORE_FORMAT begins an empty store,
+    /// whatever was there. write and sync NULL: read-only. erase NULL: pages may be overwritten as
+    /// they are, and the lowest free ones are taken; else they are taken in turns, so that all wear
+    /// alike.
+    ///
+    /// * `options`: in, `1`
+    /// * `read`: in, `function`, kept after the call
+    /// * `write`: in, `function`, kept after the call, may be null
+    /// * `erase`: in, `function`, kept after the call, may be null
+    /// * `sync`: in, `function`, kept after the call, may be null
+    /// * `user`: in, `any`, kept after the call
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `store`: out, `1`
+    ///
+    /// Errors: NIGH_E_FORMAT (no store) NIGH_E_CORRUPT NIGH_E_MISMATCH (fewer pages than are in
+    /// use, or others) NIGH_E_MEMORY NIGH_E_FETCH (reading failed) NIGH_E_WRITE
+    pub fn nigh_store_open(
+        options: *const nigh_store_options,
+        read: Option<nigh_store_read_fn>,
+        write: Option<nigh_store_write_fn>,
+        erase: Option<nigh_store_erase_fn>,
+        sync: Option<nigh_store_sync_fn>,
+        user: *mut c_void,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        store: *mut *mut nigh_store,
+    ) -> nigh_status;
+    /// The same store on a device that has become larger, in other memory of the size that
+    /// nigh_store_bytes says; what it was in is free. Indexes know no difference.
+    ///
+    /// * `store`: in, `1`
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `grown`: out, `1`
+    ///
+    /// Errors: NIGH_E_MEMORY
+    pub fn nigh_store_grow(
+        store: *mut nigh_store,
+        page_count: u32,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        grown: *mut *mut nigh_store,
+    ) -> nigh_status;
+    ///
+    /// * `stats`: out, `1`
+    pub fn nigh_store_stats_get(
+        store: *const nigh_store,
+        stats: *mut nigh_store_stats,
+    ) -> nigh_status;
+    /// Bytes of a handle and of the blocks of the index in the store.
+    ///
+    /// * `options`: in, `1`, may be null
+    /// * `bytes`: out, `1`
+    /// * `block_bytes`: out, `1`
+    ///
+    /// Errors: NIGH_E_NOT_FOUND (there is none yet) and nigh_attach's
+    pub fn nigh_store_attach_bytes(
+        store: *mut nigh_store,
+        options: *const nigh_options,
+        bytes: *mut u64,
+        block_bytes: *mut u64,
+    ) -> nigh_status;
+    /// Reads the index of the last commit into `blocks`, verifies every page, and follows it: the
+    /// next commit looks only at what changed since. To change it: NIGH_OPEN_WRITABLE, a writer
+    /// state, and nigh_grow, which has memory donated; then one call writes at a time, others get
+    /// NIGH_E_BUSY.
+    ///
+    /// * `options`: in, `1`, may be null
+    /// * `memory`: inout, `memory_bytes`, kept after the call
+    /// * `blocks`: inout, `block_bytes`, kept after the call, may be null
+    /// * `index`: out, `1`
+    ///
+    /// Errors: NIGH_E_NOT_FOUND NIGH_E_CORRUPT (nigh_store_stats names the block) NIGH_E_FETCH
+    /// NIGH_E_MEMORY and nigh_attach's
+    pub fn nigh_store_attach(
+        store: *mut nigh_store,
+        options: *const nigh_options,
+        memory: *mut c_void,
+        memory_bytes: u64,
+        blocks: *mut c_void,
+        block_bytes: u64,
+        index: *mut *mut nigh_index,
+    ) -> nigh_status;
+    /// Makes the store hold the index as it is now. Any index will do: one that this store does not
+    /// follow is compared page by page, and followed from then on if it has a writer state and no
+    /// pager (a store, too, wants one writing call at a time). Searches go on meanwhile. After a
+    /// failure the index in memory is as it was, the device holds the state before or after, and
+    /// the call may be repeated.
+    ///
+    /// Errors: NIGH_E_FULL (too few free pages: grow the store) NIGH_E_WRITE NIGH_E_BUSY
+    /// NIGH_E_READ_ONLY (the store) NIGH_E_OPEN (attached UNSEALED)
+    pub fn nigh_store_commit(store: *mut nigh_store, index: *mut nigh_index) -> nigh_status;
 }
