@@ -15,7 +15,9 @@ import sources
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 GUARD = re.compile(r"^\s*#\s*ifndef\s+(\w+_H)\s*\n\s*#\s*define\s+\1\b", re.MULTILINE)
 SEARCH = ("core", "abi")
-VENDORED = ("bindings/go", "bindings/rust-sys/csrc")  # packages cannot reach above their own root
+# packages cannot reach above their own root
+VENDORED = ("bindings/go", "bindings/rust-sys/csrc", "bindings/python/csrc")
+HOSTED = ("bindings/python/csrc",)  # these get the sources of hosted/ too, as they are
 # Go compiles what lies in a package's folder, unless the file itself says when not to.
 FIRST = {"bindings/go/nigh.c": "//go:build !nigh_system\n\n"}
 
@@ -91,10 +93,36 @@ def amalgam(root=sources.ROOT):
         return {"nigh.c": head + "".join(result.parts), "nigh.h": file.read()}
 
 
+def hosted(root=sources.ROOT):
+    """The sources of hosted/: {file name: text}."""
+    texts = {}
+    for path in ("hosted/hosted.h", "hosted/nigh_hosted.h",
+                 *sources.cmake_list("NIGH_HOSTED_SOURCES", root)):
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            texts[os.path.basename(path)] = file.read()
+    return texts
+
+
+def left_over(folder, texts):
+    """Files of hosted/ in a folder that are none any more."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return [name for name in names if name.startswith("hosted") and name not in texts]
+
+
 def write(folder, check):
     """Files of `folder` that are, or were, not what they should be."""
     stale = 0
-    for name, text in amalgam().items():
+    texts = amalgam()
+    if os.path.relpath(folder, sources.ROOT) in HOSTED:
+        texts.update(hosted())
+        for name in left_over(folder, texts):
+            stale += 1
+            path = os.path.join(folder, name)
+            if check:
+                print(f"{path} is not among what tools/amalgamate.py writes")
+            else:
+                os.remove(path)
+    for name, text in texts.items():
         path = os.path.join(folder, name)
         text = FIRST.get(os.path.relpath(path, sources.ROOT), "") + text
         old = None
