@@ -1,0 +1,155 @@
+# _handle.py - one handle of the library with its memory, and the sessions that threads borrow
+# SPDX-License-Identifier: MIT OR Apache-2.0
+import contextlib
+import threading
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from . import declarations as c
+from ._library import NULL, Memory, callback, check, ffi, lib, made, sized
+
+SESSIONS_KEPT = 64  # idle ones of a handle
+EF_STEPS = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65535)
+
+
+class Session:
+    """Scratch of one thread at a time."""
+
+    def __init__(self, handle: "Handle", kind: Tuple[int, int], epoch: int) -> None:
+        self.kind, self.epoch = kind, epoch
+        ef_max, flags = kind
+        options = made("nigh_session_options", ef_max=ef_max, flags=flags)
+        self.memory = Memory.new(sized(lib.nigh_session_bytes, handle.index, options))
+        out = ffi.new("nigh_session **")
+        check(lib.nigh_session_init(handle.index, options, self.memory.address, self.memory.size,
+                                    out), "session")
+        self.pointer = out[0]
+        self.found = ffi.new("uint32_t *")
+
+
+class Handle:
+    """A nigh_index. Calls that are under way keep it, and with it all that it uses, even when the
+    index has moved on to another one or was closed."""
+
+    def __init__(self) -> None:
+        self.index: Any = NULL
+        self.parts: List[Any] = []  # memory, arrays and callbacks that C refers to
+        self.slot_max = 0
+        self.key_mode = 0
+        self._lock = threading.Lock()
+        self._idle: Dict[Tuple[int, int], List[Session]] = {}
+        self._epoch = 0
+
+    # ---- Made, attached --------------------------------------------------------------------------
+
+    @classmethod
+    def new(cls, config: Any, slot_max: int, **more: int) -> "Handle":
+        """An empty index without room."""
+        self = cls()
+        options = made("nigh_options", slot_max=slot_max, features=lib.nigh_features_hosted(),
+                       **more)
+        memory = self.part(sized(lib.nigh_index_bytes, config, options))
+        out = ffi.new("nigh_index **")
+        check(lib.nigh_index_init(config, options, memory.address, memory.size, out), "index")
+        self.index, self.slot_max = out[0], slot_max
+        self.make_writable()
+        return self
+
+    @classmethod
+    def attached(cls, image: Memory, slot_max: int, flags: int) -> "Handle":
+        """An index where its image lies. slot_max 0: as many as it has."""
+        self = cls()
+        self.parts.append(image)
+        options = made("nigh_options", slot_max=slot_max, flags=flags,
+                       features=lib.nigh_features_hosted())
+        memory = self.part(sized(lib.nigh_attach_bytes, image.address, image.size, options))
+        out = ffi.new("nigh_index **")
+        check(lib.nigh_attach(image.address, image.size, options, memory.address, memory.size,
+                              out), "image")
+        self.index = out[0]
+        self.slot_max = self.stats().slot_max
+        if flags & c.NIGH_OPEN_WRITABLE:
+            self.make_writable()
+        return self
+
+    def make_writable(self) -> None:
+        memory = self.part(sized(lib.nigh_writer_bytes, self.index))
+        check(lib.nigh_writer_init(self.index, memory.address, memory.size), "index")
+
+    def part(self, size: int) -> Memory:
+        memory = Memory.new(size)
+        self.parts.append(memory)
+        return memory
+
+    def grow(self, slots: int, key_bytes: int, memory: Optional[Memory] = None) -> None:
+        size = self.grow_bytes(slots, key_bytes)
+        if size == 0:
+            return
+        given = Memory.new(size) if memory is None else memory
+        check(lib.nigh_grow(self.index, slots, key_bytes, given.address, given.size), "room")
+        self.parts.append(given)
+
+    def grow_bytes(self, slots: int, key_bytes: int) -> int:
+        return sized(lib.nigh_grow_bytes, self.index, slots, key_bytes)
+
+    # ---- Read ------------------------------------------------------------------------------------
+
+    def stats(self) -> Any:
+        out = made("nigh_stats")
+        check(lib.nigh_stats_get(self.index, out), "stats")
+        return out
+
+    def config(self) -> Any:
+        out = made("nigh_config")
+        check(lib.nigh_config_get(self.index, out), "config")
+        return out
+
+    def image(self, flags: int = 0) -> Memory:
+        """The image in memory of its own. Nobody writes meanwhile."""
+        memory = Memory.new(sized(lib.nigh_save_bytes, self.index, flags))
+        at = [0]
+
+        def write(user: Any, data: Any, count: int) -> int:
+            if at[0] + count > memory.size:
+                return c.NIGH_E_WRITE
+            ffi.memmove(ffi.cast("char *", memory.address) + at[0], data, count)
+            at[0] += count
+            return c.NIGH_OK
+        check(lib.nigh_save(self.index, flags, callback("nigh_write_fn", write, c.NIGH_E_WRITE),
+                            NULL), "save")
+        return memory
+
+    # ---- Sessions --------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def session(self, ef: int, flags: int) -> Iterator[Session]:
+        """A session for this thread until the block ends."""
+        taken = self.take(ef, flags)
+        try:
+            yield taken
+        finally:
+            self.give_back(taken)
+
+    def take(self, ef: int, flags: int) -> Session:
+        kind = (next((step for step in EF_STEPS if step >= ef), ef), flags)
+        with self._lock:
+            idle = self._idle.get(kind)
+            if idle:
+                return idle.pop()
+            epoch = self._epoch
+        return Session(self, kind, epoch)
+
+    def give_back(self, session: Session) -> None:
+        with self._lock:
+            kept = sum(len(idle) for idle in self._idle.values())
+            if session.epoch == self._epoch and kept < SESSIONS_KEPT:
+                self._idle.setdefault(session.kind, []).append(session)
+
+    def outdate_sessions(self) -> None:
+        """Codes were made or dropped: from now on sessions must have room for what there is."""
+        with self._lock:
+            self._epoch += 1
+            self._idle.clear()
+
+    def drop_sessions(self) -> None:
+        with self._lock:
+            self._idle.clear()
