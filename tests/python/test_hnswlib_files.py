@@ -23,22 +23,22 @@ def peer():
 @pytest.mark.parametrize("space", ["l2", "ip", "cosine"])
 def test_from_and_to_hnswlib(peer, rows, rng, tmp_path, space):
     first, second = str(tmp_path / "a.bin"), str(tmp_path / "b.bin")
-    queries = rng.standard_normal((100, DIM)).astype(np.float32)
+    queries = rng.standard_normal((300, DIM)).astype(np.float32)
     labels = rng.permutation(10 * COUNT)[:COUNT]
     theirs = peer.Index(space, DIM)
     theirs.init_index(COUNT + 9, M=10, ef_construction=60)
     theirs.add_items(rows, labels)
     for label in labels[:30]:
         theirs.mark_deleted(label)
-    theirs.set_ef(40)
+    theirs.set_ef(8)  # as low as can be: another order of the walk would be seen
     theirs.save_index(first)
     ours = hnswlib.Index(space, DIM)
     ours.load_index(first)
-    ours.set_ef(40)
+    ours.set_ef(8)
     back = peer.Index(space, DIM)
     ours.save_index(second)
     back.load_index(second)
-    back.set_ef(40)
+    back.set_ef(8)
     wanted = theirs.knn_query(queries, k=8)
     for one in (ours, back, hnswlib.Index(params=theirs.__getstate__()[0]),
                 peer.Index(params=ours.__getstate__()[0])):

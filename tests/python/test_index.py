@@ -285,8 +285,17 @@ def test_files(vectors, tmp_path):
         there.remove(30)
         with pytest.raises(nigh.UnsupportedError):
             there.reserve(10**6)
+    dropped = nigh.Index.open(path, "r+")
+    dropped.remove(33)
+    with pytest.raises(nigh.CorruptError):
+        nigh.Index.open(path)  # in the middle of changes
+    assert nigh.Index.open(path, unsealed=True).check() is not None
+    dropped.flush()
+    assert len(nigh.Index.open(path)) == 10997
+    dropped.remove(36)
+    del dropped
     again = nigh.Index.open(path)
-    assert len(again) == 10998 and again.check().sound
+    assert len(again) == 10996 and again.check().sound
     with pytest.raises(nigh.SystemRefusedError) as caught:
         index.save(tmp_path / "nowhere" / "index.nigh")
     assert isinstance(caught.value, OSError) and "nowhere" in str(caught.value)

@@ -157,6 +157,14 @@ class Index(Work):
             self._handle = None
             handle.drop_sessions()
 
+    def __del__(self) -> None:
+        """A file changed in place is made whole when the index goes without close()."""
+        if getattr(self, "_in_place", False) and self._handle is not None:
+            try:
+                self.close()
+            except Exception:  # a destructor has nobody to tell; the file then says it is open
+                pass
+
     def __enter__(self) -> "Index":
         return self
 

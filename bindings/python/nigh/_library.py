@@ -20,6 +20,10 @@ ROW_MISSING = c.NIGH_E_USER - 1  # rows_by_key.c
 
 
 def _path() -> str:
+    """NIGH_LIBRARY names another library than the package's own: for its developers."""
+    named = os.environ.get("NIGH_LIBRARY")
+    if named:
+        return named
     folder = os.path.dirname(os.path.abspath(__file__))
     ending = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
     return os.path.join(folder, "libnigh_python" + ending)

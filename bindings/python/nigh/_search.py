@@ -13,6 +13,7 @@ from ._threads import share
 from .errors import InvalidError, MismatchError
 
 BATCH = 64  # queries a call: between two calls Python may be interrupted, and threads share
+THREAD_QUERIES = 8  # fewer are not worth a thread
 PAGE = 32   # neighbours a call of a cursor
 
 
@@ -156,9 +157,9 @@ class Search(Change):
                 session.found)
             check(status, "search")
         if count and k:
-            step = min(BATCH, max(1, count // (4 * (threads or threads_here()))))
-            share(piece, count, step, threads or threads_here(),
-                  lambda: _FilteredSession(handle, wide, chosen))
+            threads = min(threads or threads_here(), max(1, count // THREAD_QUERIES))
+            step = min(BATCH, max(1, count // (4 * threads)))
+            share(piece, count, step, threads, lambda: _FilteredSession(handle, wide, chosen))
         return HitsBatch(self._rows_of(room, count, k, found), distances, slots, found)
 
     def _rows_of(self, room: KeyRoom, count: int, k: int, found: Any) -> Any:

@@ -150,7 +150,7 @@ class ShardedIndex:
                num_threads: int) -> Tuple[Any, Any]:
         queries = vectors_of(data, self.dim)
         if not shards:
-            raise RuntimeError("No shards are loaded")
+            raise RuntimeError("No shard to search")
         parts = []
         for shard in shards:
             shard.index.ef, shard.index.num_threads = self._ef, self.num_threads
