@@ -124,6 +124,8 @@ if [ "$goal" = test ]; then
     python_package wasmtime 50.0.1
     python_package numpy 2.4.6
     python_package hnswlib 0.8.0
+    python_package pytest 9.2.0
+    python_package scikit-build-core 1.1.2
     node_packages .cache/ffi tests/ffi/package.json
     # Targets of the crates, and the standard library's source for ThreadSanitizer.
     if has rustup >/dev/null; then

@@ -288,6 +288,11 @@ def rust_sanitize(job):
     job.script("test_rust sanitized", [sys.executable, "tests/bindings/test_rust.py", "--sanitize"])
 
 
+def python(job):
+    """The Python package: packed, installed somewhere else, its tests on top of that."""
+    job.script("test_python", [sys.executable, "tests/bindings/test_python.py"])
+
+
 def readme(job):
     job.script("readme", [sys.executable, "tools/test_readme.py"])
 
@@ -314,6 +319,7 @@ def nighwasm(job):
 # The longest first, so that the processors finish together.
 JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "rust": rust,
         "rust-sanitize": rust_sanitize, "nighwasm": nighwasm,
+        "python": python,
         "wasm": wasm, "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
         "freestanding": freestanding, "generator": generator, "tidy": tidy, "readme": readme}
