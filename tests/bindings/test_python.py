@@ -5,7 +5,8 @@
 
 Makes the source distribution, builds a wheel from it alone, installs that into a fresh virtual
 environment and runs tests/python there, beside hnswlib, which some of them compare with. --source:
-only compiles the library and runs the tests on the source folder. Ends with "N passed, N failed"."""
+only compiles the library and runs the tests on the source folder. Ends with "N passed, N
+failed"."""
 import glob
 import os
 import re

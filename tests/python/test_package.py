@@ -14,7 +14,8 @@ from nigh import _hosted, declarations, errors
 from nigh._library import ffi, lib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PACKAGE = os.path.dirname(nigh.__file__)
+PACKAGE = os.path.dirname(os.path.abspath(nigh.__file__))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.path.dirname(PACKAGE)}  # the same package in others
 
 
 def read(*parts):
@@ -102,7 +103,7 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", read("bindings", "python", "READ
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_readme(number, tmp_path):
     done = subprocess.run([sys.executable, "-W", "error", "-c", EXAMPLES[number]], cwd=tmp_path,
-                          capture_output=True, text=True)
+                          capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     if number == 0:
         told = re.search(r"# (\w+ [\d.]+), (\w+ [\d.]+)", EXAMPLES[0]).groups()
@@ -120,7 +121,7 @@ def test_small_start():
     """Importing starts no thread and is quick enough for a command."""
     code = "import threading, nigh, nigh.hnswlib; print(threading.active_count())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": os.path.dirname(PACKAGE)})
+                          env=ENVIRONMENT)
     assert done.stdout.strip() == "1", done.stderr
 
 

@@ -1,4 +1,4 @@
-# test_hnswlib.py - nigh.hnswlib does what hnswlib's users rely on
+# test_drop_in.py - nigh.hnswlib does what hnswlib's users rely on
 # SPDX-License-Identifier: MIT OR Apache-2.0
 import inspect
 import pickle

@@ -1,4 +1,4 @@
-# test_hnswlib_mmap.py - what the fork hnswlib-mmap adds
+# test_drop_in_mmap.py - what the fork hnswlib-mmap adds
 # SPDX-License-Identifier: MIT OR Apache-2.0
 import os
 import pickle

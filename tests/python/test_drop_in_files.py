@@ -1,4 +1,4 @@
-# test_hnswlib_files.py - files between nigh.hnswlib and hnswlib itself, and damaged ones
+# test_drop_in_files.py - files between nigh.hnswlib and hnswlib itself, and damaged ones
 # SPDX-License-Identifier: MIT OR Apache-2.0
 import struct
 
