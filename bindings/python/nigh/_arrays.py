@@ -6,7 +6,7 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 
 from . import declarations as c
-from ._library import NULL, address_of, check, ffi, lib, sized
+from ._library import LONGS, NULL, address_of, check, ffi, floats, lib, sized, words
 from .errors import InvalidError, KeyFormError, MismatchError
 
 METRICS = {"l2": c.NIGH_METRIC_L2, "ip": c.NIGH_METRIC_IP, "cosine": c.NIGH_METRIC_COSINE,
@@ -83,7 +83,7 @@ class Layout:
     def _own_form(self, array: Any) -> Optional[Any]:
         """The array, if it is rows already, as 2-D."""
         if self.unit is not None:
-            if array.dtype.name == "bfloat16" and self.name == "bf16":
+            if self.name == "bf16" and array.dtype.name == "bfloat16":
                 array = array.view(np.uint16)
             if array.dtype != self.unit:
                 return None
@@ -110,13 +110,13 @@ class Layout:
         if array.dtype.kind not in "biuf":
             raise MismatchError(f"vectors of dtype {array.dtype}", c.NIGH_E_MISMATCH)
         self._expect(array, self.dim)
-        floats = np.ascontiguousarray(array, np.float32)
+        numbers = np.ascontiguousarray(array, np.float32)
         if self.name == "f32":
-            return floats
-        rows = np.empty((len(floats), self.row_bytes), np.uint8)
-        check(lib.nigh_convert(self.dim, self.dtype, len(floats),
-                               ffi.cast("float *", floats.ctypes.data), address_of(rows), NULL,
-                               NULL) if len(floats) else c.NIGH_OK, "vectors")
+            return numbers
+        rows = np.empty((len(numbers), self.row_bytes), np.uint8)
+        if len(rows):
+            check(lib.nigh_convert(self.dim, self.dtype, len(rows), floats(numbers),
+                                   address_of(rows), NULL, NULL), "vectors")
         return rows
 
     def _expect(self, array: Any, width: int) -> None:
@@ -138,11 +138,11 @@ class Layout:
             return np.unpackbits(rows, axis=1, count=self.dim, bitorder="little").view(np.bool_)
         if self.name not in ("bf16", "i8"):
             return rows
-        floats = np.empty((len(rows), self.dim), np.float32)
+        numbers = np.empty((len(rows), self.dim), np.float32)
         if len(rows):
             check(lib.nigh_convert(self.dim, self.dtype, len(rows), NULL, NULL, address_of(rows),
-                                   ffi.cast("float *", floats.ctypes.data)), "vectors")
-        return floats
+                                   floats(numbers)), "vectors")
+        return numbers
 
 
 def plain(array: Any) -> bool:
@@ -169,7 +169,7 @@ class KeyRows:
         if self.pointer == NULL:
             return NULL, NULL
         if self.offsets is None:
-            return ffi.cast("uint64_t *", self.pointer) + first, NULL
+            return self.pointer + first, NULL
         return (ffi.cast("char *", self.pointer) + int(self.offsets[first]),
                 self.lengths + first)
 
@@ -206,7 +206,8 @@ class KeyForm:
         if array.ndim > 1:
             raise KeyFormError(f"keys of {array.ndim} dimensions, expected 0 or 1", c.NIGH_E_KEY)
         numbers = np.ascontiguousarray(array, np.uint64).reshape(-1)
-        return KeyRows(address_of(numbers), NULL, len(numbers), array.ndim == 0, numbers, None, 0)
+        pointer = ffi.from_buffer(LONGS, numbers)
+        return KeyRows(pointer, NULL, len(numbers), array.ndim == 0, numbers, None, 0)
 
     def _strings(self, keys: Any) -> KeyRows:
         single = isinstance(keys, (str, bytes))
@@ -257,9 +258,9 @@ class KeyRoom:
     def at(self, first: int) -> Tuple[Any, Any]:
         """The arguments for keys from place `first` on."""
         if not self.form.strings:
-            return ffi.cast("uint64_t *", self.array.ctypes.data) + first, NULL
-        return (ffi.cast("char *", self.array.ctypes.data) + first * self.form.bytes_max,
-                ffi.cast("uint32_t *", self.lengths.ctypes.data) + first)
+            return ffi.from_buffer(LONGS, self.array) + first, NULL
+        return (ffi.from_buffer(self.array) + first * self.form.bytes_max,
+                words(self.lengths) + first)
 
     def read(self, first: int, count: int) -> Any:
         """What was written there."""

@@ -7,7 +7,7 @@ import numpy as np
 from . import declarations as c
 from ._arrays import NO_KEYS, KeyRows, Rows
 from ._core import Core
-from ._library import NULL, caught, check, fail, ffi, lib
+from ._library import NULL, address_of, caught, check, fail, ffi, lib, words
 from ._threads import share
 from .errors import InvalidError, MismatchError, NighError
 
@@ -144,7 +144,7 @@ class Change(Core):
         if out is not None and (out.nbytes != key_rows.count * self._layout.row_bytes or
                                 not out.flags.c_contiguous or not out.flags.writeable):
             raise MismatchError("out has another size", c.NIGH_E_MISMATCH)
-        status, at = self._read(key_rows, ffi.cast("void *", rows.ctypes.data), NULL)
+        status, at = self._read(key_rows, address_of(rows), NULL)
         if status != c.NIGH_OK:
             if caught():
                 check(status)
@@ -192,7 +192,7 @@ class Change(Core):
             while first < count:
                 key, lengths = key_rows.at(first)
                 status = lib.nigh_get(handle.index, session.pointer, key, lengths, count - first,
-                                      NULL, ffi.cast("uint32_t *", slots.ctypes.data) + first,
+                                      NULL, words(slots) + first,
                                       done)
                 found[first:first + done[0]] = True
                 first += done[0]
@@ -219,7 +219,7 @@ class Change(Core):
         while True:
             key, lengths = room.at(0)
             check(lib.nigh_keys(handle.index, start, count, key, lengths,
-                                ffi.cast("uint32_t *", slots.ctypes.data), found), "keys")
+                                words(slots), found), "keys")
             if found[0] == 0:
                 break
             parts.append(room.read(0, found[0]))
@@ -238,7 +238,7 @@ class Change(Core):
         out = ffi.new("uint32_t[3]")
         links = np.empty(max(self._config.m0, self._config.m), np.uint32)
         check(lib.nigh_node(handle.index, slot, level, out, out + 1,
-                            ffi.cast("uint32_t *", links.ctypes.data), out + 2), "node")
+                            words(links), out + 2), "node")
         return {"top": out[0], "removed": bool(out[1] & c.NIGH_NODE_DELETED),
                 "free": bool(out[1] & c.NIGH_NODE_FREE), "links": links[:out[2]].copy()}
 

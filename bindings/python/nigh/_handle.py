@@ -1,14 +1,13 @@
 # _handle.py - one handle of the library with its memory, and the sessions that threads borrow
 # SPDX-License-Identifier: MIT OR Apache-2.0
 import contextlib
-import threading
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from . import declarations as c
 from ._library import NULL, Memory, callback, check, ffi, lib, made, sized
 
-SESSIONS_KEPT = 64  # idle ones of a handle
-EF_STEPS = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65535)
+SESSIONS_KEPT = 16  # idle ones of a kind
+EF_MIN, EF_MAX = 64, 65535
 
 
 class Session:
@@ -35,7 +34,6 @@ class Handle:
         self.parts: List[Any] = []  # memory, arrays and callbacks that C refers to
         self.slot_max = 0
         self.key_mode = 0
-        self._lock = threading.Lock()
         self._idle: Dict[Tuple[int, int], List[Session]] = {}
         self._epoch = 0
 
@@ -130,26 +128,26 @@ class Handle:
             self.give_back(taken)
 
     def take(self, ef: int, flags: int) -> Session:
-        kind = (next((step for step in EF_STEPS if step >= ef), ef), flags)
-        with self._lock:
-            idle = self._idle.get(kind)
-            if idle:
-                return idle.pop()
-            epoch = self._epoch
-        return Session(self, kind, epoch)
+        if ef <= EF_MIN:
+            ef = EF_MIN
+        elif ef < EF_MAX:
+            ef = min(1 << (ef - 1).bit_length(), EF_MAX)
+        kind, epoch = (ef, flags), self._epoch
+        try:
+            return self._idle[kind].pop()  # one step for other threads
+        except (KeyError, IndexError):
+            return Session(self, kind, epoch)
 
     def give_back(self, session: Session) -> None:
-        with self._lock:
-            kept = sum(len(idle) for idle in self._idle.values())
-            if session.epoch == self._epoch and kept < SESSIONS_KEPT:
-                self._idle.setdefault(session.kind, []).append(session)
+        if session.epoch == self._epoch:
+            idle = self._idle.setdefault(session.kind, [])
+            if len(idle) < SESSIONS_KEPT:
+                idle.append(session)
 
     def outdate_sessions(self) -> None:
         """Codes were made or dropped: from now on sessions must have room for what there is."""
-        with self._lock:
-            self._epoch += 1
-            self._idle.clear()
+        self._epoch += 1
+        self._idle = {}
 
     def drop_sessions(self) -> None:
-        with self._lock:
-            self._idle.clear()
+        self._idle = {}

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List
 
 import cffi
 
@@ -154,8 +154,20 @@ def features() -> List[str]:
 
 def address_of(array: Any) -> Any:
     """Where an array's first element is; the caller keeps the array."""
-    return ffi.cast("void *", array.ctypes.data if array.size else 0) if array is not None else NULL
+    try:
+        return ffi.from_buffer(array)
+    except (ValueError, BufferError):  # its rows have gaps
+        return ffi.cast("char *", array.ctypes.data)
 
 
-def optional(pointer: Optional[Any]) -> Any:
-    return NULL if pointer is None else pointer
+FLOATS, WORDS, LONGS = (ffi.typeof(name) for name in ("float[]", "uint32_t[]", "uint64_t[]"))
+
+
+def floats(array: Any) -> Any:
+    """A contiguous array of float32 as C's."""
+    return ffi.from_buffer(FLOATS, array)
+
+
+def words(array: Any) -> Any:
+    """A contiguous array of uint32 as C's."""
+    return ffi.from_buffer(WORDS, array)

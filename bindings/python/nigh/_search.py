@@ -1,13 +1,13 @@
 # _search.py - searches, one or many, with filters; neighbours one after another
 # SPDX-License-Identifier: MIT OR Apache-2.0
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from . import declarations as c
 from ._arrays import KeyRoom, bitmap_of
 from ._change import Change
-from ._library import NULL, callback, check, ffi, lib, made
+from ._library import NULL, callback, caught, check, floats, lib, made, words
 from ._library import threads as threads_here
 from ._threads import share
 from .errors import InvalidError, MismatchError
@@ -15,6 +15,23 @@ from .errors import InvalidError, MismatchError
 BATCH = 64  # queries a call: between two calls Python may be interrupted, and threads share
 THREAD_QUERIES = 8  # fewer are not worth a thread
 PAGE = 32   # neighbours a call of a cursor
+
+
+_options: Dict[Any, Any] = {}
+OPTIONS_KEPT = 256
+
+
+def _options_of(ef: int, gamma: float, radius: Optional[float], exact: bool, codes: bool,
+                rerank: int, expansions: int, expansions_max: int) -> Any:
+    flags = (c.NIGH_SEARCH_EXACT if exact else 0) | (
+        0 if codes else c.NIGH_SEARCH_NO_CODES) | (
+        0 if radius is None else c.NIGH_SEARCH_RADIUS)
+    try:
+        return made("nigh_search_options", ef=ef, expansions=expansions, flags=flags,
+                    radius=0.0 if radius is None else radius, expansions_max=expansions_max,
+                    rerank=rerank, gamma=gamma)
+    except OverflowError as error:
+        raise InvalidError(str(error), c.NIGH_E_INVALID) from None
 
 
 class Hits:
@@ -100,22 +117,18 @@ class Search(Change):
         chosen = self._filter(filter)
         wide = max(k, options.ef or 64)
         if rows.single:
-            with handle.session(wide, c.NIGH_SESSION_READ) as session:
-                with _Filtered(session, chosen):
-                    return self._one(handle, session, rows.pointer, options, k, cost)
+            with _FilteredSession(handle, wide, chosen) as session:
+                return self._one(handle, session, rows.pointer, options, k, cost)
         return self._many(handle, rows, options, k, wide, chosen, threads)
 
-    def _options(self, ef: int, gamma: float, radius: Optional[float], exact: bool, codes: bool,
-                 rerank: int, expansions: int, expansions_max: int) -> Any:
-        flags = (c.NIGH_SEARCH_EXACT if exact else 0) | (
-            0 if codes else c.NIGH_SEARCH_NO_CODES) | (
-            0 if radius is None else c.NIGH_SEARCH_RADIUS)
-        try:
-            return made("nigh_search_options", ef=ef, expansions=expansions, flags=flags,
-                        radius=0.0 if radius is None else radius, expansions_max=expansions_max,
-                        rerank=rerank, gamma=gamma)
-        except OverflowError as error:
-            raise InvalidError(str(error), c.NIGH_E_INVALID) from None
+    def _options(self, *values: Any) -> Any:
+        """Structures are only read, and most searches want one that another wanted."""
+        options = _options.get(values)
+        if options is None:
+            options = _options_of(*values)
+            if len(_options) < OPTIONS_KEPT:
+                _options[values] = options
+        return options
 
     def _one(self, handle: Any, session: Any, query: Any, options: Any, k: int,
              cost: bool) -> Hits:
@@ -123,9 +136,9 @@ class Search(Change):
         distances, slots = np.empty(k, np.float32), np.empty(k, np.uint32)
         key, lengths = room.at(0)
         status = lib.nigh_search(handle.index, session.pointer, query, options, k, key, lengths,
-                                 ffi.cast("float *", distances.ctypes.data),
-                                 ffi.cast("uint32_t *", slots.ctypes.data), session.found)
-        check(status, "search")
+                                 floats(distances), words(slots), session.found)
+        if status != c.NIGH_OK or caught():
+            check(status, "search")
         n = session.found[0]
         spent = None
         if cost:
@@ -137,30 +150,44 @@ class Search(Change):
 
     def _many(self, handle: Any, rows: Any, options: Any, k: int, wide: int, chosen: Any,
               threads: int) -> HitsBatch:
-        count, size = rows.count, self._layout.row_bytes
+        count = rows.count
         room = KeyRoom(self._keys, count * k)
-        if not self._keys.strings:
-            room.array.fill(2**64 - 1)
-        distances = np.full((count, k), np.inf, np.float32)
-        slots = np.full((count, k), 0xffffffff, np.uint32)
+        distances = np.empty((count, k), np.float32)
+        slots = np.empty((count, k), np.uint32)
         found = np.zeros(count, np.uint32)
-        distance_at = ffi.cast("float *", distances.ctypes.data)
-        slot_at = ffi.cast("uint32_t *", slots.ctypes.data)
-        found_at = ffi.cast("uint32_t *", found.ctypes.data)
-        query_at = ffi.cast("char *", rows.pointer)
+        if count and k:
+            self._run(handle, rows, options, k, wide, chosen, threads, room, distances, slots,
+                      found)
+        missing = np.arange(k) >= found[:, None]
+        if missing.any():
+            distances[missing], slots[missing] = np.inf, 0xffffffff
+            if not self._keys.strings:
+                room.array.reshape(count, k)[missing] = 2**64 - 1
+        return HitsBatch(self._rows_of(room, count, k, found), distances, slots, found)
+
+    def _run(self, handle: Any, rows: Any, options: Any, k: int, wide: int, chosen: Any,
+             threads: int, room: KeyRoom, distances: Any, slots: Any, found: Any) -> None:
+        """Searches for rows, on threads when there are many. slots None: nobody wants them."""
+        count, size = rows.count, self._layout.row_bytes
+        distance_at, found_at = floats(distances), words(found)
+        slot_at = NULL if slots is None else words(slots)
 
         def piece(session: Any, first: int, last: int) -> None:
             key, lengths = room.at(first * k)
             status = lib.nigh_search_batch(
-                handle.index, session.pointer, query_at + first * size, last - first, options, k,
-                key, lengths, distance_at + first * k, slot_at + first * k, found_at + first,
-                session.found)
-            check(status, "search")
-        if count and k:
-            threads = min(threads or threads_here(), max(1, count // THREAD_QUERIES))
+                handle.index, session.pointer, rows.pointer + first * size, last - first, options,
+                k, key, lengths, distance_at + first * k,
+                NULL if slots is None else slot_at + first * k, found_at + first, session.found)
+            if status != c.NIGH_OK or caught():
+                check(status, "search")
+        threads = min(threads or threads_here(), count // THREAD_QUERIES)
+        if threads > 1:
             step = min(BATCH, max(1, count // (4 * threads)))
             share(piece, count, step, threads, lambda: _FilteredSession(handle, wide, chosen))
-        return HitsBatch(self._rows_of(room, count, k, found), distances, slots, found)
+            return
+        with _FilteredSession(handle, wide, chosen) as session:
+            for first in range(0, count, BATCH):
+                piece(session, first, min(count, first + BATCH))
 
     def _rows_of(self, room: KeyRoom, count: int, k: int, found: Any) -> Any:
         if not self._keys.strings:
@@ -218,22 +245,21 @@ class Search(Change):
 
     def _pages(self, handle: Any, rows: Any, options: Any,
                chosen: Any) -> Iterator[Tuple[Any, float]]:
-        with handle.session(max(512, options.ef), c.NIGH_SESSION_READ) as session:
-            with _Filtered(session, chosen):
-                check(lib.nigh_cursor_begin(handle.index, session.pointer, rows.pointer, options),
-                      "nearest")
-                more = True
-                while more:
-                    page: List[Tuple[Any, float]] = []
-                    more = self._page(handle, session, page)
-                    yield from page
+        with _FilteredSession(handle, max(512, options.ef), chosen) as session:
+            check(lib.nigh_cursor_begin(handle.index, session.pointer, rows.pointer, options),
+                  "nearest")
+            more = True
+            while more:
+                page: List[Tuple[Any, float]] = []
+                more = self._page(handle, session, page)
+                yield from page
 
     def _page(self, handle: Any, session: Any, page: List[Tuple[Any, float]]) -> bool:
         room = self._keys.room(PAGE)
         distances = np.empty(PAGE, np.float32)
         key, lengths = room.at(0)
         status = lib.nigh_cursor_next(handle.index, session.pointer, PAGE, key, lengths,
-                                      ffi.cast("float *", distances.ctypes.data), NULL,
+                                      floats(distances), NULL,
                                       session.found)
         check(status, "nearest")
         n = session.found[0]
@@ -241,39 +267,30 @@ class Search(Change):
         return bool(n == PAGE)
 
 
-class _Filtered:
-    """Sets the filter of a session for a while."""
-
-    def __init__(self, session: Any, chosen: Any) -> None:
-        self.session, self.chosen = session, chosen
-
-    def __enter__(self) -> Any:
-        if self.chosen is not None:
-            if isinstance(self.chosen, Allowed):
-                words = ffi.cast("uint32_t *", self.chosen.words.ctypes.data)
-                status = lib.nigh_session_filter(self.session.pointer, words,
-                                                 self.chosen.slot_count, NULL, NULL)
-            else:
-                status = lib.nigh_session_filter(self.session.pointer, NULL, 0, self.chosen, NULL)
-            check(status, "filter")
-        return self.session
-
-    def __exit__(self, *error: Any) -> None:
-        if self.chosen is not None:
-            lib.nigh_session_filter(self.session.pointer, NULL, 0, NULL, NULL)
-
-
 class _FilteredSession:
-    """A session with a filter, for each thread of share()."""
+    """A session with a filter for a while."""
+
+    __slots__ = ("handle", "wide", "chosen", "session")
 
     def __init__(self, handle: Any, wide: int, chosen: Any) -> None:
         self.handle, self.wide, self.chosen = handle, wide, chosen
 
     def __enter__(self) -> Any:
         self.session = self.handle.take(self.wide, c.NIGH_SESSION_READ)
-        self.filtered = _Filtered(self.session, self.chosen)
-        return self.filtered.__enter__()
+        if self.chosen is not None:
+            status = self._set()
+            if status != c.NIGH_OK:
+                self.handle.give_back(self.session)
+                check(status, "filter")
+        return self.session
+
+    def _set(self) -> int:
+        if isinstance(self.chosen, Allowed):
+            return int(lib.nigh_session_filter(self.session.pointer, words(self.chosen.words),
+                                               self.chosen.slot_count, NULL, NULL))
+        return int(lib.nigh_session_filter(self.session.pointer, NULL, 0, self.chosen, NULL))
 
     def __exit__(self, *error: Any) -> None:
-        self.filtered.__exit__()
+        if self.chosen is not None:
+            lib.nigh_session_filter(self.session.pointer, NULL, 0, NULL, NULL)
         self.handle.give_back(self.session)

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Union
 import numpy as np
 
 from .. import declarations as c
-from .._arrays import bitmap_of
+from .._arrays import KeyRoom, bitmap_of
 from .._library import NULL, Memory, ffi
 from .._library import threads as threads_here
 from .._search import Allowed
@@ -184,22 +184,29 @@ class Basic:
             raise TypeError("knn_query(): incompatible function arguments")
         if self._normalize:
             vectors = normalised(vectors)
-        threads = threads_for(num_threads, self.num_threads, len(vectors))
-        count = int(graph._held().stats().slot_count)
-        ef = max(1, min(max(self._ef, k), EF_MAX, max(count, 1)))
-        if k > EF_MAX or (k > count and len(vectors)):
+        rows = len(vectors)
+        threads = threads_for(num_threads, self.num_threads, rows)
+        if k > EF_MAX:
             raise RuntimeError(TOO_FEW)
-        with runtime_errors():
-            chosen = None if filter is None else self._chosen(graph, filter, len(vectors), ef)
-            found = graph.search(vectors, k, ef=ef, expansions=1, filter=chosen, threads=threads)
-        if len(found) and int(found.found.min()) < k:
-            raise RuntimeError(TOO_FEW)
-        return found.keys, found.distances
+        ef = max(1, min(max(self._ef, k), EF_MAX))
+        room, found = KeyRoom(graph._keys, rows * k), np.zeros(rows, np.uint32)
+        distances = np.empty((rows, k), np.float32)
+        if rows and k:
+            try:
+                chosen = None if filter is None else self._chosen(graph, filter, rows, ef)
+                graph._run(graph._held(), graph._layout.rows(vectors),
+                           graph._options(ef, 0.0, None, False, True, 0, 1, 0), k, ef, chosen,
+                           threads, room, distances, None, found)
+            except NighError as error:
+                raise RuntimeError(str(error)) from error
+            if int(found.min()) < k:
+                raise RuntimeError(TOO_FEW)
+        return room.array.reshape(rows, k), distances
 
     def _chosen(self, graph: Graph, filter: Callable[[int], bool], queries: int, ef: int) -> Any:
         """A walk asks about each node that it sees, some ten for each of ef."""
         if queries * ef * 10 < len(graph):
-            return filter
+            return graph._filter(filter)
         labels, slots = graph._keys_slots()
         mask = np.zeros(int(graph._held().stats().slot_count), np.bool_)
         allowed = np.fromiter((bool(filter(label)) for label in labels.tolist()), np.bool_,
