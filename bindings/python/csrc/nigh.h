@@ -157,6 +157,7 @@ enum {
 enum { NIGH_SAVE_GRAPH_ONLY = 1 };                  /* flags of save */
 enum { NIGH_HEADER_BYTES = 512 };                   /* of nigh_header */
 enum { NIGH_HNSWLIB_32 = 1 };                       /* flags of hnswlib_write: 32-bit size_t */
+enum { NIGH_STORE_FORMAT = 1 };                     /* nigh_store_options.flags: begin anew */
 enum { NIGH_NODE_DELETED = 1, NIGH_NODE_FREE = 2 }; /* flags of nigh_node */
 
 /* What an index is. Every field is stored in the image and changes its bytes. */
@@ -305,6 +306,39 @@ typedef struct nigh_progress {
     uint64_t total;
 } nigh_progress;
 
+/* What a store lies on. */
+typedef struct nigh_store_options {
+    uint32_t struct_size;
+    uint32_t flags;         /* NIGH_STORE_* */
+    uint32_t page_bytes;    /* what is written anew as a whole: a power of two 1024..2^20 and a
+                               multiple of the unit that the device erases; 0 = 4096 */
+    uint32_t page_count;    /* pages of the device, at most 2^31 */
+    uint32_t program_bytes; /* writes end at multiples of it: a power of two up to page_bytes;
+                               0 = 1 */
+    uint32_t super_count;   /* FORMAT: pages that take turns as superblock, 2..64; 0 = 2. Each
+                               commit writes one: on flash more of them wear less */
+} nigh_store_options;
+
+/* How a store is, and what it cost since it was opened. */
+typedef struct nigh_store_stats {
+    uint32_t struct_size;
+    uint32_t page_bytes;
+    uint32_t page_count;
+    uint32_t page_used;     /* what the last commit holds, superblocks and tables counted */
+    uint32_t page_free;     /* room of the next one: what changes is written before the old goes */
+    uint32_t filled;        /* 1: there is an index */
+    uint64_t generation;    /* rises with every commit */
+    uint64_t written_bytes; /* to the device, as are the next three */
+    uint64_t write_count;
+    uint64_t erase_count;
+    uint64_t sync_count;
+    uint32_t bad_region; /* after NIGH_E_CORRUPT: region, block and page, 0xffffffff: none */
+    uint32_t bad_block;
+    uint32_t bad_page;
+    uint32_t reserved;
+} nigh_store_stats;
+
+typedef struct nigh_store nigh_store;     /* opaque, in the caller's store memory */
 typedef struct nigh_job nigh_job;         /* opaque, in the caller's job memory */
 typedef struct nigh_index nigh_index;     /* opaque, in the caller's handle memory */
 typedef struct nigh_session nigh_session; /* opaque, in the caller's session memory */
@@ -335,6 +369,20 @@ typedef nigh_status (*nigh_map_fn)(void *user, uint32_t region, uint32_t block, 
  * bytes, store the new address).  @inout address 1 */
 typedef nigh_status (*nigh_dirty_fn)(void *user, uint32_t region, uint32_t block, uint64_t bytes,
                                      void **address);
+
+/* Store: reads. Answers NIGH_E_CORRUPT where the device knows that the bytes are not what was
+ * written (a write cut short under ECC).  @out bytes count  @returns NIGH_OK or not */
+typedef nigh_status (*nigh_store_read_fn)(void *user, uint64_t offset, void *bytes,
+                                          uint64_t count);
+/* Store: writes to a page that was erased, if there is an erase; offset is a page's, count a
+ * multiple of program_bytes and at most a page.  @in bytes count  @returns NIGH_OK or not */
+typedef nigh_status (*nigh_store_write_fn)(void *user, uint64_t offset, const void *bytes,
+                                           uint64_t count);
+/* Store: erases a page.  @returns NIGH_OK or not */
+typedef nigh_status (*nigh_store_erase_fn)(void *user, uint64_t offset, uint64_t count);
+/* Store: all that was written before stays before anything written later does.
+ * @returns NIGH_OK or not */
+typedef nigh_status (*nigh_store_sync_fn)(void *user);
 
 /* A clock that only rises, in nanoseconds. */
 typedef uint64_t (*nigh_clock_fn)(void *user);
@@ -641,6 +689,67 @@ NIGH_API nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint
 NIGH_API nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *session,
                                         uint32_t flags, uint64_t max_elements, nigh_write_fn write,
                                         void *user);
+
+/* ---- Store ---------------------------------------------------------------------------------- */
+
+/* A store keeps one index on a device of pages (a file, flash, OPFS; several indexes are several
+ * stores) and writes only what changed. A commit is all or nothing: whenever the power goes, and
+ * whatever becomes of the write under way and of those since the last sync, the device holds the
+ * index of before the commit or that of after it. The index itself lies in memory.
+ *
+ * One call at a time uses a store. Its memory is the caller's, and so are the callbacks, which may
+ * fail with NIGH_E_USER and below: that number is returned unchanged. */
+
+/* Bytes of a store's memory: about 8.3 a page, and two pages.  @in options 1  @out bytes 1 */
+NIGH_API nigh_status nigh_store_bytes(const nigh_store_options *options, uint64_t *bytes);
+/* Page bytes, count and superblocks of the store on a device of so many bytes, into *options.
+ * @in read function  @in user any  @inout options 1
+ * @errors NIGH_E_FORMAT (no store, or of another version) NIGH_E_CORRUPT NIGH_E_FETCH (reading
+ *   failed) NIGH_E_USER and below */
+NIGH_API nigh_status nigh_store_find(nigh_store_read_fn read, void *user, uint64_t device_bytes,
+                                     nigh_store_options *options);
+/* Finds the newest state on the device, or with NIGH_STORE_FORMAT begins an empty store, whatever
+ * was there. write and sync NULL: read-only. erase NULL: pages may be overwritten as they are, and
+ * the lowest free ones are taken; else they are taken in turns, so that all wear alike.
+ * @in options 1  @in read function kept  @in write function kept or NULL
+ * @in erase function kept or NULL  @in sync function kept or NULL  @in user any kept
+ * @inout memory memory_bytes kept  @out store 1
+ * @errors NIGH_E_FORMAT (no store) NIGH_E_CORRUPT NIGH_E_MISMATCH (fewer pages than are in use, or
+ *   others) NIGH_E_MEMORY NIGH_E_FETCH (reading failed) NIGH_E_WRITE */
+NIGH_API nigh_status nigh_store_open(const nigh_store_options *options, nigh_store_read_fn read,
+                                     nigh_store_write_fn write, nigh_store_erase_fn erase,
+                                     nigh_store_sync_fn sync, void *user, void *memory,
+                                     uint64_t memory_bytes, nigh_store **store);
+/* The same store on a device that has become larger, in other memory of the size that
+ * nigh_store_bytes says; what it was in is free. Indexes know no difference.
+ * @in store 1  @inout memory memory_bytes kept  @out grown 1  @errors NIGH_E_MEMORY */
+NIGH_API nigh_status nigh_store_grow(nigh_store *store, uint32_t page_count, void *memory,
+                                     uint64_t memory_bytes, nigh_store **grown);
+/* @out stats 1 */
+NIGH_API nigh_status nigh_store_stats_get(const nigh_store *store, nigh_store_stats *stats);
+/* Bytes of a handle and of the blocks of the index in the store.
+ * @in options 1 or NULL  @out bytes 1  @out block_bytes 1
+ * @errors NIGH_E_NOT_FOUND (there is none yet) and nigh_attach's */
+NIGH_API nigh_status nigh_store_attach_bytes(nigh_store *store, const nigh_options *options,
+                                             uint64_t *bytes, uint64_t *block_bytes);
+/* Reads the index of the last commit into `blocks`, verifies every page, and follows it: the next
+ * commit looks only at what changed since. To change it: NIGH_OPEN_WRITABLE, a writer state, and
+ * nigh_grow, which has memory donated; then one call writes at a time, others get NIGH_E_BUSY.
+ * @in options 1 or NULL  @inout memory memory_bytes kept  @inout blocks block_bytes kept or NULL
+ * @out index 1
+ * @errors NIGH_E_NOT_FOUND NIGH_E_CORRUPT (nigh_store_stats names the block) NIGH_E_FETCH
+ *   NIGH_E_MEMORY and nigh_attach's */
+NIGH_API nigh_status nigh_store_attach(nigh_store *store, const nigh_options *options, void *memory,
+                                       uint64_t memory_bytes, void *blocks, uint64_t block_bytes,
+                                       nigh_index **index);
+/* Makes the store hold the index as it is now. Any index will do: one that this store does not
+ * follow is compared page by page, and followed from then on if it has a writer state and no pager
+ * (a store, too, wants one writing call at a time). Searches go on meanwhile. After a failure the
+ * index in memory is as it was, the device holds the state before or after, and the call may be
+ * repeated.
+ * @errors NIGH_E_FULL (too few free pages: grow the store) NIGH_E_WRITE NIGH_E_BUSY
+ *   NIGH_E_READ_ONLY (the store) NIGH_E_OPEN (attached UNSEALED) */
+NIGH_API nigh_status nigh_store_commit(nigh_store *store, nigh_index *index);
 
 #ifdef __cplusplus
 }

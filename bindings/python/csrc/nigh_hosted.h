@@ -60,6 +60,13 @@ typedef struct nigh_rows {
     uint64_t stride; /* bytes from a row to the next; 0 when writing = packed; TEXT: 0 */
 } nigh_rows;
 
+/* nigh_store_file_open. None: read-only. */
+enum {
+    NIGH_STORE_FILE_WRITE = 1, /* one process at a time */
+    NIGH_STORE_FILE_CREATE = 2 /* with WRITE: an empty store if there is no file, or an empty one */
+};
+
+typedef struct nigh_store_file nigh_store_file; /* opaque: an open file with a store */
 typedef struct nigh_saver nigh_saver; /* opaque: a file being written beside its final name */
 
 /* One task of nigh_tasks_run; worker < thread_count numbers the thread, for its session.
@@ -77,7 +84,8 @@ NIGH_API uint32_t nigh_threads(void);
  * pages cost nothing.  @out memory bytes  @errors NIGH_E_NO_MEMORY NIGH_E_INVALID (0 bytes) */
 NIGH_API nigh_status nigh_memory_new(uint64_t bytes, void **memory);
 /* Gives back what a function of this header handed out: memory, mapped file, rows, index, session
- * (before its index), saver (aborts it). NULL is fine, anything else unknown NIGH_E_INVALID. */
+ * (before its index), saver (aborts it), store file. NULL is fine, anything else unknown
+ * NIGH_E_INVALID. */
 NIGH_API nigh_status nigh_close(const void *object);
 
 /* ---- Index ---------------------------------------------------------------------------------- */
@@ -132,6 +140,37 @@ NIGH_API void nigh_save_abort_all(void);
  * @errors NIGH_E_WRITE NIGH_E_IO NIGH_E_NO_MEMORY NIGH_E_BUSY */
 NIGH_API nigh_status nigh_save_file(const nigh_index *index, uint32_t flags, const char *path,
                                     char *message, uint32_t message_bytes);
+
+/* ---- Store files ---------------------------------------------------------------------------- */
+
+/* Opens a file that keeps an index as a store does (nigh.h): a commit writes what changed, and is
+ * there as a whole or not at all, whatever happens meanwhile. One process writes, others read the
+ * index of the last commit at any time; they wait while a commit goes on.
+ * @in options 1 or NULL (page_bytes and super_count of a new one)  @out file 1
+ * @out message message_bytes or NULL
+ * @errors NIGH_E_IO NIGH_E_NO_MEMORY NIGH_E_BUSY (another process writes it) NIGH_E_FORMAT (no
+ *   store) NIGH_E_CORRUPT */
+NIGH_API nigh_status nigh_store_file_open(const char *path, uint32_t flags,
+                                          const nigh_store_options *options, nigh_store_file **file,
+                                          char *message, uint32_t message_bytes);
+/* @out stats 1 */
+NIGH_API nigh_status nigh_store_file_stats(const nigh_store_file *file, nigh_store_stats *stats);
+/* Reads the index of the last commit into memory, every page verified. Of a file that may be
+ * written, with writer state and room for `slots` slots and key_bytes bytes of keys in total (0:
+ * what it has). It does not need the file any more, but for commits.
+ * @in options 1 or NULL  @out index 1  @out message message_bytes or NULL
+ * @errors NIGH_E_NOT_FOUND (nothing was committed yet: nigh_index_new, then commit)
+ *   NIGH_E_CORRUPT (the message names the block) NIGH_E_IO NIGH_E_NO_MEMORY, nigh_attach's */
+NIGH_API nigh_status nigh_store_file_index(nigh_store_file *file, const nigh_options *options,
+                                           uint32_t slots, uint64_t key_bytes, nigh_index **index,
+                                           char *message, uint32_t message_bytes);
+/* Makes the file hold the index as it is now: nigh_store_commit; the file grows as it must. Any
+ * index will do, so a first commit or that of another one replaces what is there.
+ * @out message message_bytes or NULL
+ * @errors NIGH_E_WRITE (nothing is lost; after a failed flush open the file anew) NIGH_E_NO_MEMORY
+ *   NIGH_E_READ_ONLY NIGH_E_BUSY (somebody writes to the index) */
+NIGH_API nigh_status nigh_store_file_commit(nigh_store_file *file, nigh_index *index, char *message,
+                                            uint32_t message_bytes);
 
 /* ---- Rows ----------------------------------------------------------------------------------- */
 
