@@ -232,6 +232,99 @@ TEST(vectors_elsewhere) {
     fx_drop(&f);
 }
 
+/* ---- Beside a pager ------------------------------------------------------------------------- */
+
+enum { REGIONS = 8, BLOCKS = 64 };
+
+/* Blocks as they are, and as they were when nothing had been told of them. */
+typedef struct pages {
+    fx *f;
+    uint8_t *now[REGIONS][BLOCKS];
+    uint8_t *before[REGIONS][BLOCKS]; /* NULL: told of */
+    uint64_t bytes[REGIONS][BLOCKS];
+} pages;
+
+static nigh_status map_block(void *user, uint32_t region, uint32_t block, uint64_t bytes,
+                             void **address) {
+    pages *p = user;
+    t_assert(region < REGIONS && block < BLOCKS);
+    *address = p->now[region][block] = fx_take(p->f, bytes);
+    memset(*address, 0, (size_t)bytes);
+    p->bytes[region][block] = bytes;
+    p->before[region][block] = fx_take(p->f, bytes);
+    memset(p->before[region][block], 0, (size_t)bytes);
+    return NIGH_OK;
+}
+
+/* Moves the block: whoever stores to the old place is found out by its contents. */
+static nigh_status dirty_block(void *user, uint32_t region, uint32_t block, uint64_t bytes,
+                               void **address) {
+    pages *p = user;
+    t_assert(p->before[region][block] != NULL && bytes == p->bytes[region][block]);
+    t_bytes(p->now[region][block], p->before[region][block], bytes);
+    p->now[region][block] = fx_take(p->f, bytes);
+    memcpy(p->now[region][block], *address, (size_t)bytes);
+    p->before[region][block] = NULL;
+    *address = p->now[region][block];
+    return NIGH_OK;
+}
+
+/* What was not told of is as it was; then all is clean. */
+static uint32_t pages_clean(pages *p) {
+    uint32_t told = 0;
+    for (uint32_t region = 0; region < REGIONS; region++) {
+        for (uint32_t block = 0; block < BLOCKS && p->now[region][block] != NULL; block++) {
+            const uint64_t bytes = p->bytes[region][block];
+            if (p->before[region][block] != NULL) {
+                t_bytes(p->now[region][block], p->before[region][block], bytes);
+                continue;
+            }
+            p->before[region][block] = fx_take(p->f, bytes);
+            memcpy(p->before[region][block], p->now[region][block], (size_t)bytes);
+            told++;
+        }
+    }
+    t_ok(nigh_seal(p->f->index));
+    return told;
+}
+
+TEST(paged) {
+    static pages p;
+    fx f, g;
+    rng r = {t_seed()};
+    nigh_config config = {.struct_size = sizeof config, .dim = DIM, .metric = NIGH_METRIC_L2};
+    nigh_hnswlib facts = {.struct_size = sizeof facts};
+    uint64_t bytes = 0;
+    config.dtype = NIGH_DTYPE_F32;
+    config.block_bytes = 1024;
+    hnsw_file file = hnsw_file_make(&r, 8, N, 5, DIM, NIGH_DTYPE_F32, 9, NULL, 1);
+    t_ok(hnsw_read(&g, file.bytes, file.size, &config, 0));
+    t_ok(nigh_hnswlib_config(file.bytes, file.size, &config, &facts));
+    memset(&f, 0, sizeof f);
+    p = (pages){.f = &f};
+    const nigh_options options = {
+        .struct_size = sizeof options, .slot_max = N, .upper_extra = facts.upper_extra};
+    t_ok(nigh_index_bytes(&config, &options, &bytes));
+    t_ok(nigh_index_init(&config, &options, fx_take(&f, bytes), bytes, &f.index));
+    t_ok(nigh_index_pager(f.index, map_block, dirty_block, &p));
+    t_ok(nigh_grow(f.index, N, 0, NULL, 0));
+    t_ok(nigh_writer_bytes(f.index, &bytes));
+    t_ok(nigh_writer_init(f.index, fx_take(&f, bytes), bytes));
+    t_ok(nigh_hnswlib_read(f.index, file.bytes, file.size));
+    t_assert(pages_clean(&p) > 20);
+    const nigh_session_options so = fx_session_options(600, 0, 0);
+    f.session = fx_session(&f, &so);
+    fx_same_image(f.index, g.index);
+    t_ok(fx_work(&f, NIGH_JOB_ROOT, 1, 1));
+    t_assert(pages_clean(&p) > 5);
+    fx_check(f.index, f.session);
+    t_ok(fx_work(&g, NIGH_JOB_ROOT, 1, 1));
+    fx_same_image(f.index, g.index);
+    free(file.bytes);
+    fx_drop(&f);
+    fx_drop(&g);
+}
+
 SUITE {
     RUN(before);
     RUN(islands);
@@ -240,4 +333,5 @@ SUITE {
     RUN(interrupted);
     RUN(in_place);
     RUN(vectors_elsewhere);
+    RUN(paged);
 }

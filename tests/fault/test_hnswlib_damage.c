@@ -1,5 +1,5 @@
 /* test_hnswlib_damage.c - files of hnswlib cut at every length, every bit flipped, and crafted ones
- * layer T; uses: data, fixture, hnsw_file, jobs
+ * layer T; uses: data, fixture, hnsw_file, image_fix, jobs
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A file is refused, or what it gave is an index that nigh_check has nothing against. Run with the
@@ -10,6 +10,7 @@
 #include "data.h"
 #include "fixture.h"
 #include "hnsw_file.h"
+#include "image_fix.h"
 #include "jobs.h"
 #include "t.h"
 
@@ -227,6 +228,42 @@ TEST(crafted_sizes) {
     }
 }
 
+/* An imported image with any bit flipped, checksums right: it may be refused or be found out, but
+ * neither searches nor the job that roots it leave its memory. */
+TEST(damaged_images) {
+    fx f, g;
+    fx_hits h;
+    hnsw_file file = make(0);
+    static const float query[DIM] = {0.5f, -1, 2};
+    const nigh_config config = config_of(&file, NIGH_METRIC_L2);
+    t_ok(hnsw_read(&f, file.bytes, file.size, &config, 0));
+    fx_bytes image = fx_save(f.index, 0);
+    for (uint64_t bit = 0; bit < image.size * 8; bit++) {
+        alarm(SECONDS_MAX);
+        image.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        uint8_t *copy = fx_malloc(image.size);
+        memcpy(copy, image.data, (size_t)image.size);
+        image_fix(copy, (size_t)image.size);
+        image.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        if (fx_attach(&g, copy, image.size, NIGH_OPEN_WRITABLE, 0, 60) == NIGH_OK &&
+            g.config.dim == DIM && g.config.dtype == NIGH_DTYPE_F32) {
+            nigh_report report = {.struct_size = sizeof report};
+            nigh_search_options so = fx_search_options(16, 0);
+            fx_hits_init(&h, &g.config, 16);
+            t_ok(nigh_check(g.index, g.session, &report));
+            t_assert(fx_search(&g, g.session, query, &so, 16, &h) <= NIGH_OK);
+            t_assert(fx_work(&g, NIGH_JOB_ROOT, 1, 1) <= NIGH_OK);
+            t_assert(fx_search(&g, g.session, query, &so, 16, &h) <= NIGH_OK);
+            fx_hits_drop(&h);
+        }
+        fx_drop(&g);
+        free(copy);
+    }
+    free(image.data);
+    free(file.bytes);
+    fx_drop(&f);
+}
+
 SUITE {
     RUN(cut_at_every_length);
     RUN(every_bit_flipped);
@@ -234,4 +271,5 @@ SUITE {
     RUN(other_m);
     RUN(crafted_lists);
     RUN(crafted_sizes);
+    RUN(damaged_images);
 }
