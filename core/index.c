@@ -52,6 +52,13 @@ static nigh_index *nighi_index_layout(nighi_arena *arena, const nigh_index *shap
     return index;
 }
 
+/* Apart from its callers, whose shape fills nearly all that a stack frame may take. */
+static NIGHI_NOINLINE uint64_t nighi_layout_bytes(const nigh_index *shape) {
+    nighi_arena arena = {NULL, 0};
+    (void)nighi_index_layout(&arena, shape, shape->slot_max);
+    return nighi_arena_bytes(&arena);
+}
+
 static void nighi_shape(nigh_index *shape, const nigh_config *config, const nighi_counts *counts) {
     nighi_fill(shape, 0, sizeof *shape);
     shape->config = *config;
@@ -67,12 +74,11 @@ static void nighi_shape(nigh_index *shape, const nigh_config *config, const nigh
 static const nighi_counts nighi_counts_empty = {0, 0, 0, NIGHI_NONE, 0, 0, 0, 0};
 
 NIGHI_FN uint64_t nighi_index_bytes(const nigh_config *config, const nigh_options *options) {
-    nighi_arena arena = {NULL, 0};
     nigh_index shape;
     nighi_shape(&shape, config, &nighi_counts_empty);
+    shape.slot_max = options->slot_max;
     shape.upper_extra = options->upper_extra;
-    (void)nighi_index_layout(&arena, &shape, options->slot_max);
-    return nighi_arena_bytes(&arena);
+    return nighi_layout_bytes(&shape);
 }
 
 /* Which kernels: all that the machine has, or what the caller allows of them. */
@@ -101,21 +107,22 @@ static nigh_status nighi_handle_begin(const nigh_options *options, nigh_index *s
     return exact ? nighi_features_choose(options->features, &shape->features) : NIGH_E_BUILD;
 }
 
-static nigh_status nighi_handle_make(nigh_index *shape, const nigh_options *options,
-                                     uint32_t slot_max, void *memory, uint64_t memory_bytes,
-                                     nigh_index **index) {
+/* shape->slot_max is set. */
+static NIGHI_NOINLINE nigh_status nighi_handle_make(nigh_index *shape, const nigh_options *options,
+                                                    void *memory, uint64_t memory_bytes,
+                                                    nigh_index **index) {
     nighi_arena arena = {NULL, 0};
     const nigh_status status = nighi_handle_begin(options, shape);
     if (status != NIGH_OK) {
         return status;
     }
-    (void)nighi_index_layout(&arena, shape, slot_max);
+    (void)nighi_index_layout(&arena, shape, shape->slot_max);
     if (!nighi_memory_fits(memory, memory_bytes, nighi_arena_bytes(&arena))) {
         return NIGH_E_MEMORY;
     }
     arena = (nighi_arena){memory, 0};
     shape->flags = options->flags;
-    *index = nighi_index_layout(&arena, shape, slot_max);
+    *index = nighi_index_layout(&arena, shape, shape->slot_max);
     nighi_source source = {0};
     if ((*index)->config.vectors == NIGH_VECTORS_OWNED) {
         source.kind = NIGHI_SOURCE_OWNED;
@@ -128,14 +135,15 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
                                       void *memory, uint64_t memory_bytes, nigh_index **index) {
     nigh_index shape;
     nighi_shape(&shape, config, &nighi_counts_empty);
+    shape.slot_max = options->slot_max;
     shape.upper_extra = options->upper_extra;
-    return nighi_handle_make(&shape, options, options->slot_max, memory, memory_bytes, index);
+    return nighi_handle_make(&shape, options, memory, memory_bytes, index);
 }
 
-/* Reads the header; *slot_max: what options->slot_max stands for. */
+/* Reads the header; shape->slot_max: what options->slot_max stands for. */
 static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t image_bytes,
                                                      bool paged, const nigh_options *options,
-                                                     uint32_t *slot_max, nigh_index *shape) {
+                                                     nigh_index *shape) {
     nighi_image_header header;
     nigh_config config;
     const nigh_status status =
@@ -145,8 +153,8 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
         return status;
     }
     nighi_shape(shape, &config, &header.counts);
-    *slot_max = options->slot_max == 0 ? header.counts.slot_count : options->slot_max;
-    if (*slot_max < header.counts.slot_count) {
+    shape->slot_max = options->slot_max == 0 ? header.counts.slot_count : options->slot_max;
+    if (shape->slot_max < header.counts.slot_count) {
         return NIGH_E_INVALID;
     }
     nighi_header_coding(&header, &config, &shape->coding);
@@ -157,15 +165,11 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
 
 NIGHI_FN nigh_status nighi_attach_bytes(const void *image, uint64_t image_bytes,
                                         const nigh_options *options, uint64_t *bytes) {
-    nighi_arena arena = {NULL, 0};
-    uint32_t slot_max = 0;
     nigh_index shape;
     const bool paged = nighi_header_paged(image, image_bytes);
-    const nigh_status status =
-        nighi_attach_begin(image, image_bytes, paged, options, &slot_max, &shape);
+    const nigh_status status = nighi_attach_begin(image, image_bytes, paged, options, &shape);
     if (status == NIGH_OK) {
-        (void)nighi_index_layout(&arena, &shape, slot_max);
-        *bytes = nighi_arena_bytes(&arena);
+        *bytes = nighi_layout_bytes(&shape);
     }
     return status;
 }
@@ -195,24 +199,20 @@ static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
     nighi_attach_uncoded(index);
 }
 
-NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_options *options,
-                                  void *memory, uint64_t memory_bytes, nigh_index **index) {
-    uint32_t slot_max = 0;
-    nigh_index shape;
-    nigh_status status =
-        nighi_attach_begin(image, image_bytes, false, options, &slot_max, &shape);
-    if (status != NIGH_OK) {
-        return status;
-    }
+/* What follows once the header holds. */
+static NIGHI_NOINLINE nigh_status nighi_attach_image(nigh_index *shape, uint8_t *image,
+                                                     const nigh_options *options, void *memory,
+                                                     uint64_t memory_bytes, nigh_index **index) {
+    nigh_status status = NIGH_OK;
     if (((uintptr_t)image & (NIGHI_CACHE_LINE - 1)) != 0) {
         return NIGH_E_MEMORY;
     }
-    if ((options->flags & NIGH_OPEN_VERIFY) != 0 && shape.opened == 0) {
+    if ((options->flags & NIGH_OPEN_VERIFY) != 0 && shape->opened == 0) {
         uint64_t checked = 0;
-        status = nighi_image_verify(image, (const nighi_image_header *)image, &checked);
+        status = nighi_image_verify(image, (const nighi_image_header *)(void *)image, &checked);
     }
     if (status == NIGH_OK) {
-        status = nighi_handle_make(&shape, options, slot_max, memory, memory_bytes, index);
+        status = nighi_handle_make(shape, options, memory, memory_bytes, index);
     }
     if (status == NIGH_OK) {
         nighi_attach_regions(*index, image);
@@ -220,8 +220,17 @@ NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_
     return status;
 }
 
+NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_options *options,
+                                  void *memory, uint64_t memory_bytes, nigh_index **index) {
+    nigh_index shape;
+    const nigh_status status = nighi_attach_begin(image, image_bytes, false, options, &shape);
+    return status == NIGH_OK
+               ? nighi_attach_image(&shape, image, options, memory, memory_bytes, index)
+               : status;
+}
+
 /* Every block in use gets its address from the pager, whole blocks all of them. */
-static nigh_status nighi_attach_mapped(nigh_index *index) {
+static NIGHI_NOINLINE nigh_status nighi_attach_mapped(nigh_index *index) {
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         nighi_region *region = &index->regions[i];
         const bool absent = region->stride == 0 || (i == NIGHI_CODE && index->coding.active == 0);
@@ -240,15 +249,13 @@ static nigh_status nighi_attach_mapped(nigh_index *index) {
 NIGHI_FN nigh_status nighi_attach_blocks(const void *header, uint64_t header_bytes,
                                          const nigh_options *options, const nighi_pager *pager,
                                          void *memory, uint64_t memory_bytes, nigh_index **index) {
-    uint32_t slot_max = 0;
     nigh_index shape;
-    nigh_status status =
-        nighi_attach_begin(header, header_bytes, true, options, &slot_max, &shape);
+    nigh_status status = nighi_attach_begin(header, header_bytes, true, options, &shape);
     if (status == NIGH_OK) {
         shape.pager = *pager;
         shape.image_bytes = 0;
         shape.paged = 1;
-        status = nighi_handle_make(&shape, options, slot_max, memory, memory_bytes, index);
+        status = nighi_handle_make(&shape, options, memory, memory_bytes, index);
     }
     return status == NIGH_OK ? nighi_attach_mapped(*index) : status;
 }
