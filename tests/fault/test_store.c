@@ -414,6 +414,71 @@ TEST(refusals) {
     rig_drop(&g);
 }
 
+#define REFUSED(call) t_is(call, NIGH_E_INVALID)
+
+/* NULL, 0 and what is out of range, everywhere. */
+TEST(total) {
+    static const nigh_store_options wrong[] = {
+        {.page_bytes = 512, .page_count = 8},  {.page_bytes = 1 << 21, .page_count = 8},
+        {.page_bytes = 3000, .page_count = 8}, {.page_count = 1},
+        {.page_count = (1u << 31) + 1},        {.page_count = 8, .program_bytes = 3},
+        {.page_count = 8, .super_count = 1},   {.page_count = 80, .super_count = 65},
+        {.page_count = 8, .super_count = 9},   {.page_count = 8, .program_bytes = 8192},
+        {.page_count = 8, .flags = 2}};
+    nigh_config config = small_blocks(0, 9);
+    uint64_t bytes = 0, blocks = 0;
+    nigh_store_stats stats = {.struct_size = 8};
+    nigh_index *index = NULL;
+    nigh_store *store = NULL;
+    rig g;
+    memset(&g, 0, sizeof g);
+    device_init(&g.d, DEVICE_DISK, 1024, 64, 0, t_seed());
+    rig_open(&g, NIGH_STORE_FORMAT);
+    fx_init(&g.f, &config, 10, 10, 240, EF);
+    t_ok(nigh_store_bytes(&g.d.options, &bytes));
+    void *memory = fx_exact(bytes);
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        nigh_store_options options = wrong[i];
+        options.struct_size = sizeof options;
+        REFUSED(nigh_store_bytes(&options, &bytes));
+        REFUSED(nigh_store_open(&options, device_read, device_write, NULL, device_sync, &g.d,
+                                memory, UINT64_MAX, &store));
+    }
+    nigh_store_options given = g.d.options;
+    const nigh_store_options *o = &given;
+    REFUSED(nigh_store_bytes(NULL, &bytes));
+    REFUSED(nigh_store_bytes(o, NULL));
+    REFUSED(nigh_store_find(NULL, &g.d, g.d.bytes, &given));
+    REFUSED(nigh_store_find(device_read, &g.d, g.d.bytes, NULL));
+    REFUSED(nigh_store_open(NULL, device_read, NULL, NULL, NULL, &g.d, memory, bytes, &store));
+    REFUSED(nigh_store_open(o, NULL, NULL, NULL, NULL, &g.d, memory, bytes, &store));
+    REFUSED(nigh_store_open(o, device_read, device_write, NULL, NULL, &g.d, memory, bytes, &store));
+    REFUSED(nigh_store_open(o, device_read, NULL, NULL, device_sync, &g.d, memory, bytes, &store));
+    REFUSED(nigh_store_open(o, device_read, NULL, NULL, NULL, &g.d, NULL, bytes, &store));
+    REFUSED(nigh_store_open(o, device_read, NULL, NULL, NULL, &g.d, memory, bytes, NULL));
+    given.flags = NIGH_STORE_FORMAT;
+    REFUSED(nigh_store_open(o, device_read, NULL, NULL, NULL, &g.d, memory, bytes, &store));
+    given.flags = 0;
+    REFUSED(nigh_store_grow(NULL, 64, memory, bytes, &store));
+    REFUSED(nigh_store_grow(g.store, 63, memory, bytes, &store));
+    REFUSED(nigh_store_grow(g.store, (1u << 31) + 1, memory, bytes, &store));
+    REFUSED(nigh_store_grow(g.store, 64, NULL, bytes, &store));
+    REFUSED(nigh_store_grow(g.store, 64, memory, bytes, NULL));
+    REFUSED(nigh_store_stats_get(NULL, &stats));
+    REFUSED(nigh_store_stats_get(g.store, NULL));
+    REFUSED(nigh_store_stats_get(g.store, &stats)); /* shorter than it ever was */
+    REFUSED(nigh_store_attach_bytes(NULL, NULL, &bytes, &blocks));
+    REFUSED(nigh_store_attach_bytes(g.store, NULL, NULL, &blocks));
+    REFUSED(nigh_store_attach_bytes(g.store, NULL, &bytes, NULL));
+    REFUSED(nigh_store_attach(NULL, NULL, memory, bytes, NULL, 0, &index));
+    REFUSED(nigh_store_attach(g.store, NULL, NULL, bytes, NULL, 0, &index));
+    REFUSED(nigh_store_attach(g.store, NULL, memory, bytes, NULL, 0, NULL));
+    REFUSED(nigh_store_commit(NULL, g.f.index));
+    REFUSED(nigh_store_commit(g.store, NULL));
+    free(memory);
+    rig_drop(&g);
+}
+
 TEST(found_by_its_size) {
     static const uint32_t sizes[] = {1024, 4096, 65536, 1 << 20};
     for (uint32_t i = 0; i < 4; i++) {
@@ -474,8 +539,8 @@ TEST(flash_wears_evenly) {
         high = page >= SUPERS && g.d.wear[page] > high ? g.d.wear[page] : high;
         super_high = page < SUPERS && g.d.wear[page] > super_high ? g.d.wear[page] : super_high;
     }
-    printf("%u commits: pages erased %u to %u times, superblocks %u\n", commits, low, high,
-           super_high);
+    printf("%u commits of %u pages in %u: erased %u to %u times, superblocks %u\n", commits,
+           device_stats(g.store).page_used - SUPERS, PAGES - SUPERS, low, high, super_high);
     t_assert(high <= low + low / 2 + 4);
     t_assert(super_high <= commits / SUPERS + 2);
     free(rows);
@@ -492,6 +557,7 @@ SUITE {
     RUN(full_then_grown);
     RUN(every_call_fails_once);
     RUN(refusals);
+    RUN(total);
     RUN(found_by_its_size);
     RUN(flash_wears_evenly);
 }
