@@ -46,6 +46,19 @@ static nigh_status make(const char *name, const value *a) {
     t_failf("direct_calls.c does not know %s", name);
 }
 
+static nigh_status keep(const char *name, const value *a) {
+    TRY(nigh_store_bytes, a[0].p, a[1].p);
+    TRY(nigh_store_find, FN(nigh_store_read_fn, 0), a[1].p, a[2].U, a[3].p);
+    TRY(nigh_store_open, a[0].p, FN(nigh_store_read_fn, 1), FN(nigh_store_write_fn, 2),
+        FN(nigh_store_erase_fn, 3), FN(nigh_store_sync_fn, 4), a[5].p, a[6].p, a[7].U, a[8].p);
+    TRY(nigh_store_grow, a[0].p, a[1].u, a[2].p, a[3].U, a[4].p);
+    TRY(nigh_store_stats_get, a[0].p, a[1].p);
+    TRY(nigh_store_attach_bytes, a[0].p, a[1].p, a[2].p, a[3].p);
+    TRY(nigh_store_attach, a[0].p, a[1].p, a[2].p, a[3].U, a[4].p, a[5].U, a[6].p);
+    TRY(nigh_store_commit, a[0].p, a[1].p);
+    return make(name, a);
+}
+
 static nigh_status change(const char *name, const value *a) {
     TRY(nigh_insert, a[0].p, a[1].p, a[2].u, a[3].p, a[4].p, a[5].p, a[6].u, a[7].p);
     TRY(nigh_set, a[0].p, a[1].p, a[2].u, a[3].p, a[4].p, a[5].p, a[6].u, a[7].p);
@@ -62,7 +75,7 @@ static nigh_status change(const char *name, const value *a) {
     TRY(nigh_hnswlib_config, a[0].p, a[1].U, a[2].p, a[3].p);
     TRY(nigh_hnswlib_read, a[0].p, a[1].p, a[2].U);
     TRY(nigh_hnswlib_write, a[0].p, a[1].p, a[2].u, a[3].U, FN(nigh_write_fn, 4), a[5].p);
-    return make(name, a);
+    return keep(name, a);
 }
 
 static nigh_status ask(const char *name, const value *a) {
@@ -100,7 +113,7 @@ static value call(const char *name, const value *a, unsigned count) {
 
 /* ---- Callbacks: one C function for each type; the test has one body for each at a time ------- */
 
-static callback_body *bodies[8];
+static callback_body *bodies[12];
 
 static nigh_status fetch(void *user, const uint32_t *slots, const uint64_t *keys, uint32_t count,
                          void *scratch, const void **vectors) {
@@ -135,15 +148,33 @@ static nigh_status dirty(void *user, uint32_t region, uint32_t block, uint64_t b
 
 static uint64_t clock_now(void *user) { return bodies[7](user, NULL).U; }
 
+static nigh_status store_read(void *user, uint64_t at, void *bytes, uint64_t count) {
+    return bodies[8](user, (value[]){val_U(at), val_p(bytes), val_U(count)}).i;
+}
+
+static nigh_status store_write(void *user, uint64_t at, const void *bytes, uint64_t count) {
+    return bodies[9](user, (value[]){val_U(at), val_p(bytes), val_U(count)}).i;
+}
+
+static nigh_status store_erase(void *user, uint64_t at, uint64_t count) {
+    return bodies[10](user, (value[]){val_U(at), val_U(count)}).i;
+}
+
+static nigh_status store_sync(void *user) { return bodies[11](user, NULL).i; }
+
 static void *callback(const char *name, callback_body *body) {
     static const struct {
         const char *name;
         any_fn function;
-    } all[8] = {{"nigh_fetch_fn", (any_fn)fetch},       {"nigh_prefetch_fn", (any_fn)prefetch},
+    } all[12] = {{"nigh_fetch_fn", (any_fn)fetch},       {"nigh_prefetch_fn", (any_fn)prefetch},
                 {"nigh_distance_fn", (any_fn)distance}, {"nigh_filter_fn", (any_fn)filter},
                 {"nigh_write_fn", (any_fn)write_bytes}, {"nigh_map_fn", (any_fn)map},
-                {"nigh_dirty_fn", (any_fn)dirty},       {"nigh_clock_fn", (any_fn)clock_now}};
-    for (unsigned i = 0; i < 8; i++) {
+                {"nigh_dirty_fn", (any_fn)dirty},       {"nigh_clock_fn", (any_fn)clock_now},
+                {"nigh_store_read_fn", (any_fn)store_read},
+                {"nigh_store_write_fn", (any_fn)store_write},
+                {"nigh_store_erase_fn", (any_fn)store_erase},
+                {"nigh_store_sync_fn", (any_fn)store_sync}};
+    for (unsigned i = 0; i < 12; i++) {
         if (strcmp(all[i].name, name) == 0) {
             void *pointer = NULL;
             bodies[i] = body;

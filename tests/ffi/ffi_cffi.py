@@ -165,6 +165,21 @@ class Steps:
         self.dirtied += 1
         return c.NIGH_OK
 
+    def read_pages(self, user, offset, data, count):
+        ffi.memmove(data, self.device + offset, count)
+        return c.NIGH_OK
+
+    def write_pages(self, user, offset, data, count):
+        ffi.memmove(self.device + offset, data, count)
+        return c.NIGH_OK
+
+    def erase_pages(self, user, offset, count):
+        ffi.memmove(self.device + offset, b"\xff" * count, count)
+        return c.NIGH_OK
+
+    def sync_pages(self, user):
+        return c.NIGH_OK
+
     def tick(self, user):
         self.clock += 1000
         return self.clock
@@ -396,6 +411,40 @@ class Steps:
         self.check(index, session)
 
 
+    def stored(self):
+        index = self.index_of(self.config(c.NIGH_METRIC_L2, c.NIGH_KEYS_U64, c.NIGH_VECTORS_OWNED))
+        pages, page_bytes, done = 300, 1024, ffi.new("uint32_t *")
+        options = made("nigh_store_options", flags=c.NIGH_STORE_FORMAT, page_bytes=page_bytes,
+                       page_count=pages - 10, program_bytes=16, super_count=3)
+        found, stats = made("nigh_store_options"), made("nigh_store_stats")
+        store, again = ffi.new("nigh_store **"), ffi.new("nigh_index **")
+        told, blocks = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        reader = self.callback("nigh_store_read_fn", self.read_pages)
+        self.device = self.take(pages * page_bytes)
+        self.grow(index, COUNT)
+        session = self.session_of(index, 64)
+        self.ok("nigh_insert", index, session, 0, self.keys, ffi.NULL, self.rows, COUNT, done)
+        memory = self.sized("nigh_store_bytes", options)
+        self.ok("nigh_store_open", options, reader,
+                self.callback("nigh_store_write_fn", self.write_pages),
+                self.callback("nigh_store_erase_fn", self.erase_pages),
+                self.callback("nigh_store_sync_fn", self.sync_pages), ffi.NULL, *memory, store)
+        self.ok("nigh_store_commit", store[0], index)
+        self.note(ffi.buffer(self.device, pages * page_bytes))
+        self.ok("nigh_store_find", reader, ffi.NULL, pages * page_bytes, found)
+        self.note(found)
+        memory = self.sized("nigh_store_bytes", found)
+        self.ok("nigh_store_grow", store[0], pages, *memory, store)
+        self.ok("nigh_store_attach_bytes", store[0], ffi.NULL, told, blocks)
+        self.ok("nigh_store_attach", store[0], ffi.NULL, self.take(told[0]), told[0],
+                self.take(blocks[0]), blocks[0], again)
+        self.ok("nigh_store_stats_get", store[0], stats)
+        self.note(stats)
+        session = self.session_of(again[0], 64)
+        self.search(again[0], session, 20)
+        self.check(again[0], session)
+
+
 def golden_answers(steps, folder):
     """The queries of golden.py, external vectors through a callback."""
     with open(os.path.join(folder, "golden.json"), encoding="utf-8") as file:
@@ -466,7 +515,8 @@ def main(path, logs, golden_folder):
     library = ffi.dlopen(path)
     passed = zeros(library, model)
     steps = Steps(library)
-    for name in ("about", "owned", "attached", "external", "custom", "paged", "file"):
+    for name in ("about", "owned", "attached", "external", "custom", "paged", "file",
+                 "stored"):
         getattr(steps, name)()
         with open(os.path.join(logs, name + ".log"), "rb") as file:
             want = file.read()

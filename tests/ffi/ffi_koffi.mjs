@@ -84,6 +84,7 @@ class Struct {
 
 // ---- Rows, keys, answers: as in ffi_steps.c -----------------------------------------------------
 
+const PAGE = 1024, PAGES = 300;
 const COUNT = 300, DIM = 12, K = 8, QUERIES = 5, ROW = 4 * DIM;
 const STOP = c.NIGH_E_USER - 7;
 const rows = new Float32Array(COUNT * DIM);
@@ -255,6 +256,24 @@ class Steps {
     this.dirtied++;
     return c.NIGH_OK;
   };
+
+  readPages = (user, offset, data, count) => {
+    const at = Number(offset), size = Number(count);
+    memory(this.device, PAGES * PAGE).copy(memory(data, size), 0, at, at + size);
+    return c.NIGH_OK;
+  };
+
+  writePages = (user, offset, data, count) => {
+    memory(data, Number(count)).copy(memory(this.device, PAGES * PAGE), Number(offset));
+    return c.NIGH_OK;
+  };
+
+  erasePages = (user, offset, count) => {
+    memory(this.device, PAGES * PAGE).fill(0xff, Number(offset), Number(offset + count));
+    return c.NIGH_OK;
+  };
+
+  syncPages = () => c.NIGH_OK;
 
   tick = () => {
     this.clock += 1000n;
@@ -510,6 +529,39 @@ class Steps {
     this.search(index, session, 20);
     this.check(index, session);
   }
+
+  stored() {
+    const index = this.indexOf(
+      this.config(c.NIGH_METRIC_L2, c.NIGH_KEYS_U64, c.NIGH_VECTORS_OWNED));
+    const options = new Struct('nigh_store_options', { flags: c.NIGH_STORE_FORMAT,
+      page_bytes: PAGE, page_count: PAGES - 10, program_bytes: 16, super_count: 3 });
+    const found = new Struct('nigh_store_options'), stats = new Struct('nigh_store_stats');
+    const store = pointer(), again = pointer(), told = long(), blocks = long(), done = word();
+    const reader = this.callback('nigh_store_read_fn', this.readPages);
+    this.device = this.take(PAGES * PAGE);
+    this.grow(index, COUNT);
+    let session = this.sessionOf(index, 64);
+    this.ok('nigh_insert', index, session, 0, keys, null, rows, COUNT, done);
+    let room = this.sized('nigh_store_bytes', options);
+    this.ok('nigh_store_open', options, reader,
+      this.callback('nigh_store_write_fn', this.writePages),
+      this.callback('nigh_store_erase_fn', this.erasePages),
+      this.callback('nigh_store_sync_fn', this.syncPages), null, ...room, store);
+    this.ok('nigh_store_commit', store[0], index);
+    this.note(memory(this.device, PAGES * PAGE));
+    this.ok('nigh_store_find', reader, null, PAGES * PAGE, found);
+    this.note(found.bytes);
+    room = this.sized('nigh_store_bytes', found);
+    this.ok('nigh_store_grow', store[0], PAGES, ...room, store);
+    this.ok('nigh_store_attach_bytes', store[0], null, told, blocks);
+    this.ok('nigh_store_attach', store[0], null, this.take(told[0]), told[0],
+      this.take(blocks[0]), blocks[0], again);
+    this.ok('nigh_store_stats_get', store[0], stats);
+    this.note(stats.bytes);
+    session = this.sessionOf(again[0], 64);
+    this.search(again[0], session, 20);
+    this.check(again[0], session);
+  }
 }
 
 // ---- The queries of golden.py, external vectors through a callback ------------------------------
@@ -575,7 +627,7 @@ function zeros() {
 let passed = zeros();
 const steps = new Steps();
 for (const part of ['about', 'owned', 'attached', 'external', 'custom', 'paged',
-  'file']) {
+  'file', 'stored']) {
   steps[part]();
   const got = Buffer.concat(steps.log.splice(0));
   const want = fs.readFileSync(path.join(logs, `${part}.log`));

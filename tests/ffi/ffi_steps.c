@@ -144,6 +144,30 @@ static value clock_now(void *user, const value *a) {
     return val_U(((steps *)user)->clock += 1000);
 }
 
+static value read_pages(void *user, const value *a) {
+    t_assert(a[0].U + a[2].U <= STEPS_PAGE * STEPS_PAGES);
+    memcpy(a[1].p, ((steps *)user)->device + a[0].U, (size_t)a[2].U);
+    return val_i(NIGH_OK);
+}
+
+static value write_pages(void *user, const value *a) {
+    t_assert(a[0].U + a[2].U <= STEPS_PAGE * STEPS_PAGES);
+    memcpy(((steps *)user)->device + a[0].U, a[1].p, (size_t)a[2].U);
+    return val_i(NIGH_OK);
+}
+
+static value erase_pages(void *user, const value *a) {
+    t_assert(a[0].U + a[1].U <= STEPS_PAGE * STEPS_PAGES);
+    memset(((steps *)user)->device + a[0].U, 0xff, (size_t)a[1].U);
+    return val_i(NIGH_OK);
+}
+
+static value sync_pages(void *user, const value *a) {
+    (void)a;
+    ((steps *)user)->syncs++;
+    return val_i(NIGH_OK);
+}
+
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
 static nigh_config config_of(uint32_t metric, uint32_t key_kind, uint32_t vectors) {
@@ -480,11 +504,52 @@ static void file(steps *s) {
     check(s, index, session);
 }
 
+/* An index committed to a store, which then grows, and taken out of it. */
+static void stored(steps *s) {
+    nigh_config config = config_of(NIGH_METRIC_L2, NIGH_KEYS_U64, NIGH_VECTORS_OWNED);
+    nigh_index *index = index_of(s, &config, COUNT);
+    nigh_store_options options = {.struct_size = sizeof options, .flags = NIGH_STORE_FORMAT,
+                                  .page_bytes = STEPS_PAGE, .page_count = STEPS_PAGES - 10,
+                                  .program_bytes = 16, .super_count = 3};
+    nigh_store_options found = {.struct_size = sizeof found};
+    nigh_store_stats stats = {.struct_size = sizeof stats};
+    nigh_store *store = NULL;
+    void *reader = s->by->callback("nigh_store_read_fn", read_pages);
+    uint64_t bytes = 0, blocks = 0;
+    uint32_t done = 0;
+    s->device = take(s, STEPS_PAGE * STEPS_PAGES);
+    grow(s, index, COUNT);
+    nigh_session *session = session_of(s, index, 64);
+    OK("nigh_insert", val_p(index), val_p(session), val_u(0), val_p(keys), NOTHING, val_p(rows),
+       val_u(COUNT), val_p(&done));
+    OK("nigh_store_bytes", val_p(&options), val_p(&bytes));
+    OK("nigh_store_open", val_p(&options), val_p(reader),
+       val_p(s->by->callback("nigh_store_write_fn", write_pages)),
+       val_p(s->by->callback("nigh_store_erase_fn", erase_pages)),
+       val_p(s->by->callback("nigh_store_sync_fn", sync_pages)), val_p(s), SIZED(bytes),
+       val_p(&store));
+    OK("nigh_store_commit", val_p(store), val_p(index));
+    note(s, s->device, STEPS_PAGE * STEPS_PAGES);
+    OK("nigh_store_find", val_p(reader), val_p(s), val_U(STEPS_PAGE * STEPS_PAGES), val_p(&found));
+    note(s, &found, sizeof found);
+    OK("nigh_store_bytes", val_p(&found), val_p(&bytes));
+    OK("nigh_store_grow", val_p(store), val_u(STEPS_PAGES), SIZED(bytes), val_p(&store));
+    OK("nigh_store_attach_bytes", val_p(store), NOTHING, val_p(&bytes), val_p(&blocks));
+    OK("nigh_store_attach", val_p(store), NOTHING, SIZED(bytes), SIZED(blocks), val_p(&index));
+    OK("nigh_store_stats_get", val_p(store), val_p(&stats));
+    note(s, &stats, sizeof stats);
+    t_eq(stats.sync_count, s->syncs);
+    session = session_of(s, index, 64);
+    search(s, index, session, 20);
+    check(s, index, session);
+}
+
 static const struct {
     const char *name;
     void (*run)(steps *s);
 } parts[] = {{"about", about},   {"owned", owned}, {"attached", attached}, {"external", external},
-             {"custom", custom}, {"paged", paged}, {"file", file}};
+             {"custom", custom}, {"paged", paged}, {"file", file},
+             {"stored", stored}};
 
 void steps_run(steps *run, const caller *by) {
     fill();

@@ -8,7 +8,8 @@
 #include "ffi_calls.h"
 #include "nigh.h"
 
-enum { STEPS_MEMORIES = 128, STEPS_PARTS = 7, STEPS_REGIONS = 8, STEPS_BLOCKS = 16 };
+enum { STEPS_MEMORIES = 128, STEPS_PARTS = 8, STEPS_REGIONS = 8, STEPS_BLOCKS = 16 };
+enum { STEPS_PAGE = 1024, STEPS_PAGES = 300 };
 
 /* A run: who calls, what it saw (statuses, keys, distance bits, images), its memory. */
 typedef struct steps {
@@ -23,6 +24,8 @@ typedef struct steps {
     uint32_t dirtied;
     void *blocks[STEPS_REGIONS][STEPS_BLOCKS]; /* that the pager has given out */
     uint64_t clock;
+    uint8_t *device; /* STEPS_PAGES pages */
+    uint32_t syncs;
     uint8_t *image; /* what nigh_save wrote */
     uint64_t image_bytes;
 } steps;
