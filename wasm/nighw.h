@@ -21,7 +21,12 @@ enum {
     NIGHW_WRITE = 5,    /* a bytes, b count; returns a status */
     NIGHW_MAP = 6,      /* a region, b block, c bytes, d address of the address; a status */
     NIGHW_DIRTY = 7,    /* the same */
-    NIGHW_CLOCK = 8     /* a address of a u64, to be filled with nanoseconds */
+    NIGHW_CLOCK = 8,    /* a address of a u64, to be filled with nanoseconds */
+    /* Of stores: a offset, its upper half b; d count; all return a status */
+    NIGHW_STORE_READ = 9,   /* c bytes, to be filled */
+    NIGHW_STORE_WRITE = 10, /* c bytes */
+    NIGHW_STORE_ERASE = 11,
+    NIGHW_STORE_SYNC = 12
 };
 
 /* The import. `user` is what nigh_index_fetch and its like were given: any number of the host's. It

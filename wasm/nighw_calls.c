@@ -61,6 +61,29 @@ static uint64_t call_clock(void *user) {
     return nanoseconds;
 }
 
+static nigh_status call_store(int32_t kind, void *user, uint64_t offset, const void *bytes,
+                              uint64_t count) {
+    return nighw_callback(kind, ADDRESS(user), (int32_t)(uint32_t)offset,
+                          (int32_t)(uint32_t)(offset >> 32), ADDRESS(bytes), (int32_t)count, 0);
+}
+
+static nigh_status call_store_read(void *user, uint64_t offset, void *bytes, uint64_t count) {
+    return call_store(NIGHW_STORE_READ, user, offset, bytes, count);
+}
+
+static nigh_status call_store_write(void *user, uint64_t offset, const void *bytes,
+                                    uint64_t count) {
+    return call_store(NIGHW_STORE_WRITE, user, offset, bytes, count);
+}
+
+static nigh_status call_store_erase(void *user, uint64_t offset, uint64_t count) {
+    return call_store(NIGHW_STORE_ERASE, user, offset, NULL, count);
+}
+
+static nigh_status call_store_sync(void *user) {
+    return call_store(NIGHW_STORE_SYNC, user, 0, NULL, 0);
+}
+
 EXPORT(nighw_function) uint32_t nighw_function(uint32_t kind) {
     switch (kind) {
     case NIGHW_FETCH:
@@ -79,6 +102,14 @@ EXPORT(nighw_function) uint32_t nighw_function(uint32_t kind) {
         return (uint32_t)(uintptr_t)call_dirty;
     case NIGHW_CLOCK:
         return (uint32_t)(uintptr_t)call_clock;
+    case NIGHW_STORE_READ:
+        return (uint32_t)(uintptr_t)call_store_read;
+    case NIGHW_STORE_WRITE:
+        return (uint32_t)(uintptr_t)call_store_write;
+    case NIGHW_STORE_ERASE:
+        return (uint32_t)(uintptr_t)call_store_erase;
+    case NIGHW_STORE_SYNC:
+        return (uint32_t)(uintptr_t)call_store_sync;
     default:
         return 0;
     }

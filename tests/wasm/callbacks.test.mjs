@@ -211,3 +211,54 @@ test('a clock', () => {
   assert.ok(reads > 1);
   assert.deepEqual(index.search(row(9), 10), before);
 });
+
+/** A store on these bytes, in a host. */
+function stored(h, bytes, flags, fails = () => 0) {
+  const page = 4096;
+  const user = h.user({
+    storeRead(low, high, at, count) {
+      h.u8(at, count).set(bytes.subarray(low + high * 2 ** 32, low + high * 2 ** 32 + count));
+    },
+    storeWrite(low, high, at, count) {
+      bytes.set(h.u8(at, count), low + high * 2 ** 32);
+      return fails();
+    },
+    storeErase(low, high, at, count) { bytes.fill(0xff, low, low + count); },
+    storeSync() {},
+  });
+  const options = h.struct('nigh_store_options',
+    { flags, page_bytes: page, page_count: bytes.length / page });
+  return h.with([options], (o) => {
+    const size = h.sized((at) => h.x.nigh_store_bytes(o, at));
+    const memory = h.alloc(size);
+    return h.made((at) => h.x.nigh_store_open(o, h.x.nighw_function(KIND.storeRead),
+      h.x.nighw_function(KIND.storeWrite), h.x.nighw_function(KIND.storeErase),
+      h.x.nighw_function(KIND.storeSync), user, memory, BigInt(size), at));
+  });
+}
+
+test('a store: what one host commits another one takes up', () => {
+  const bytes = new Uint8Array(4096 * 300);
+  const h = host();
+  let failing = 0;
+  const store = stored(h, bytes, C.STORE_FORMAT, () => failing);
+  const index = owned(h);
+  failing = C.E_USER - 5;
+  assert.equal(h.x.nigh_store_commit(store, index.index), C.E_USER - 5);
+  failing = 0;
+  h.ok(h.x.nigh_store_commit(store, index.index));
+  const other = host();
+  const again = stored(other, bytes, 0);
+  const taken = new Index(other);
+  const [handle, blocks] = other.with([8, 8], (a, b) => {
+    other.ok(other.x.nigh_store_attach_bytes(again, 0, a, b));
+    return [Number(other.u64(a, 1)[0]), Number(other.u64(b, 1)[0])];
+  });
+  const memory = taken.take(handle);
+  const room = taken.take(blocks);
+  taken.index = other.made((at) => other.x.nigh_store_attach(again, 0, memory, BigInt(handle), room,
+    BigInt(blocks), at));
+  taken.begin();
+  assert.deepEqual(taken.search(row(3), 10), index.search(row(3), 10));
+  assert.deepEqual(taken.save(), index.save());
+});

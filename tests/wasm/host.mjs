@@ -15,7 +15,7 @@ for (const list of abi.enums) {
 const STRUCTS = Object.fromEntries(abi.structs.map((struct) => [struct.name, struct]));
 /** Kinds of the import's calls, as nighw.h numbers them. */
 export const KIND = { fetch: 1, prefetch: 2, distance: 3, filter: 4, write: 5, map: 6, dirty: 7,
-  clock: 8 };
+  clock: 8, storeRead: 9, storeWrite: 10, storeErase: 11, storeSync: 12 };
 
 export class NighError extends Error {
   constructor(status, text, done = 0) {
