@@ -216,6 +216,9 @@ NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, ui
     if (index == NULL || bytes == NULL || slots == 0 || slots > index->slot_max) {
         return NIGH_E_INVALID;
     }
+    if (index->packed != 0) {
+        return NIGH_E_READ_ONLY;
+    }
     const uint32_t version = nighi_growth_hold(index); /* codes may come and go meanwhile */
     const uint64_t needed = nighi_grow_bytes(index, slots, key_bytes);
     nighi_growth_release(index, version);
@@ -235,7 +238,8 @@ NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_b
     if (((uintptr_t)memory & (NIGHI_CACHE_LINE - 1)) != 0) {
         return NIGH_E_MEMORY;
     }
-    return nighi_grow_shared(index, slots, key_bytes, memory, memory_bytes);
+    return index->packed != 0 ? NIGH_E_READ_ONLY
+                              : nighi_grow_shared(index, slots, key_bytes, memory, memory_bytes);
 }
 
 NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes) {
@@ -796,11 +800,13 @@ NIGH_API nigh_status nigh_node(const nigh_index *index, uint32_t slot, uint32_t 
                                            : NIGH_NODE_DELETED;
     }
     if (link_count != NULL) {
-        const uint32_t *row = nighi_row(index, slot, level);
+        const uint32_t *row = index->packed != 0 ? nighi_packed_place(index, slot, level)
+                                                 : nighi_row(index, slot, level);
         const uint32_t degree_max = nighi_degree_max(index, level);
         *link_count = 0;
         for (uint32_t i = 0; row != NULL && nighi_node_present(word) && i < degree_max; i++) {
-            const uint32_t to = nighi_link_slot(nighi_load_acquire(&row[i]));
+            const uint32_t to = index->packed != 0 ? nighi_packed_link(index, row, i)
+                                                   : nighi_link_slot(nighi_load_acquire(&row[i]));
             if (to == NIGHI_LINK_END) {
                 break;
             }

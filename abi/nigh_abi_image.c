@@ -4,8 +4,10 @@
 #include "image.h"
 #include "mutate.h"
 
+#define NIGHI_SAVE_FLAGS ((uint32_t)(NIGH_SAVE_GRAPH_ONLY | NIGH_SAVE_PACKED))
+
 NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes) {
-    if (index == NULL || bytes == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
+    if (index == NULL || bytes == NULL || (flags & ~NIGHI_SAVE_FLAGS) != 0) {
         return NIGH_E_INVALID;
     }
     *bytes = nighi_save_bytes(index, flags);
@@ -14,7 +16,7 @@ NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, ui
 
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user) {
-    if (index == NULL || write == NULL || (flags & ~(uint32_t)NIGH_SAVE_GRAPH_ONLY) != 0) {
+    if (index == NULL || write == NULL || (flags & ~NIGHI_SAVE_FLAGS) != 0) {
         return NIGH_E_INVALID;
     }
     nigh_status status = nighi_exclusive_begin(index);
@@ -29,6 +31,9 @@ NIGH_API nigh_status nigh_header(const nigh_index *index, void *header) {
     nighi_image_header now;
     if (index == NULL || header == NULL) {
         return NIGH_E_INVALID;
+    }
+    if (index->packed != 0) {
+        return NIGH_E_READ_ONLY; /* its blocks are not those of that header */
     }
     if (index->writer == NULL && index->opened != 0) {
         return NIGH_E_OPEN;

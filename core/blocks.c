@@ -1,5 +1,5 @@
 /* blocks.c - shapes of regions, growth by donated memory, the pager's two calls
- * layer L5; uses: blocks
+ * layer L5; uses: blocks, bits
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A donation is cut into one span a region, so that an index grown once lies in a row and is
@@ -8,6 +8,7 @@
  * last one of an image attached in place, is copied when its region grows again: readers may
  * go on with the old copy, which stays where it is and stays valid. */
 #include "blocks.h"
+#include "bits.h"
 
 #define NIGHI_KEY_BLOCK_SHIFT 10u /* least: a key of 511 bytes never crosses a block */
 
@@ -32,6 +33,43 @@ NIGHI_FN uint32_t nighi_code_stride(const nigh_config *config) {
     return lines <= bytes + bytes / 3 ? lines : (uint32_t)nighi_round_up(bytes, 16);
 }
 
+static void nighi_regions_shift(nighi_region *regions, const nigh_config *config) {
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const uint32_t stride = regions[i].stride;
+        const uint32_t fit = stride == 0 ? 1 : config->block_bytes / stride;
+        regions[i].shift = nighi_log2_floor(fit);
+    }
+    regions[NIGHI_KEYBYTES].shift =
+        nighi_max_u32(regions[NIGHI_KEYBYTES].shift, NIGHI_KEY_BLOCK_SHIFT);
+}
+
+NIGHI_FN void nighi_regions_pack(nighi_region *regions, const nigh_config *config,
+                                 const nighi_counts *counts) {
+    const uint32_t width = nighi_slot_bits(counts->slot_count);
+    const bool keyed = config->keys != NIGH_KEYS_IDENTITY;
+    regions[NIGHI_LINKS0].stride = 4 * nighi_bits_words(config->m0, width);
+    regions[NIGHI_UPPER].stride = 4 * nighi_bits_words(config->m, width);
+    regions[NIGHI_NODE].stride = 8;
+    regions[NIGHI_KEYMAP].stride = keyed ? 4 * (NIGHI_PACKED_GROUPS + width) : 0;
+    nighi_regions_shift(regions, config);
+}
+
+NIGHI_FN uint32_t nighi_packed_layers(const nighi_counts *counts) {
+    return (counts->slot_count + counts->upper_count + 31) / 32;
+}
+
+NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region, bool packed) {
+    const uint64_t words = ((uint64_t)counts->slot_count + 31) / 32;
+    if (packed && region == NIGHI_NODE) {
+        const bool states = counts->deleted_count != 0 || counts->free_count != 0;
+        return nighi_packed_layers(counts) + (states ? words : 0);
+    }
+    return packed && region == NIGHI_KEYMAP ? words
+           : region == NIGHI_UPPER          ? counts->upper_count
+           : region == NIGHI_KEYBYTES       ? counts->key_bytes
+                                            : counts->slot_count;
+}
+
 NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config) {
     const bool keyed = config->keys != NIGH_KEYS_IDENTITY;
     const bool bytes = config->keys == NIGH_KEYS_BYTES;
@@ -44,13 +82,7 @@ NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *conf
     regions[NIGHI_KEYMAP].stride = keyed ? 4 : 0;
     regions[NIGHI_VECTOR].stride = owned ? (uint32_t)nighi_vector_stride(config) : 0;
     regions[NIGHI_CODE].stride = nighi_code_stride(config);
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        const uint32_t stride = regions[i].stride;
-        const uint32_t fit = stride == 0 ? 1 : config->block_bytes / stride;
-        regions[i].shift = nighi_log2_floor(fit);
-    }
-    regions[NIGHI_KEYBYTES].shift =
-        nighi_max_u32(regions[NIGHI_KEYBYTES].shift, NIGHI_KEY_BLOCK_SHIFT);
+    nighi_regions_shift(regions, config);
 }
 
 /* Geometric with ratio 1/m, as HNSW's floor(-ln(u) / ln(m)) (Malkov and Yashunin 2016, 4.1), but in
@@ -265,6 +297,9 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
 
 NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index) {
     uint32_t slots = index->slot_max;
+    if (index->packed != 0) {
+        return index->counts.slot_count;
+    }
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const nighi_region *region = &index->regions[i];
         if (nighi_load_acquire(&region->stride) != 0 && i != NIGHI_UPPER && i != NIGHI_KEYBYTES) {

@@ -23,6 +23,14 @@ NIGHI_INLINE uint32_t *nighi_word(const nighi_region *region, uint32_t at) {
 
 /* Strides and shifts of every region follow from the configuration alone. */
 NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config);
+/* The regions of a packed image that are not as in a plain one. */
+NIGHI_FN void nighi_regions_pack(nighi_region *regions, const nigh_config *config,
+                                 const nighi_counts *counts);
+/* Records that an image of these counts has in a region (of a stride other than 0). */
+NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region, bool packed);
+/* Records of NIGHI_NODE in a packed image that hold which nodes have which layers; after them come,
+ * if any slot is removed or free, those that say which. */
+NIGHI_FN uint32_t nighi_packed_layers(const nighi_counts *counts);
 /* Bytes of a stored vector. */
 NIGHI_FN uint64_t nighi_vector_stride(const nigh_config *config);
 /* Bytes of a code; 0 without codes. */

@@ -11,6 +11,17 @@
 
 NIGHI_FN uint32_t nighi_checksum(const void *bytes, uint64_t count);
 
+/* The same of bytes that come in pieces. */
+typedef struct nighi_xxh {
+    uint32_t lanes[4];
+    uint8_t rest[16]; /* what is not a whole line yet */
+    uint64_t count;
+} nighi_xxh;
+
+NIGHI_FN void nighi_xxh_begin(nighi_xxh *hash);
+NIGHI_FN void nighi_xxh_add(nighi_xxh *hash, const void *bytes, uint64_t count);
+NIGHI_FN uint32_t nighi_xxh_end(const nighi_xxh *hash);
+
 /* Folds one more checksum into a checksum of checksums. */
 NIGHI_INLINE uint32_t nighi_checksum_fold(uint32_t fold, uint32_t checksum) {
     const uint32_t mixed = (fold ^ checksum) * 2654435761u;

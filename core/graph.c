@@ -4,6 +4,7 @@
 #include "graph.h"
 
 NIGHI_FN uint32_t *nighi_row(const nigh_index *index, uint32_t slot, uint32_t level) {
+    NIGHI_ASSERT(index->packed == 0);
     if (level == 0) {
         return nighi_row0(index, slot);
     }
@@ -16,6 +17,9 @@ NIGHI_FN uint32_t *nighi_row(const nigh_index *index, uint32_t slot, uint32_t le
 }
 
 NIGHI_FN uint32_t nighi_level(const nigh_index *index, uint32_t slot) {
+    if (index->packed != 0) {
+        return nighi_packed_level(index, slot);
+    }
     const uint32_t first = nighi_node_word(index, slot) & NIGHI_UPPER_NONE;
     const uint32_t count = nighi_load_acquire(&index->counts.upper_count);
     if (first == NIGHI_UPPER_NONE || first >= count) {

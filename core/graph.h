@@ -28,7 +28,22 @@
 
 NIGHI_INLINE uint32_t nighi_link_slot(uint32_t link) { return link & NIGHI_LINK_END; }
 
+/* The state bits of a node in a packed image; it has no place of upper records. */
+NIGHI_FN uint32_t nighi_packed_word(const nigh_index *index, uint32_t slot);
+/* Where a row of a packed image lies; NULL: no such layer. */
+NIGHI_FN const uint32_t *nighi_packed_place(const nigh_index *index, uint32_t slot, uint32_t level);
+/* Link i of such a row, NIGHI_LINK_END behind the last. */
+NIGHI_FN uint32_t nighi_packed_link(const nigh_index *index, const uint32_t *place, uint32_t i);
+/* Decodes a row of a packed image into links[m0], end marks too; NULL: no such layer. */
+NIGHI_FN const uint32_t *nighi_packed_row(const nigh_index *index, uint32_t slot, uint32_t level,
+                                          uint32_t *links);
+/* Top layer of a node of a packed image. */
+NIGHI_FN uint32_t nighi_packed_level(const nigh_index *index, uint32_t slot);
+
 NIGHI_INLINE uint32_t nighi_node_word(const nigh_index *index, uint32_t slot) {
+    if (NIGHI_UNLIKELY(index->packed != 0)) {
+        return nighi_packed_word(index, slot);
+    }
     return nighi_load_acquire(nighi_word(&index->regions[NIGHI_NODE], slot));
 }
 
@@ -67,8 +82,18 @@ NIGHI_INLINE uint32_t *nighi_row0(const nigh_index *index, uint32_t slot) {
     return nighi_word(&index->regions[NIGHI_LINKS0], slot);
 }
 
-/* The row of a node in a layer that it is known to have; NULL where a damaged image lies. */
+/* The row of a node in a layer that it is known to have; NULL where a damaged image lies. This and
+ * nighi_row0 are not for packed images: what reads only goes through nighi_links. */
 NIGHI_FN uint32_t *nighi_row(const nigh_index *index, uint32_t slot, uint32_t level);
+/* The same to read, of any image: where it lies, or decoded into scratch[m0]. The seam between
+ * plain and packed rows. */
+NIGHI_INLINE const uint32_t *nighi_links(const nigh_index *index, uint32_t slot, uint32_t level,
+                                         uint32_t *scratch) {
+    if (NIGHI_UNLIKELY(index->packed != 0)) {
+        return nighi_packed_row(index, slot, level, scratch);
+    }
+    return level == 0 ? nighi_row0(index, slot) : nighi_row(index, slot, level);
+}
 /* Top layer of a node. */
 NIGHI_FN uint32_t nighi_level(const nigh_index *index, uint32_t slot);
 /* Copies a row's links without their marks, skipping slots >= slot_count; how many. */

@@ -90,7 +90,7 @@ static void nighi_export_header(nighi_export *to, uint64_t max_elements) {
 /* One list; `mark` is what its first word has beside the count. */
 static void nighi_export_list(nighi_export *to, uint32_t slot, uint32_t level, uint32_t mark) {
     const uint32_t degree_max = nighi_degree_max(to->index, level);
-    const uint32_t *row = nighi_row(to->index, slot, level);
+    const uint32_t *row = nighi_links(to->index, slot, level, to->session->unpacked);
     uint32_t size = 0;
     uint32_t count = 0;
     while (row != NULL && size < degree_max && nighi_link_slot(row[size]) != NIGHI_LINK_END) {

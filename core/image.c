@@ -1,8 +1,9 @@
 /* image.c - save, seal, and what is verified before an image is trusted
- * layer L11; uses: image, checksum, code
+ * layer L11; uses: image, checksum, code, repack
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "image.h"
 #include "checksum.h"
+#include "repack.h"
 
 #define NIGHI_TABLE_PART 32u /* checksums written at once */
 #define NIGHI_BUILD_FLAGS                                                                          \
@@ -50,21 +51,20 @@ NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
            (c->code_min < c->code_max || (c->code_min == 0.0f && c->code_max == 0.0f));
 }
 
-NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region) {
-    return region == NIGHI_UPPER      ? counts->upper_count
-           : region == NIGHI_KEYBYTES ? counts->key_bytes
-                                      : counts->slot_count;
-}
-
 /* The one layout that configuration and counts allow; checksums are left 0. */
 static void nighi_image_layout(const nigh_config *config, const nighi_counts *counts,
-                               const nighi_coding *coding, nighi_image_header *header) {
+                               const nighi_coding *coding, bool packed,
+                               nighi_image_header *header) {
     nighi_region shape[NIGHI_REGION_COUNT];
     nighi_fill(shape, 0, sizeof shape);
     nighi_fill(header, 0, sizeof *header);
     nighi_copy(header->magic, nighi_magic, sizeof nighi_magic);
     nighi_regions_shape(shape, config);
-    header->version = NIGHI_IMAGE_VERSION;
+    if (packed) {
+        nighi_regions_pack(shape, config, counts);
+    }
+    header->version = packed ? NIGHI_IMAGE_PACKED : NIGHI_IMAGE_VERSION;
+    header->packed = packed;
     header->header_bytes = sizeof *header;
     header->state = NIGHI_IMAGE_SEALED;
     header->dim = config->dim;
@@ -97,7 +97,7 @@ static void nighi_image_layout(const nigh_config *config, const nighi_counts *co
         region->stride = shape[i].stride;
         region->shift = shape[i].shift;
         const bool absent = region->stride == 0 || (i == NIGHI_CODE && coding->active == 0);
-        region->records = absent ? 0 : nighi_records_live(counts, i);
+        region->records = absent ? 0 : nighi_records_live(counts, i, packed);
         region->block_count = (uint32_t)((region->records + whole - 1) >> region->shift);
         region->first_block = header->block_count;
         header->block_count += region->block_count;
@@ -174,7 +174,8 @@ static nigh_status nighi_header_read(const void *bytes, uint64_t count, nighi_im
     if (header->checksum != nighi_header_checksum(header)) {
         return NIGH_E_CORRUPT;
     }
-    if (header->version != NIGHI_IMAGE_VERSION || header->header_bytes != sizeof *header) {
+    if ((header->version != NIGHI_IMAGE_VERSION && header->version != NIGHI_IMAGE_PACKED) ||
+        header->header_bytes != sizeof *header) {
         return NIGH_E_FORMAT;
     }
     nighi_header_config(header, config);
@@ -185,8 +186,9 @@ static nigh_status nighi_header_read(const void *bytes, uint64_t count, nighi_im
     if (!nighi_coding_valid(config, &coding)) {
         return NIGH_E_CORRUPT;
     }
-    nighi_image_layout(config, &header->counts, &coding, &expected);
-    expected.state = header->state;
+    const bool packed = header->version == NIGHI_IMAGE_PACKED;
+    nighi_image_layout(config, &header->counts, &coding, packed, &expected);
+    expected.state = packed ? NIGHI_IMAGE_SEALED : header->state;
     expected.table_checksum = header->table_checksum;
     expected.checksum = header->checksum;
     return nighi_compare(header, &expected, sizeof expected) == 0 ? NIGH_OK : NIGH_E_CORRUPT;
@@ -283,7 +285,7 @@ static void nighi_save_layout(const nigh_index *index, uint32_t flags, const nig
                               nighi_load(&counts->free_count), nighi_load(&counts->entry),
                               nighi_load(&counts->root),       nighi_load(&counts->upper_count),
                               nighi_load(&counts->key_bytes),  nighi_load(&counts->key_lengths)};
-    nighi_image_layout(&config, &now, coding, header);
+    nighi_image_layout(&config, &now, coding, (flags & NIGH_SAVE_PACKED) != 0, header);
 }
 
 NIGHI_FN void nighi_header_paged_get(const nigh_index *index, nighi_image_header *header) {
@@ -305,11 +307,22 @@ static uint32_t nighi_part_checksum(const nigh_index *index, const nighi_image_h
                           nighi_part_bytes(&header->regions[region], block));
 }
 
+/* What a pass over all regions is for. */
+enum { NIGHI_PASS_FOLD, NIGHI_PASS_TABLE, NIGHI_PASS_DATA };
+
 typedef struct nighi_sink {
     nigh_write_fn write;
     void *user;
     nigh_status status;
     uint64_t written;
+    uint32_t pass;
+    uint32_t fold;
+    uint64_t left;       /* of the region at hand */
+    uint64_t block_left; /* of its block */
+    uint64_t block_bytes;
+    nighi_xxh hash;
+    uint32_t filled;
+    uint32_t part[NIGHI_TABLE_PART];
 } nighi_sink;
 
 static void nighi_sink_put(nighi_sink *sink, const void *bytes, uint64_t count) {
@@ -325,46 +338,91 @@ static void nighi_sink_pad(nighi_sink *sink, uint64_t offset) {
     nighi_sink_put(sink, zeros, offset - sink->written);
 }
 
-static void nighi_table_put(const nigh_index *index, const nighi_image_header *header,
-                            nighi_sink *sink) {
-    uint32_t part[NIGHI_TABLE_PART];
-    uint32_t filled = 0;
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        for (uint32_t block = 0; block < header->regions[i].block_count; block++) {
-            part[filled++] = nighi_part_checksum(index, header, i, block);
-            if (filled == NIGHI_TABLE_PART) {
-                nighi_sink_put(sink, part, sizeof part);
-                filled = 0;
-            }
+static void nighi_sink_sum(nighi_sink *sink, uint32_t sum) {
+    if (sink->pass == NIGHI_PASS_FOLD) {
+        sink->fold = nighi_checksum_fold(sink->fold, sum);
+        return;
+    }
+    sink->part[sink->filled++] = sum;
+    if (sink->filled == NIGHI_TABLE_PART) {
+        nighi_sink_put(sink, sink->part, sizeof sink->part);
+        sink->filled = 0;
+    }
+}
+
+static void nighi_sink_block(nighi_sink *sink) {
+    nighi_xxh_begin(&sink->hash);
+    sink->block_left = nighi_min_u64(sink->block_bytes, sink->left);
+}
+
+/* The next bytes of the region at hand; what is too much shows that the index is damaged. */
+static void nighi_sink_take(void *user, const void *bytes, uint64_t count) {
+    nighi_sink *sink = user;
+    const uint8_t *at = bytes;
+    if (count > sink->left) {
+        sink->status = sink->status == NIGH_OK ? NIGH_E_CORRUPT : sink->status;
+        count = sink->left;
+    }
+    if (sink->pass == NIGHI_PASS_DATA) {
+        sink->left -= count;
+        nighi_sink_put(sink, bytes, count);
+        return;
+    }
+    while (count > 0) {
+        const uint64_t part = nighi_min_u64(count, sink->block_left);
+        nighi_xxh_add(&sink->hash, at, part);
+        at += part;
+        count -= part;
+        sink->left -= part;
+        sink->block_left -= part;
+        if (sink->block_left == 0) {
+            nighi_sink_sum(sink, nighi_xxh_end(&sink->hash));
+            nighi_sink_block(sink);
         }
     }
-    nighi_sink_put(sink, part, (uint64_t)filled * 4);
+}
+
+/* One pass over all regions. */
+static void nighi_save_pass(const nigh_index *index, const nighi_image_header *header,
+                            uint32_t pass, nighi_sink *sink) {
+    sink->pass = pass;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT && sink->status == NIGH_OK; i++) {
+        const nighi_image_region *region = &header->regions[i];
+        sink->left = region->records * region->stride;
+        sink->block_bytes = (uint64_t)region->stride << region->shift;
+        nighi_sink_block(sink);
+        if (pass == NIGHI_PASS_DATA) {
+            nighi_sink_pad(sink, region->offset);
+        }
+        if (nighi_repacks(i) && (index->packed != 0) != (header->packed != 0)) {
+            nighi_repack(index, i, nighi_sink_take, sink);
+        } else {
+            for (uint32_t block = 0; block < region->block_count; block++) {
+                nighi_sink_take(sink, index->regions[i].table[block],
+                                nighi_part_bytes(region, block));
+            }
+        }
+        if (sink->left > 0 && sink->status == NIGH_OK) {
+            sink->status = NIGH_E_CORRUPT;
+        }
+    }
 }
 
 NIGHI_FN nigh_status nighi_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                 void *user) {
     nighi_image_header header;
-    nighi_sink sink = {write, user, NIGH_OK, 0};
+    nighi_sink sink = {.write = write, .user = user};
     if (index->writer == NULL && index->opened != 0) {
         return NIGH_E_OPEN; /* saving it would call it sound */
     }
     nighi_save_layout(index, flags, &index->coding, &header);
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        for (uint32_t block = 0; block < header.regions[i].block_count; block++) {
-            header.table_checksum = nighi_checksum_fold(
-                header.table_checksum, nighi_part_checksum(index, &header, i, block));
-        }
-    }
+    nighi_save_pass(index, &header, NIGHI_PASS_FOLD, &sink);
+    header.table_checksum = sink.fold;
     header.checksum = nighi_header_checksum(&header);
     nighi_sink_put(&sink, &header, sizeof header);
-    nighi_table_put(index, &header, &sink);
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT && sink.status == NIGH_OK; i++) {
-        nighi_sink_pad(&sink, header.regions[i].offset);
-        for (uint32_t block = 0; block < header.regions[i].block_count; block++) {
-            nighi_sink_put(&sink, index->regions[i].table[block],
-                           nighi_part_bytes(&header.regions[i], block));
-        }
-    }
+    nighi_save_pass(index, &header, NIGHI_PASS_TABLE, &sink);
+    nighi_sink_put(&sink, sink.part, (uint64_t)sink.filled * 4);
+    nighi_save_pass(index, &header, NIGHI_PASS_DATA, &sink);
     return sink.status;
 }
 

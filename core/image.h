@@ -12,6 +12,7 @@
 #include "state.h"
 
 #define NIGHI_IMAGE_VERSION 1u
+#define NIGHI_IMAGE_PACKED 2u /* the version of packed images */
 #define NIGHI_IMAGE_SEALED 1u /* checksums hold */
 #define NIGHI_IMAGE_OPEN 2u   /* being changed in place */
 #define NIGHI_IMAGE_PAGED 3u  /* a header alone: a pager holds the blocks, and their checksums */
@@ -56,7 +57,8 @@ typedef struct nighi_image_header {
     float code_center;
     float code_steps;
     uint32_t code_clamped;
-    uint8_t reserved1[96];
+    uint32_t packed; /* 1: a packed image */
+    uint8_t reserved1[92];
     uint32_t checksum; /* of the header before it */
 } nighi_image_header;
 
@@ -70,8 +72,6 @@ NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config);
 NIGHI_FN void nighi_config_complete(nigh_config *config);
 /* Valid values, complete with defaults? */
 NIGHI_FN bool nighi_config_valid(const nigh_config *config);
-/* Records of a region that the counts say are in use. */
-NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region);
 /* How a header says that vectors are encoded. */
 NIGHI_FN void nighi_header_coding(const nighi_image_header *header, const nigh_config *config,
                                   nighi_coding *coding);

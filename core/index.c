@@ -1,8 +1,9 @@
 /* index.c - lifecycle of handle and writer state, attach
- * layer L13; uses: index, arena, blocks, code, cpu, fp, graph, image, racy
+ * layer L13; uses: index, arena, bits, blocks, code, cpu, fp, graph, image, racy
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "index.h"
 #include "arena.h"
+#include "bits.h"
 #include "blocks.h"
 #include "code.h"
 #include "cpu.h"
@@ -24,9 +25,14 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
     const uint64_t key_bytes = (uint64_t)slot_max * index->config.key_bytes_max;
     const uint64_t mean = slot_max / (index->config.m - 1);
     const bool many = at == NIGHI_UPPER && slot_max > NIGHI_DRAW_MAX;
+    if (region->stride == 0) {
+        return 0;
+    }
     const uint64_t there = (uint64_t)index->counts.upper_count + index->upper_extra;
-    const uint64_t records = many ? there + mean + mean / 64 + 4096
-                                  : nighi_region_records(index, at, slot_max, key_bytes);
+    const uint64_t records = index->packed != 0
+                                 ? nighi_records_live(&index->counts, at, true)
+                             : many ? there + mean + mean / 64 + 4096
+                                    : nighi_region_records(index, at, slot_max, key_bytes);
     const uint64_t whole = (uint64_t)1 << region->shift;
     const uint64_t blocks = (records + whole - 1) >> region->shift;
     const uint64_t room = at == NIGHI_KEYBYTES && blocks > 0 ? 2 * blocks + 1 : blocks;
@@ -153,6 +159,10 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
         return status;
     }
     nighi_shape(shape, &config, &header.counts);
+    if (header.packed != 0) {
+        shape->packed = nighi_slot_bits(header.counts.slot_count);
+        nighi_regions_pack(shape->regions, &config, &header.counts);
+    }
     shape->slot_max = options->slot_max == 0 ? header.counts.slot_count : options->slot_max;
     if (shape->slot_max < header.counts.slot_count) {
         return NIGH_E_INVALID;
@@ -235,7 +245,7 @@ static NIGHI_NOINLINE nigh_status nighi_attach_mapped(nigh_index *index) {
         nighi_region *region = &index->regions[i];
         const bool absent = region->stride == 0 || (i == NIGHI_CODE && index->coding.active == 0);
         const uint64_t whole = (uint64_t)1 << region->shift;
-        const uint64_t records = absent ? 0 : nighi_records_live(&index->counts, i);
+        const uint64_t records = absent ? 0 : nighi_records_live(&index->counts, i, false);
         const nigh_status status =
             nighi_region_map(index, i, (uint32_t)((records + whole - 1) >> region->shift));
         if (status != NIGH_OK) {
@@ -315,7 +325,8 @@ NIGHI_FN uint64_t nighi_writer_bytes(const nigh_index *index) {
 NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes) {
     const uint64_t bytes = nighi_writer_bytes(index);
     const bool attached = index->image != NULL || index->paged != 0;
-    if (attached && ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0)) {
+    if (attached && ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0 ||
+                     index->packed != 0)) {
         return NIGH_E_READ_ONLY;
     }
     if (index->job != NULL) {

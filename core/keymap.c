@@ -105,7 +105,7 @@ static void nighi_key_of(const nigh_index *index, uint32_t slot, nighi_key *key)
     }
 }
 
-static bool nighi_key_equal(const nigh_index *index, uint32_t slot, const nighi_key *key) {
+NIGHI_FN bool nighi_key_equal(const nigh_index *index, uint32_t slot, const nighi_key *key) {
     nighi_key own;
     nighi_key_of(index, slot, &own);
     if (index->config.keys != NIGH_KEYS_BYTES) {
@@ -138,6 +138,9 @@ NIGHI_FN uint32_t nighi_keymap_find(const nigh_index *index, const nighi_key *ke
         return NIGHI_NONE;
     }
     const uint32_t bucket = nighi_bucket_of(nighi_key_hash(index, key), count);
+    if (index->packed != 0) {
+        return nighi_packed_find(index, key, bucket);
+    }
     uint32_t slot = nighi_load_acquire(nighi_keymap_head(index, bucket));
     /* Chains of an honest index end; a hostile or changing one is left after `count` steps. */
     for (uint32_t steps = 0; slot < count && steps < count; steps++) {

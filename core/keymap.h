@@ -61,7 +61,17 @@ NIGHI_FN nigh_status nighi_keymap_touch(nigh_index *index, const nighi_key *key,
 NIGHI_FN nigh_status nighi_keymap_touch_leave(nigh_index *index, uint32_t slot);
 /* Is this the first slot of its chain that holds its key? */
 NIGHI_FN bool nighi_keymap_first(const nigh_index *index, uint32_t slot);
-/* Chain words: first slot of a bucket, next slot after a slot. */
+/* Packed images. Slots stand in one list by bucket, those of a bucket rising. The first slot of a
+ * bucket behind `after` (NIGHI_NONE: from its begin on); NIGHI_NONE when there is none. */
+NIGHI_FN uint32_t nighi_packed_chain(const nigh_index *index, uint32_t bucket, uint32_t after);
+/* The slot of that bucket for which `key` stands. */
+NIGHI_FN uint32_t nighi_packed_find(const nigh_index *index, const nighi_key *key, uint32_t bucket);
+/* The i-th slot of the list. */
+NIGHI_FN uint32_t nighi_packed_entry(const nigh_index *index, uint32_t at);
+/* Where the list of a group of buckets begins: at most how many slots are in the map. */
+NIGHI_FN uint32_t nighi_packed_begin(const nigh_index *index, uint32_t group);
+NIGHI_FN bool nighi_key_equal(const nigh_index *index, uint32_t slot, const nighi_key *key);
+/* Chain words of plain images: first slot of a bucket, next slot after a slot. */
 NIGHI_FN uint32_t *nighi_keymap_head(const nigh_index *index, uint32_t bucket);
 NIGHI_FN uint32_t *nighi_keymap_next(const nigh_index *index, uint32_t slot);
 

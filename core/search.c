@@ -110,7 +110,9 @@ static void nighi_rerank_ask(const nighi_walk *walk, uint32_t count) {
     const bool keys = index->regions[NIGHI_KEY].stride != 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t slot = nighi_entry_slot(pool[i]);
-        __builtin_prefetch(nighi_record(&index->regions[NIGHI_NODE], slot), 0, 3);
+        if (index->packed == 0) {
+            __builtin_prefetch(nighi_record(&index->regions[NIGHI_NODE], slot), 0, 3);
+        }
         if (keys) {
             __builtin_prefetch(nighi_record(&index->regions[NIGHI_KEY], slot), 0, 3);
         }

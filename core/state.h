@@ -32,6 +32,10 @@ enum {
     NIGHI_REGION_COUNT = 8
 };
 
+/* Packed images: the keymap's buckets are found by eights, four eights a record. */
+#define NIGHI_PACKED_GROUP 8u
+#define NIGHI_PACKED_GROUPS 4u
+
 typedef struct nighi_region {
     uint8_t *base;        /* address of record 0 while all blocks lie in a row, else NULL */
     uint8_t **table;      /* address of each block; always complete */
@@ -163,6 +167,7 @@ struct nigh_index {
     nighi_tuning tuning;
     uint64_t store_token; /* of the store that has all blocks without a dirty bit; 0: none has */
     uint32_t recoded;     /* odd while the codes of config change */
+    uint32_t packed;      /* a packed image: bits of a link; 0 = plain */
 };
 
 /* Nodes have no parents: layer 0 need not be connected, and nothing may be linked to it. */
@@ -270,6 +275,7 @@ struct nigh_session {
     uint32_t *slots;      /* batch_max, then group_max for the round after it */
     uint64_t *keys;       /* batch_max, for callbacks */
     const void **vectors; /* as slots */
+    uint32_t *unpacked;   /* packed images: two rows of m0 links */
     float *distances;     /* batch_max */
     uint32_t *orders;     /* batch_max */
     uint32_t *taken;      /* batch_max: cursor on codes */

@@ -210,8 +210,8 @@ static nigh_status nighi_commit_write(nigh_store *store, const nigh_index *index
 
 NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     nighi_image_header header;
-    if (store->device.write == NULL) {
-        return NIGH_E_READ_ONLY;
+    if (store->device.write == NULL || index->packed != 0) {
+        return NIGH_E_READ_ONLY; /* or: its blocks are not those of a store */
     }
     if (index->writer == NULL && index->opened != 0) {
         return NIGH_E_OPEN; /* nobody knows what an image left open holds */

@@ -29,8 +29,8 @@ NIGHI_FN nigh_status nighi_expand(const nighi_walk *walk, uint32_t slot, uint32_
     nighi_space space;
     nighi_space_get(walk->index, walk->coded, &space);
     session->stats.expansions++;
-    *count = nighi_gather(walk, nighi_row0(walk->index, slot), walk->index->config.m0,
-                          session->slots, 0);
+    *count = nighi_gather(walk, nighi_links(walk->index, slot, 0, session->unpacked),
+                          walk->index->config.m0, session->slots, 0);
     nighi_space_take(&space, session, session->slots, session->vectors, *count);
     return nighi_space_score(&space, session, &walk->probe, session->slots, session->vectors,
                              *count);
@@ -63,7 +63,8 @@ NIGHI_FN nigh_status nighi_descend(const nighi_walk *walk, uint32_t entry, uint3
     for (uint32_t layer = nighi_level(index, entry); layer > level; layer--) {
         for (bool moved = true; moved;) {
             moved = false;
-            const uint32_t *row = nighi_row(index, nighi_entry_slot(best), layer);
+            const uint32_t *row =
+                nighi_links(index, nighi_entry_slot(best), layer, session->unpacked);
             if (row == NULL) {
                 break;
             }
@@ -149,14 +150,14 @@ NIGHI_INLINE void nighi_round_take(nighi_beam_state *beam, const bool flat, uint
         const uint32_t *row =
             flat ? (const uint32_t *)(const void *)(beam->space.links +
                                                     slot * beam->space.links_stride)
-                 : nighi_row(walk->index, slot, beam->level);
+                 : nighi_links(walk->index, slot, beam->level, session->unpacked);
         if (row != NULL) {
             round->count = nighi_gather(walk, row, beam->degree_max, round->slots, round->count);
         }
     }
     beam->next = next;
     session->stats.expansions += round->taken;
-    if (flat) {
+    if (flat || beam->ask) {
         nighi_links_ask(beam);
     }
     nighi_space_take(&beam->space, session, round->slots, round->rows, round->count);
@@ -202,7 +203,7 @@ NIGHI_INLINE nigh_status nighi_round_merge(nighi_beam_state *beam, const bool fl
     }
     uint64_t *sorted = worth + session->batch_max;
     nighi_entries_sort(worth, kept, sorted);
-    if (flat) { /* likely the next to be expanded: the merge gives their links time */
+    if (flat || beam->ask) { /* likely the next to be expanded: the merge gives their links time */
         const uint64_t waits = next < size ? pool[next] : UINT64_MAX;
         for (uint32_t i = 0; i < nighi_min_u32(kept, NIGHI_LINKS_AHEAD) && sorted[i] < waits; i++) {
             nighi_beam_ask(beam, sorted[i]);
@@ -226,7 +227,8 @@ NIGHI_FN void nighi_beam_open(nighi_beam_state *beam, const nighi_walk *walk, ui
     session->pool[0] = start;
     session->pool_count = 1;
     nighi_rounds_init(session, beam->rounds);
-    beam->flat = level == 0 && beam->space.links != NULL;
+    beam->ask = level == 0 && beam->space.links != NULL;
+    beam->flat = beam->ask && walk->index->packed == 0;
 }
 
 /* One round: the next is taken, then this one merged. False: there are no more. */

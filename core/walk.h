@@ -43,7 +43,8 @@ typedef struct nighi_beam_state {
     uint32_t level;
     uint32_t degree_max;
     uint32_t next; /* no entry below it is waiting to be expanded */
-    bool flat;     /* rows of links lie in a row */
+    bool ask;      /* rows of links lie in a row, */
+    bool flat;     /* and are not packed */
 } nighi_beam_state;
 
 /* How a search is answered (way.h). */

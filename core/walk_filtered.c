@@ -92,7 +92,8 @@ NIGHI_FN nigh_status nighi_beam_filtered(const nighi_walk *walk, uint64_t start)
                 break;
             }
             const uint64_t entry = nighi_heap_pop(session->frontier, &session->frontier_count);
-            const uint32_t *row = nighi_row0(walk->index, nighi_entry_slot(entry));
+            const uint32_t *row =
+                nighi_links(walk->index, nighi_entry_slot(entry), 0, session->unpacked);
             gathered = nighi_gather(walk, row, walk->index->config.m0, session->slots, gathered);
             session->stats.expansions++;
             taken++;

@@ -44,6 +44,7 @@ NIGHI_INLINE uint32_t nighi_hops_row(const nighi_hops *hops, const bool bitmap, 
     nigh_session *session = hops->walk->session;
     const nigh_index *index = hops->walk->index;
     const uint32_t m0 = index->config.m0;
+    const nighi_region *links = &index->regions[NIGHI_LINKS0];
     const uint32_t slot_count = hops->walk->slot_count;
     const uint32_t *bits = session->filter.bits; /* locals: stores of bytes may alias anything */
     const uint32_t end = hops->end;
@@ -65,7 +66,7 @@ NIGHI_INLINE uint32_t nighi_hops_row(const nighi_hops *hops, const bool bitmap, 
             count += nighi_visit(session, slot);
         } else if (refused != NULL) {
             refused[refusals++] = slot;
-            nighi_prefetch(index, (const uint8_t *)nighi_row0(index, slot), m0 * 4);
+            nighi_prefetch(index, nighi_record(links, slot), links->stride);
         }
     }
     if (refused != NULL) {
@@ -81,12 +82,12 @@ NIGHI_INLINE uint32_t nighi_hops_two(const nighi_hops *hops, const bool bitmap, 
     const uint32_t most = count + index->config.m0; /* what a round has room for */
     uint32_t *refused = session->orders;            /* free until the round is scored */
     uint32_t refused_count = 0;
-    count = nighi_hops_row(hops, bitmap, nighi_row0(index, node), slots, count, UINT32_MAX, refused,
-                           &refused_count);
+    count = nighi_hops_row(hops, bitmap, nighi_links(index, node, 0, session->unpacked), slots,
+                           count, UINT32_MAX, refused, &refused_count);
     for (uint32_t i = 0; i < refused_count && count < most; i++) {
         if (nighi_visit(session, refused[i])) { /* not passed through before */
-            count = nighi_hops_row(hops, bitmap, nighi_row0(index, refused[i]), slots, count, most,
-                                   NULL, NULL);
+            const uint32_t *row = nighi_links(index, refused[i], 0, session->unpacked);
+            count = nighi_hops_row(hops, bitmap, row, slots, count, most, NULL, NULL);
         }
     }
     return count;

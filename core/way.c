@@ -203,8 +203,9 @@ NIGHI_FN void nighi_way_look(const nighi_walk *walk, uint64_t start, nighi_way *
     if (way->kind != NIGHI_WAY_LIST || !way->refuses || walk->expansions_max != 0) {
         return;
     }
-    const uint32_t count = nighi_row_read(nighi_row0(index, nighi_entry_slot(start)),
-                                          index->config.m0, walk->slot_count, session->slots);
+    const uint32_t *row = nighi_links(index, nighi_entry_slot(start), 0, session->unpacked);
+    const uint32_t count =
+        nighi_row_read(row, index->config.m0, walk->slot_count, session->slots);
     const uint64_t expected = (uint64_t)count * way->matches / walk->slot_count;
     if (expected < NIGHI_LOOK_LEAST) {
         return;

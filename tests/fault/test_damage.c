@@ -16,7 +16,8 @@ enum { SECONDS_MAX = 60 }; /* one damaged image takes microseconds: more is a lo
 
 enum { N = 14, DIM = 3 };
 
-static nigh_config config_at(uint32_t i) {
+static nigh_config config_at(uint32_t at) {
+    const uint32_t i = at % 4;
     nigh_config config = fx_config(DIM, NIGH_METRIC_COSINE, NIGH_DTYPE_F32);
     config.keys = i % 3;
     config.key_bytes_max = 12;
@@ -30,7 +31,7 @@ static nigh_config config_at(uint32_t i) {
     }
     return config;
 }
-enum { CONFIGS = 4 };
+enum { CONFIGS = 4, CASES = 8 }; /* the second half is packed */
 
 static fx_bytes make(const nigh_config *config, uint32_t flags) {
     fx f;
@@ -81,6 +82,12 @@ static void read_everything(fx *f) {
         for (uint32_t level = 0; level < 17 && f->config.m0 <= 2048; level++) {
             (void)nigh_node(f->index, (uint32_t)id, level, &top, &flags, links, &count);
         }
+    }
+    for (uint32_t packed = 0; packed <= NIGH_SAVE_PACKED; packed += NIGH_SAVE_PACKED) {
+        fx_bytes bytes = {0};
+        nigh_status s = nigh_save(f->index, packed, fx_write, &bytes);
+        t_assert(s == NIGH_OK || s == NIGH_E_CORRUPT || s == NIGH_E_OPEN);
+        free(bytes.data);
     }
     fx_hits_drop(&h);
 }
@@ -169,9 +176,9 @@ static void damaged(const uint8_t *data, uint64_t size, const char *what, uint64
 }
 
 TEST(sound) {
-    for (uint32_t i = 0; i < CONFIGS; i++) {
+    for (uint32_t i = 0; i < CASES; i++) {
         nigh_config config = config_at(i);
-        fx_bytes image = make(&config, 0);
+        fx_bytes image = make(&config, i < CONFIGS ? 0 : NIGH_SAVE_PACKED);
         fx f;
         t_ok(fx_attach(&f, image.data, image.size, NIGH_OPEN_VERIFY, 0, 16));
         t_assert(!flawed(&f));
@@ -183,9 +190,10 @@ TEST(sound) {
 }
 
 TEST(cut_at_every_length) {
-    for (uint32_t i = 0; i < CONFIGS; i++) {
+    for (uint32_t i = 0; i < CASES; i++) {
         nigh_config config = config_at(i);
-        fx_bytes image = make(&config, i == 1 ? NIGH_SAVE_GRAPH_ONLY : 0);
+        fx_bytes image = make(&config, (i % 4 == 1 ? NIGH_SAVE_GRAPH_ONLY : 0u) |
+                                            (i < CONFIGS ? 0 : NIGH_SAVE_PACKED));
         for (uint64_t size = 0; size < image.size; size++) {
             for (uint32_t flags = 0; flags < 8; flags++) {
                 fx f;
@@ -201,9 +209,9 @@ TEST(cut_at_every_length) {
 }
 
 TEST(every_bit) {
-    for (uint32_t i = 0; i < CONFIGS; i++) {
+    for (uint32_t i = 0; i < CASES; i++) {
         nigh_config config = config_at(i);
-        fx_bytes image = make(&config, 0);
+        fx_bytes image = make(&config, i < CONFIGS ? 0 : NIGH_SAVE_PACKED);
         uint64_t step = t_small() ? 13 : 1, head = head_bytes(image.data);
         attached = 0;
         t_assert(image.size < 16384);
@@ -226,9 +234,9 @@ TEST(every_bit) {
 TEST(wild_words) {
     static const uint32_t words[] = {0xffffffffu, 0x7fffffffu, 0x80000000u, 0, 1, 13, 14, 255};
     rng r = {t_seed()};
-    for (uint32_t i = 0; i < CONFIGS; i++) {
+    for (uint32_t i = 0; i < CASES; i++) {
         nigh_config config = config_at(i);
-        fx_bytes image = make(&config, 0);
+        fx_bytes image = make(&config, i < CONFIGS ? 0 : NIGH_SAVE_PACKED);
         uint8_t *copy = fx_malloc(image.size);
         for (uint32_t round = 0; round < (t_small() ? 200u : 4000u); round++) {
             memcpy(copy, image.data, (size_t)image.size);

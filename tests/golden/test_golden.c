@@ -28,9 +28,9 @@ static void note(const char *name, sha256 *s) {
     sha256_end(s, lines[line_count++].digest);
 }
 
-static void note_image(const char *name, const nigh_index *index) {
+static void note_image(const char *name, const nigh_index *index, uint32_t flags) {
     sha256 s;
-    fx_bytes image = fx_save(index, 0);
+    fx_bytes image = fx_save(index, flags);
     sha256_begin(&s);
     sha256_add(&s, image.data, image.size);
     note(name, &s);
@@ -107,9 +107,13 @@ static void synthetic(uint32_t i, uint32_t metric, uint32_t dtype) {
     fx_init(&f, &config, N, 0, 0, 128);
     history(&f, rows, N);
     snprintf(name, sizeof name, "%s-%s-image", dtypes[dtype], metrics[metric]);
-    note_image(name, f.index);
+    note_image(name, f.index, 0);
     snprintf(name, sizeof name, "%s-%s-hits", dtypes[dtype], metrics[metric]);
     note_hits(name, &f, rows + N * f.row_bytes, QUERIES);
+    if (i < 3) { /* each kind of keys */
+        snprintf(name, sizeof name, "%s-%s-packed", dtypes[dtype], metrics[metric]);
+        note_image(name, f.index, NIGH_SAVE_PACKED);
+    }
     free(rows);
     fx_drop(&f);
 }
@@ -135,14 +139,14 @@ static void coded(uint32_t codes, uint32_t metric, uint32_t dtype, const char *n
     }
     fx_check(f.index, f.session);
     snprintf(text, sizeof text, "codes-%s-image", name);
-    note_image(text, f.index);
+    note_image(text, f.index, 0);
     snprintf(text, sizeof text, "codes-%s-hits", name);
     note_hits(text, &f, rows + N * f.row_bytes, QUERIES);
     t_ok(fx_work(&f, NIGH_JOB_VACUUM, 2, 3));
     t_ok(fx_work(&f, NIGH_JOB_REFINE, 2, 5));
     fx_check(f.index, f.session);
     snprintf(text, sizeof text, "codes-%s-worked", name);
-    note_image(text, f.index);
+    note_image(text, f.index, 0);
     free(rows);
     fx_drop(&f);
 }
@@ -157,7 +161,7 @@ static void words(uint32_t n, const char *image, const char *hits) {
     config.ef_build = 100;
     fx_init(&f, &config, n, n, 0, 128);
     fx_insert_many(&f, 0, n, (const uint8_t *)rows);
-    note_image(image, f.index);
+    note_image(image, f.index, 0);
     note_hits(hits, &f, (const uint8_t *)(rows + (size_t)n * dim), QUERIES);
     free(rows);
     fx_drop(&f);
@@ -179,7 +183,7 @@ static void huge(void) {
     t_ok(fx_build(&f, 0, N, rows, NULL));
     t_ok(fx_work(&f, NIGH_JOB_REFINE, 1, 1));
     fx_check(f.index, f.session);
-    note_image("huge-refined", f.index);
+    note_image("huge-refined", f.index, 0);
     free(rows);
     fx_drop(&f);
 }

@@ -81,11 +81,15 @@ nigh_search_options fx_search_options(uint32_t ef, uint32_t flags) {
     return options;
 }
 
-static void finish(fx *f, uint32_t ef_max, int writer) {
+static nigh_status finish(fx *f, uint32_t ef_max, int writer) {
     uint64_t bytes = 0;
     if (writer) {
         t_ok(nigh_writer_bytes(f->index, &bytes));
-        t_ok(nigh_writer_init(f->index, fx_take(f, bytes), bytes));
+        nigh_status status = nigh_writer_init(f->index, fx_take(f, bytes), bytes);
+        if (status == NIGH_E_READ_ONLY) {
+            return status; /* packed */
+        }
+        t_ok(status);
     }
     f->config.struct_size = sizeof f->config;
     t_ok(nigh_config_get(f->index, &f->config));
@@ -94,6 +98,7 @@ static void finish(fx *f, uint32_t ef_max, int writer) {
     nigh_session_options options =
         fx_session_options(ef_max, 0, writer ? 0 : (uint32_t)NIGH_SESSION_READ);
     f->session = fx_session(f, &options);
+    return NIGH_OK;
 }
 
 void fx_init(fx *f, const nigh_config *config, uint32_t slot_max, uint32_t slots,
@@ -105,7 +110,7 @@ void fx_init(fx *f, const nigh_config *config, uint32_t slot_max, uint32_t slots
     f->options.features = t_features();
     t_ok(nigh_index_bytes(config, &f->options, &bytes));
     t_ok(nigh_index_init(config, &f->options, fx_take(f, bytes), bytes, &f->index));
-    finish(f, ef_max, 1);
+    t_ok(finish(f, ef_max, 1));
     if (slots != 0) {
         fx_grow(f, slots, key_bytes);
     }
@@ -144,7 +149,7 @@ nigh_status fx_attach(fx *f, const void *image, uint64_t bytes, uint32_t flags, 
                              &f->index);
     }
     if (status == NIGH_OK) {
-        finish(f, ef_max, (flags & NIGH_OPEN_WRITABLE) != 0);
+        status = finish(f, ef_max, (flags & NIGH_OPEN_WRITABLE) != 0);
     }
     return status;
 }

@@ -5,8 +5,9 @@
  * Input: one byte of flags, then the image. Bits 0..2 are nigh_options.flags, bit 3 makes the
  * checksums right (header at 508, its table's at 20, the table from 512, docs/FORMAT.md), so that
  * what lies behind them is reached, bit 4 grows and changes the index, bit 5 gives it vectors by
- * callback when it has none. Checksums are computed here anew: the library is used through its
- * public header alone. A loop that does not end is found by libFuzzer's -timeout. */
+ * callback when it has none, bit 6 saves it, plain and packed. Checksums are computed here anew:
+ * the library is used through its public header alone. A loop that does not end is found by
+ * libFuzzer's -timeout. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { EF = 48, IMAGE_MAX = 1 << 16 };
-enum { FIX = 8, CHANGE = 16, FETCH = 32 };
+enum { FIX = 8, CHANGE = 16, FETCH = 32, SAVE = 64 };
 
 static void require(int condition) {
     if (!condition) {
@@ -162,6 +163,28 @@ static void check(use *u) {
     require((report.status == NIGH_OK) == (report.fault == 0));
 }
 
+static nigh_status swallow(void *user, const void *bytes, uint64_t count) {
+    uint64_t *left = user;
+    const uint8_t *at = bytes;
+    uint32_t sum = 0;
+    for (uint64_t i = 0; i < count; i++) { /* the sanitizer sees each byte */
+        sum += at[i];
+    }
+    require(count <= *left && sum <= 255 * count);
+    *left -= count;
+    return NIGH_OK;
+}
+
+static void save(const use *u) {
+    for (uint32_t flags = 0; flags < 4; flags++) {
+        uint64_t bytes = 0;
+        require(nigh_save_bytes(u->index, flags, &bytes) == NIGH_OK);
+        nigh_status status = nigh_save(u->index, flags, swallow, &bytes);
+        require(status == NIGH_E_CORRUPT || status == NIGH_E_OPEN ||
+                (status == NIGH_OK && bytes == 0));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     use u = {0};
     uint64_t handle = 0;
@@ -184,6 +207,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             prepare(&u, flags)) {
             check(&u);
             read_all(&u);
+            if ((flags & SAVE) != 0) {
+                save(&u);
+            }
             if ((flags & CHANGE) != 0) {
                 change(&u, options.slot_max);
                 check(&u);
