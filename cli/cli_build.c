@@ -32,6 +32,7 @@ typedef struct build_settings {
     uint32_t graph_only;
     uint32_t skip_invalid;
     uint32_t packed;
+    uint32_t mapped;
     uint32_t json;
     uint64_t seed;
 } build_settings;
@@ -43,6 +44,8 @@ typedef struct build_state {
     nigh_config config;
     nigh_options options;
     cli_index open; /* only the fields that lending vectors needs */
+    void *room;         /* of blocks, with --mapped */
+    const char *spill;  /* what is large is a file beside this one, or NULL */
     cli_feed feed;
     uint64_t index_bytes; /* handle */
     uint64_t block_bytes;
@@ -97,6 +100,8 @@ static int open_inputs(build_state *state, const char *path) {
     if (set->codes > NIGH_CODES_NONE + 1 && set->dtype == NIGH_DTYPE_B1) {
         return cli_usage("build", "--codes is not for --dtype b1: those are bits already");
     }
+    state->spill = set->mapped != 0 ? set->output : NULL;
+    state->vectors.spill = state->spill;
     code = cli_vectors_want(&state->vectors, set->dtype, set->metric);
     return code == CLI_OK && set->keys != NULL ? open_keys(state) : code;
 }
@@ -132,13 +137,32 @@ static int make_config(build_state *state) {
     return CLI_OK;
 }
 
-static int make_index(build_state *state) {
-    cli_index *open = &state->open;
+/* Handle, writer state, and room for all rows: in RAM, or in a file where it may be larger. */
+static nigh_status new_index(build_state *state) {
+    nigh_index **index = &state->open.index;
     uint32_t slots = state->options.slot_max;
     uint64_t key_room = cli_key_room(&state->keys, &state->config);
+    uint64_t bytes = 0;
+    if (state->spill == NULL) {
+        return nigh_index_new(&state->config, &state->options, slots, key_room, index);
+    }
+    nigh_status status = nigh_index_new(&state->config, &state->options, 0, 0, index);
+    if (status == NIGH_OK) {
+        status = nigh_grow_bytes(*index, slots, key_room, &bytes);
+    }
+    if (status == NIGH_OK) {
+        state->room = cli_memory_at(state->spill, bytes);
+        status = state->room == NULL ? NIGH_E_IO
+                                     : nigh_grow(*index, slots, key_room, state->room, bytes);
+    }
+    return status;
+}
+
+static int make_index(build_state *state) {
+    cli_index *open = &state->open;
     nigh_status status = nigh_index_bytes(&state->config, &state->options, &state->index_bytes);
     if (status == NIGH_OK) {
-        status = nigh_index_new(&state->config, &state->options, slots, key_room, &open->index);
+        status = new_index(state);
     }
     if (status == NIGH_OK) {
         status = nigh_config_get(open->index, &state->config);
@@ -200,7 +224,7 @@ static void input_free(build_input *input) {
 static int input_valid(build_state *state, build_input *input) {
     const cli_vectors *vectors = &state->vectors;
     cli_scratch scratch = {0};
-    input->memory = cli_memory(vectors->count * vectors->row_bytes);
+    input->memory = cli_memory_at(state->spill, vectors->count * vectors->row_bytes);
     input->row_of = cli_memory(vectors->count * sizeof *input->row_of);
     bool ready =
         input->memory != NULL && input->row_of != NULL && cli_scratch_new(&scratch, vectors);
@@ -255,7 +279,7 @@ static int input_keys(build_state *state, build_input *input) {
         return CLI_OK;
     }
     if (state->set.keys == NULL) {
-        input->numbers = cli_memory(input->count * sizeof *input->numbers);
+        input->numbers = cli_memory_at(state->spill, input->count * sizeof *input->numbers);
         for (uint64_t i = 0; input->numbers != NULL && i < input->count; i++) {
             input->numbers[i] = input_row(input, i);
         }
@@ -296,6 +320,7 @@ static int run_job(build_state *state, const build_input *input) {
                    .count = (uint32_t)input->count,
                    .units = input->count,
                    .threads = threads,
+                   .spill = state->spill,
                    .label = "build",
                    .unit = "rows"};
     state->feed.index = state->open.index;
@@ -319,6 +344,7 @@ static int refine(build_state *state) {
                    .options = {.struct_size = sizeof job.options, .kind = NIGH_JOB_REFINE},
                    .units = state->vectors.count,
                    .threads = cli_threads(state->set.threads),
+                   .spill = state->spill,
                    .label = "refine",
                    .unit = "rows"};
     nigh_status status = state->set.refine != 0 ? cli_job_run(&job) : NIGH_OK;
@@ -422,6 +448,9 @@ static int check_settings(const build_settings *set) {
     if (strcmp(set->output, "-") == 0 && set->json != 0) {
         return cli_usage("build", "-o - and --json both want standard output");
     }
+    if (strcmp(set->output, "-") == 0 && set->mapped != 0) {
+        return cli_usage("build", "--mapped puts a file beside the output: it needs -o FILE");
+    }
     if (set->m0 != 0 && set->m0 < set->m) {
         return cli_usage("build", "--m0 %u is less than --m %u", set->m0, set->m);
     }
@@ -459,6 +488,7 @@ static int run_build(const cli_verb *verb, int argc, char **argv) {
     }
     code = code == CLI_OK ? report(&state) : code;
     cli_close(&state.open);
+    nigh_close(state.room);
     cli_keys_close(&state.keys);
     cli_vectors_close(&state.vectors);
     return code;
@@ -510,6 +540,9 @@ static const cli_option options[] = {
     {"dim", 0, CLI_U32, AT(dim), "D", 1, 65535,
      "elements of a row, for raw floats (.f32 .raw .bin)"},
     {"packed", 0, CLI_FLAG, AT(packed), NULL, 0, 0, "rows of u1 are packed bits, 8 a byte"},
+    {"mapped", 0, CLI_FLAG, AT(mapped), NULL, 0, 0,
+     "build in a file beside the output, which the system pages\nin and out, for an index larger "
+     "than RAM; the same bytes"},
     {"json", 0, CLI_FLAG, AT(json), NULL, 0, 0, "print one JSON object"},
 };
 

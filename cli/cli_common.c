@@ -141,6 +141,21 @@ void *cli_memory(uint64_t bytes) {
     return memory;
 }
 
+void *cli_memory_at(const char *path, uint64_t bytes) {
+    char message[CLI_MESSAGE] = "";
+    void *memory = NULL;
+    if (path == NULL) {
+        return cli_memory(bytes);
+    }
+    nigh_status status =
+        nigh_memory_file(path, bytes != 0 ? bytes : 1, &memory, message, sizeof message);
+    if (status != NIGH_OK) {
+        (void)cli_failed(status, path, message);
+        return NULL;
+    }
+    return memory;
+}
+
 int cli_flush(int code) {
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -45,6 +45,8 @@ void cli_bar_shown(bool shown);
 
 /* Zeroed memory, or NULL after a message; nigh_close gives it back. bytes 0 counts as 1. */
 void *cli_memory(uint64_t bytes);
+/* The same in a file without a name beside `path`, unless that is NULL. */
+void *cli_memory_at(const char *path, uint64_t bytes);
 /* Flushes stdout: a full disk is CLI_ERROR, else `code`. */
 int cli_flush(int code);
 /* `value` threads, 0 = one for each processor. */

@@ -150,7 +150,7 @@ static int run_import(const cli_verb *verb, int argc, char **argv) {
     if (code == CLI_OK && state.set.root != 0) {
         code = cli_root(state.index, NULL);
     }
-    code = code == CLI_OK ? cli_save(state.index, state.set.output, &state.file_bytes) : code;
+    code = code == CLI_OK ? cli_save(state.index, 0, state.set.output, &state.file_bytes) : code;
     code = code == CLI_OK ? import_report(&state) : code;
     nigh_close(state.index);
     nigh_close(state.file);
@@ -162,6 +162,7 @@ static int run_import(const cli_verb *verb, int argc, char **argv) {
 typedef struct export_settings {
     const char *output;
     const char *vectors;
+    uint32_t by;
     uint32_t bits;
     uint32_t json;
 } export_settings;
@@ -230,8 +231,9 @@ static int export_run(export_state *state, char **args) {
     const cli_access access = {.file_flags = NIGH_FILE_SEQUENTIAL};
     int code = cli_open(&state->open, args[0], &access, NULL);
     code = code == CLI_OK ? export_check(state, args[0]) : code;
-    code = code == CLI_OK ? cli_open_vectors(&state->open, "export-hnswlib", state->set.vectors)
-                          : code;
+    if (code == CLI_OK) {
+        code = cli_open_vectors(&state->open, "export-hnswlib", state->set.vectors, state->set.by);
+    }
     if (code != CLI_OK) {
         return code;
     }
@@ -288,6 +290,7 @@ static const cli_option export_options[] = {
      "where to write the file, - is stdout"},
     {"vectors", 0, CLI_TEXT, CLI_AT(export_settings, vectors), "FILE", 0, 0,
      "the vectors of a --graph-only index"},
+    {"vectors-by", 0, CLI_NAME, CLI_AT(export_settings, by), CLI_BY, 0, 0, CLI_BY_HELP},
     {"bits", 0, CLI_NAME, CLI_AT(export_settings, bits), WIDTHS, 0, 0,
      "default 64; 32: for hnswlib in WebAssembly and other 32-bit\nprograms; keys below 2^32"},
     {"json", 0, CLI_FLAG, CLI_AT(export_settings, json), NULL, 0, 0, "print one JSON object"},

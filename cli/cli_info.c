@@ -57,7 +57,7 @@ static void put_codes(cli_json *json, bool as_json, const nigh_config *config,
     put(json, as_json, "unrooted", NULL, (config->build_flags & NIGH_BUILD_UNROOTED) != 0);
 }
 
-static void put_info(const cli_index *open, uint64_t file_bytes, bool as_json) {
+static void put_info(const cli_index *open, uint64_t file_bytes, bool packed, bool as_json) {
     cli_json json = {0};
     char text[64];
     const nigh_config *config = &open->config;
@@ -95,6 +95,11 @@ static void put_info(const cli_index *open, uint64_t file_bytes, bool as_json) {
     put(&json, as_json, "dtype", cli_name_at(CLI_DTYPES, config->dtype, text, sizeof text), 0);
     put(&json, as_json, "keys", cli_name_at(CLI_KEY_KINDS, config->keys + 1, text, sizeof text), 0);
     put(&json, as_json, "vectors", cli_external(open) ? "external" : "owned", 0);
+    if (as_json) {
+        cli_json_bool(&json, "packed", packed);
+    } else {
+        put(&json, as_json, "layout", packed ? "packed" : "plain", 0);
+    }
     put_codes(&json, as_json, config, stats);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         put(&json, as_json, numbers[i].name, NULL, numbers[i].value);
@@ -112,11 +117,13 @@ static void put_info(const cli_index *open, uint64_t file_bytes, bool as_json) {
     }
 }
 
-static int file_size(const char *path, uint64_t *bytes) {
+/* Size and version of a file that is an image: docs/FORMAT.md. */
+static int file_look(const char *path, uint64_t *bytes, bool *packed) {
     char message[CLI_MESSAGE];
     void *file = NULL;
     nigh_status status =
         nigh_file_map(path, NIGH_FILE_RANDOM, &file, bytes, message, sizeof message);
+    *packed = status == NIGH_OK && *bytes > 8 && ((const uint8_t *)file)[8] == 2;
     nigh_close(file);
     return status == NIGH_OK ? CLI_OK : cli_failed(status, path, message);
 }
@@ -126,6 +133,7 @@ static int run_info(const cli_verb *verb, int argc, char **argv) {
     cli_index open;
     cli_access access = {.file_flags = NIGH_FILE_RANDOM};
     uint64_t bytes = 0;
+    bool packed = false;
     char **args = NULL;
     int count = 0;
     int code = cli_parse(verb, argc, argv, &set, &args, &count);
@@ -136,9 +144,9 @@ static int run_info(const cli_verb *verb, int argc, char **argv) {
     if (code != CLI_OK) {
         return code;
     }
-    code = file_size(args[0], &bytes);
+    code = file_look(args[0], &bytes, &packed);
     if (code == CLI_OK) {
-        put_info(&open, bytes, set.json != 0);
+        put_info(&open, bytes, packed, set.json != 0);
         code = cli_flush(CLI_OK);
     }
     cli_close(&open);

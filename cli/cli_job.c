@@ -71,7 +71,10 @@ nigh_status cli_job_run(cli_job *job) {
     job_run run = {.job = job};
     nigh_status status = nigh_job_bytes(job->index, &job->options, job->count, &job->job_bytes);
     if (status == NIGH_OK) {
-        status = nigh_memory_new(job->job_bytes, &job->memory);
+        job->memory = cli_memory_at(job->spill, job->job_bytes);
+        status = job->memory != NULL   ? NIGH_OK
+                 : job->spill != NULL ? NIGH_E_IO
+                                      : NIGH_E_NO_MEMORY;
     }
     if (status == NIGH_OK) {
         status = nigh_job_begin(job->index, &job->options, job->keys, job->key_lengths,

@@ -15,6 +15,7 @@ typedef struct cli_job {
     uint64_t units; /* of progress in all */
     uint32_t threads;
     bool read_only;    /* sessions that only read will do */
+    const char *spill; /* its memory is a file beside this one, or NULL */
     const char *label; /* of the progress bar */
     const char *unit;
     /* results */

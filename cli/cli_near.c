@@ -11,6 +11,7 @@
 
 typedef struct near_settings {
     const char *vectors;
+    uint32_t by;
     uint32_t k;
     uint32_t ef;
     uint32_t kernel;
@@ -140,7 +141,9 @@ static int run_near(const cli_verb *verb, int argc, char **argv) {
     cli_access access = {.file_flags = 0};
     code = cli_kernel(state.set.kernel, &access.features) ? CLI_OK : CLI_ERROR;
     code = code == CLI_OK ? cli_open(&state.open, args[0], &access, NULL) : code;
-    code = code == CLI_OK ? cli_open_vectors(&state.open, "near", state.set.vectors) : code;
+    if (code == CLI_OK) {
+        code = cli_open_vectors(&state.open, "near", state.set.vectors, state.set.by);
+    }
     if (code == CLI_OK) {
         uint32_t widest = state.set.ef > state.set.k + 1 ? state.set.ef : state.set.k + 1;
         nigh_session_options options = {
@@ -167,6 +170,7 @@ static const cli_option options[] = {
     {"ef", 0, CLI_U32, AT(ef), "N", 1, 65535, "candidates kept, raised to k; default 64"},
     {"exact", 0, CLI_FLAG, AT(exact), NULL, 0, 0, "score every vector, without the graph"},
     {"vectors", 0, CLI_TEXT, AT(vectors), "FILE", 0, 0, "the vectors of a --graph-only index"},
+    {"vectors-by", 0, CLI_NAME, AT(by), CLI_BY, 0, 0, CLI_BY_HELP},
     {"kernel", 0, CLI_NAME, AT(kernel), CLI_KERNELS, 0, 0,
      "default auto; all give the same answers"},
     {"json", 0, CLI_FLAG, AT(json), NULL, 0, 0, "print one JSON object"},

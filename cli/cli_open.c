@@ -1,4 +1,4 @@
-/* cli_open.c - index files: open, lend vectors, lock, save, print keys
+/* cli_open.c - index files: open, lock, save, print keys
  * layer C; uses: cli_open.h, cli_options.h, cli_progress.h, POSIX
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "cli_open.h"
@@ -49,6 +49,10 @@ static int open_failed(nigh_status status, const char *path, const char *message
     if (status == NIGH_E_CORRUPT) {
         cli_say("%s: damaged or cut short%s%s (nigh check says more)", path,
                 *message != 0 ? ": " : "", message);
+        return CLI_ERROR;
+    }
+    if (status == NIGH_E_READ_ONLY) {
+        cli_say("%s: packed, which is read-only; nigh pack --unpack makes it plain again", path);
         return CLI_ERROR;
     }
     return cli_failed(status, path, message);
@@ -107,56 +111,6 @@ void cli_close(cli_index *open) {
 }
 
 bool cli_external(const cli_index *open) { return open->config.vectors == NIGH_VECTORS_EXTERNAL; }
-
-int cli_lend_vectors(cli_index *open) {
-    cli_vectors *vectors = &open->vectors;
-    const void *rows = vectors->base;
-    uint64_t stride = vectors->stride;
-    uint32_t trailer = 0;
-    int code = cli_vectors_want(vectors, open->config.dtype, open->config.metric);
-    if (code != CLI_OK) {
-        return code;
-    }
-    if (!cli_vectors_fit(vectors)) {
-        code = cli_vectors_all(vectors, &rows, &open->converted);
-        stride = vectors->row_bytes;
-        trailer = vectors->dtype == NIGH_DTYPE_I8 ? (vectors->dim + 3) / 4 * 4 : 0;
-    }
-    if (code != CLI_OK) {
-        return code;
-    }
-    nigh_status status =
-        nigh_index_borrow(open->index, rows, stride, (uint32_t)vectors->count, trailer);
-    return status == NIGH_OK ? CLI_OK : cli_failed(status, vectors->path, NULL);
-}
-
-int cli_open_vectors(cli_index *open, const char *verb, const char *path) {
-    if (!cli_external(open)) {
-        return path == NULL ? CLI_OK
-                            : cli_usage(verb,
-                                        "%s holds its vectors; --vectors is for an "
-                                        "index built with --graph-only",
-                                        open->path);
-    }
-    if (path == NULL) {
-        return cli_usage(verb,
-                         "%s holds no vectors: give --vectors FILE, the file that it was "
-                         "built from",
-                         open->path);
-    }
-    int code = cli_vectors_open(&open->vectors, path, 0, 0, open->config.dim,
-                                open->config.dtype == NIGH_DTYPE_B1);
-    if (code != CLI_OK) {
-        return code;
-    }
-    if (open->vectors.dim != open->config.dim || open->vectors.count < open->stats.slot_count) {
-        cli_say("%s: %" PRIu64 " rows of %u; %s wants at least %u rows of %u", path,
-                open->vectors.count, open->vectors.dim, open->path, open->stats.slot_count,
-                open->config.dim);
-        return CLI_ERROR;
-    }
-    return cli_lend_vectors(open);
-}
 
 int cli_output_check(const char *verb, const char *path, const char *input) {
     char folder[4096];
@@ -230,15 +184,21 @@ int cli_write(const cli_output *output, cli_write_fn body, void *user, uint64_t 
     return status == NIGH_OK ? CLI_OK : cli_failed(status, path, message);
 }
 
+typedef struct saved {
+    const nigh_index *index;
+    uint32_t flags;
+} saved;
+
 static nigh_status save_index(void *user, nigh_write_fn write, void *to) {
-    const nigh_index *const *index = user;
-    return nigh_save(*index, 0, write, to);
+    const saved *what = user;
+    return nigh_save(what->index, what->flags, write, to);
 }
 
-int cli_save(const nigh_index *index, const char *path, uint64_t *bytes) {
+int cli_save(const nigh_index *index, uint32_t flags, const char *path, uint64_t *bytes) {
     cli_output output = {.path = path, .label = "save", .about = path};
-    const nigh_status status = nigh_save_bytes(index, 0, &output.bytes);
-    return status == NIGH_OK ? cli_write(&output, save_index, &index, bytes)
+    saved what = {index, flags};
+    const nigh_status status = nigh_save_bytes(index, flags, &output.bytes);
+    return status == NIGH_OK ? cli_write(&output, save_index, &what, bytes)
                              : cli_failed(status, path, NULL);
 }
 

@@ -12,6 +12,8 @@ typedef struct cli_index {
     nigh_stats stats;
     cli_vectors vectors; /* of an index without its own */
     void *converted;     /* those rows in the index's type, if they were not */
+    const uint8_t *rows; /* by key: row 0, */
+    uint64_t stride;     /* and the bytes from one to the next */
     void *image;         /* read into memory rather than mapped, with its handle */
     void *handle;
     nigh_store_file *store; /* the file, when it is a store */
@@ -30,9 +32,16 @@ typedef struct cli_access {
 /* CLI_OK or an exit code after a message. *status, if not NULL, is what the library said: then a
  * broken image is CLI_FAILED without a message. */
 int cli_open(cli_index *open, const char *path, const cli_access *access, nigh_status *status);
+/* What a row's number is. */
+#define CLI_BY "slot|key"
+#define CLI_BY_HELP                                                                                \
+    "row r of that file is the vector of slot r (default), or\nof key r; an index whose numbers "  \
+    "are not its slots wants\nto be told"
+enum { CLI_BY_SLOT = 1, CLI_BY_KEY = 2 };
+
 /* Sets the vectors of an index that has none of its own; path NULL: none were given. `verb` is
- * whose help to point at. */
-int cli_open_vectors(cli_index *open, const char *verb, const char *path);
+ * whose help to point at; by: CLI_BY_*, 0 = not said. *open must stay where it is. */
+int cli_open_vectors(cli_index *open, const char *verb, const char *path, uint32_t by);
 /* The same for a file that is open already. */
 int cli_lend_vectors(cli_index *open);
 void cli_close(cli_index *open);
@@ -41,8 +50,9 @@ void cli_close(cli_index *open);
 bool cli_external(const cli_index *open);
 /* Early and late checks of an output path: is its folder writable, is it one of the inputs? */
 int cli_output_check(const char *verb, const char *path, const char *input);
-/* Saves atomically with a progress bar; `-` is stdout. *bytes is the file's size. */
-int cli_save(const nigh_index *index, const char *path, uint64_t *bytes);
+/* Saves atomically with a progress bar; `-` is stdout. flags NIGH_SAVE_*. *bytes is the file's
+ * size. */
+int cli_save(const nigh_index *index, uint32_t flags, const char *path, uint64_t *bytes);
 /* The same for other kinds of files: what is written where. */
 typedef struct cli_output {
     const char *path;
@@ -55,6 +65,8 @@ int cli_write(const cli_output *output, cli_write_fn body, void *user, uint64_t 
 /* The same for what was opened or built: a store by a commit, into itself or into a file named
  * .store, which is made if it is not there. */
 int cli_save_index(cli_index *open, const char *path, uint64_t *bytes);
+/* Does the name say that it is one? */
+bool cli_named_store(const char *path);
 /* Opens open->path as a store.  @errors NIGH_E_FORMAT (it is none) and others */
 nigh_status cli_store_open(cli_index *open, const cli_access *access, const nigh_options *options,
                            char *message);

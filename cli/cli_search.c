@@ -16,6 +16,7 @@ enum { SHOWN_ON_TERMINAL = 20, WARM = 100 };
 typedef struct search_settings {
     const char *truth;
     const char *vectors;
+    uint32_t by;
     const char *output;
     const char *distances;
     uint32_t k;
@@ -130,7 +131,7 @@ static int open_all(search_state *state, char **args) {
         return CLI_ERROR;
     }
     int code = cli_open(&state->open, args[0], &access, NULL);
-    code = code == CLI_OK ? cli_open_vectors(&state->open, "search", set->vectors) : code;
+    code = code == CLI_OK ? cli_open_vectors(&state->open, "search", set->vectors, set->by) : code;
     state->open_seconds = cli_seconds() - start;
     code = code == CLI_OK ? open_queries(state, args[1]) : code;
     code = code == CLI_OK && set->truth != NULL ? open_truth(state) : code;
@@ -403,6 +404,7 @@ static const cli_option options[] = {
     {"kernel", 0, CLI_NAME, AT(kernel), CLI_KERNELS, 0, 0,
      "default auto; all give the same answers"},
     {"vectors", 0, CLI_TEXT, AT(vectors), "FILE", 0, 0, "the vectors of a --graph-only index"},
+    {"vectors-by", 0, CLI_NAME, AT(by), CLI_BY, 0, 0, CLI_BY_HELP},
     {"exact", 0, CLI_FLAG, AT(exact), NULL, 0, 0, "score every vector, without the graph"},
     {"expansions", 0, CLI_U32, AT(expansions), "N", 1, 8,
      "nodes under way at once; default 2; 1 is hnswlib's order"},

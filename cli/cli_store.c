@@ -18,7 +18,7 @@ nigh_status cli_store_open(cli_index *open, const cli_access *access, const nigh
     return status;
 }
 
-static bool named_store(const char *path) {
+bool cli_named_store(const char *path) {
     const size_t length = strlen(path);
     return length > 6 && strcmp(path + length - 6, ".store") == 0;
 }
@@ -41,8 +41,8 @@ int cli_save_index(cli_index *open, const char *path, uint64_t *bytes) {
     if (open->store != NULL && strcmp(path, open->path) == 0) {
         return commit(open->store, open->index, path, bytes);
     }
-    if (!named_store(path)) {
-        return cli_save(open->index, path, bytes);
+    if (!cli_named_store(path)) {
+        return cli_save(open->index, 0, path, bytes);
     }
     nigh_status status =
         nigh_store_file_open(path, NIGH_STORE_FILE_WRITE | NIGH_STORE_FILE_CREATE, NULL, &file,

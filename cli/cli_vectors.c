@@ -208,7 +208,7 @@ int cli_vectors_all(cli_vectors *vectors, const void **rows, void **memory) {
         vectors->stride == vectors->row_bytes) {
         return CLI_OK;
     }
-    uint8_t *all = cli_memory(vectors->count * vectors->row_bytes);
+    uint8_t *all = cli_memory_at(vectors->spill, vectors->count * vectors->row_bytes);
     *memory = all;
     *rows = all;
     vectors->memory_bytes += vectors->count * vectors->row_bytes;

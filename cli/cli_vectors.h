@@ -21,6 +21,7 @@ typedef struct cli_vectors {
     uint64_t native_bytes;  /* nigh_row_bytes of native */
     uint64_t row_bytes;     /* nigh_row_bytes of dtype */
     uint64_t memory_bytes;  /* allocated for this file's rows */
+    const char *spill;      /* they are a file beside this one, or NULL */
 } cli_vectors;
 
 /* Buffers of one thread for CLI_CHUNK rows. */

@@ -14,6 +14,7 @@ extern const cli_verb cli_verb_remove;
 extern const cli_verb cli_verb_codes;
 extern const cli_verb cli_verb_refine;
 extern const cli_verb cli_verb_vacuum;
+extern const cli_verb cli_verb_pack;
 extern const cli_verb cli_verb_info;
 extern const cli_verb cli_verb_check;
 extern const cli_verb cli_verb_sha;

@@ -17,6 +17,7 @@
 typedef struct work_settings {
     const char *output;
     const char *vectors;
+    uint32_t by;
     uint32_t threads;
     uint32_t kernel;
     uint32_t ef;
@@ -45,7 +46,9 @@ static int work_begin(work_state *state, const cli_verb *verb, char **args) {
         code = CLI_ERROR;
     }
     code = code == CLI_OK ? cli_open(&state->open, args[0], &access, NULL) : code;
-    return code == CLI_OK ? cli_open_vectors(&state->open, verb->name, state->set.vectors) : code;
+    return code != CLI_OK ? code
+                          : cli_open_vectors(&state->open, verb->name, state->set.vectors,
+                                             state->set.by);
 }
 
 static int work_report(work_state *state, const char *path) {
@@ -170,11 +173,12 @@ static int run_vacuum(const cli_verb *verb, int argc, char **argv) {
 
 #define AT(field) CLI_AT(work_settings, field)
 /* The last two are refine's alone. */
-enum { COMMON_OPTIONS = 5 };
+enum { COMMON_OPTIONS = 6 };
 static const cli_option work_options[] = {
     {"output", 'o', CLI_TEXT, AT(output), "FILE", 0, 0,
      "write a new index; default: replace X.nigh in one step"},
     {"vectors", 0, CLI_TEXT, AT(vectors), "FILE", 0, 0, "the vectors of a --graph-only index"},
+    {"vectors-by", 0, CLI_NAME, AT(by), CLI_BY, 0, 0, CLI_BY_HELP},
     {"threads", 0, CLI_U32, AT(threads), "N", 0, 1024,
      "default 1; 0: one for each processor. The bytes are the\nsame with any number"},
     {"kernel", 0, CLI_NAME, AT(kernel), CLI_KERNELS, 0, 0, "default auto; all give the same bytes"},

@@ -166,6 +166,8 @@ def gcc(job):
                                     "tests/compat/test_hnswlib.py", os.path.join(job.dir, "nigh")])
         job.script("test_compare", [sys.executable, "tools/test_compare.py", "--nigh",
                                     os.path.join(job.dir, "nigh")])
+        job.script("mapped", [sys.executable, "tests/slow/mapped.py",
+                              os.path.join(job.dir, "nigh")])
         for level in levels():
             job.ctest("-L", "unit|abi", env={"NIGH_TEST_FEATURES": level, **QUICK})
             job.ctest("-L", "golden", env={"NIGH_TEST_FEATURES": level})

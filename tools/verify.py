@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # verify.py - the big checks: same bytes everywhere on real words, more seeds, against hnswlib
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""usage: tools/verify.py [bytes] [kinds] [seeds] [hnswlib]      (default: all; make verify)
+"""usage: tools/verify.py [bytes] [kinds] [seeds] [mapped] [hnswlib]      (default: all; make verify)
 
 bytes    20,000 real words, seed 42: one image, one set of ids and of distance bits from gcc and
          clang, -O0 and -O3, every kernel level of this machine, and aarch64 under qemu
 kinds    all words, an image of nigh build with and without codes: a project of each kind that has
          only what is packed (tests/bindings/scratch.py) finds the command's keys and distance bits
 seeds    model, fault, conc and slow tests at full scale with the seeds 2 to 6
+mapped   an index four times as large as the memory that its build may use (tests/slow/mapped.py)
 hnswlib  bench/compare/compare.py --check: recall, speed and build time against hnswlib
 Ends with "N passed, N failed"."""
 import hashlib
@@ -142,6 +143,15 @@ def seeds(job):
             job.ctest("-L", "model|fault|conc|slow", "-j", "2", env={"NIGH_TEST_SEED": str(seed)})
 
 
+def mapped(job):
+    if job.build("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=Release", name="gcc"):
+        script = os.path.join(test.ROOT, "tests/slow/mapped.py")
+        status, output = job.command([sys.executable, script, os.path.join(job.dir, "nigh"),
+                                      "--rows", "150000", "--limit", "26000000"])
+        print(output, flush=True)
+        job.count("mapped", status, output)
+
+
 def against_hnswlib(job):
     script = os.path.join(test.ROOT, "bench/compare/compare.py")
     python = os.path.join(test.ROOT, ".cache/venv/bin/python")
@@ -150,7 +160,8 @@ def against_hnswlib(job):
     job.count("hnswlib", status, output)
 
 
-JOBS = {"bytes": same_bytes, "kinds": kinds, "seeds": seeds, "hnswlib": against_hnswlib}
+JOBS = {"bytes": same_bytes, "kinds": kinds, "seeds": seeds, "mapped": mapped,
+        "hnswlib": against_hnswlib}
 
 
 def main(arguments):

@@ -15,7 +15,7 @@ DATA = os.path.join(ROOT, "tests", "data")
 WORDS = os.path.join(DATA, "words-5k.f16.npy")
 NAMES = os.path.join(DATA, "words-5k.txt")
 QUERIES = os.path.join(DATA, "queries-200.f16.npy")
-VERBS = ["build", "search", "near", "add", "remove", "codes", "refine", "vacuum",
+VERBS = ["build", "search", "near", "add", "remove", "codes", "refine", "vacuum", "pack",
          "info", "check", "sha", "import-hnswlib", "export-hnswlib"]
 PACKED = {"<f4": "f", "<f2": "e", "|i1": "b", "|u1": "B", "<i4": "i", "<u8": "Q"}
 # A sanitizer's build is ten times slower.

@@ -24,6 +24,7 @@ from change import Change, Work
 from command import (NAMES, QUERIES, SMALL, VERBS, WORDS, Command, nearest, npy, read_terminal,
                      read_vecs, uniform, vecs)
 from exchange import Hnswlib
+from pack import Mapped, Pack
 
 
 class Help(Command):
@@ -529,9 +530,10 @@ class Words(Command):
         near = self.text("near", "k.nigh", "king", "--vectors", WORDS, "-k", 20)
         self.assertIn("queen\t", near)
         self.fails(2, "give --vectors", "near", "k.nigh", "king")
-        self.fails(3, "wants at least 5000 rows", "search", "g.nigh", QUERIES, "--vectors", QUERIES)
+        self.fails(3, "wants 5000, one for each slot", "search", "g.nigh", QUERIES, "--vectors",
+                   QUERIES)
         npy(self.path("q.npy"), uniform(3, 5))
-        self.fails(3, "rows of 100", "search", "g.nigh", QUERIES, "--vectors", "q.npy")
+        self.fails(3, "wants rows of 100", "search", "g.nigh", QUERIES, "--vectors", "q.npy")
         self.nigh("build", WORDS, "--metric", "cosine", "-o", "k2.nigh", "--graph-only", "--keys",
                   NAMES, "--threads", 2)
         self.assertEqual(self.sha("k.nigh"), self.sha("k2.nigh"))
@@ -579,6 +581,57 @@ class GraphOnly(Command):
         self.fails(2, "do not go", "add", "g.nigh", "y.npy", "--set")
         self.nigh("remove", "g.nigh", 17)
         self.nigh("near", "g.nigh", 17, "--vectors", "y.npy", code=1)
+
+
+    def test_by_slot_or_by_key(self):
+        """Keys in another order than rows: the wrong reading of the file is never an answer."""
+        rows = uniform(700, 12)
+        order = list(range(1, 700))
+        random.Random(5).shuffle(order)
+        npy(self.path("all.npy"), rows)
+        npy(self.path("first.npy"), rows[:1])
+        npy(self.path("rest.npy"), [rows[key] for key in order])
+        npy(self.path("slots.npy"), rows[:1] + [rows[key] for key in order])
+        self.write("keys.txt", "".join(f"{key}\n" for key in order))
+        for dtype in ("f32", "i8"):
+            self.nigh("build", "first.npy", "-o", "x.nigh", "--dtype", dtype)
+            self.nigh("add", "x.nigh", "rest.npy", "--keys", "keys.txt")
+            truth = self.json("search", "x.nigh", "all.npy")["hits"]
+            self.assertGreater(sum(hit[0]["key"] == row for row, hit in enumerate(truth)), 690)
+            for more in (("--unpack",), ()):
+                self.nigh("pack", "x.nigh", "-o", "g.nigh", "--graph-only", *more)
+                search = ("search", "g.nigh", "all.npy", "--vectors")
+                self.fails(2, "--vectors-by slot or key", *search, "all.npy")
+                for name, by in (("all.npy", "key"), ("slots.npy", "slot")):
+                    told = self.json(*search, name, "--vectors-by", by)["hits"]
+                    self.assertEqual(told, truth, (dtype, name, by))
+                for name, by in (("all.npy", "slot"), ("slots.npy", "key")):
+                    self.fails(3, "in another order", *search, name, "--vectors-by", by)
+                self.fails(3, "699 rows", *search, "rest.npy", "--vectors-by", "key")
+                self.fails(3, "699 rows", *search, "rest.npy", "--vectors-by", "slot")
+                self.assertEqual(self.json("near", "g.nigh", 17, "--vectors", "all.npy",
+                                           "--vectors-by", "key")["hits"],
+                                 self.json("near", "x.nigh", 17)["hits"])
+
+    def test_other_vectors(self):
+        npy(self.path("x.npy"), uniform(400, 8))
+        npy(self.path("y.npy"), uniform(400, 8, seed=2))
+        npy(self.path("long.npy"), uniform(401, 8))
+        self.nigh("build", "x.npy", "-o", "g.nigh", "--graph-only")
+        self.fails(3, "not the vectors of g.nigh", "search", "g.nigh", "x.npy", "--vectors",
+                   "y.npy")
+        self.fails(3, "401 rows", "search", "g.nigh", "x.npy", "--vectors", "long.npy")
+        self.nigh("search", "g.nigh", "y.npy", "--vectors", "x.npy", "--vectors-by", "key")
+        npy(self.path("same.npy"), [[1, 2]] * 400)  # nothing is nearer than anything
+        self.nigh("build", "same.npy", "-o", "s.nigh", "--graph-only")
+        self.nigh("search", "s.nigh", "same.npy", "--vectors", "same.npy")
+        self.write("k.txt", "".join(f"k{i}\n" for i in range(400)))
+        self.nigh("build", "x.npy", "-o", "k.nigh", "--graph-only", "--keys", "k.txt")
+        self.nigh("near", "k.nigh", "k3", "--vectors", "x.npy")
+        self.fails(2, "has string keys", "near", "k.nigh", "k3", "--vectors", "x.npy",
+                   "--vectors-by", "key")
+        self.nigh("refine", "g.nigh", "--vectors", "x.npy")
+        self.fails(3, "not the vectors of g.nigh", "refine", "g.nigh", "--vectors", "y.npy")
 
 
 class Inspect(Command):
@@ -777,7 +830,7 @@ def main():
         return 1
     suite = unittest.TestSuite()
     only = os.environ.get("NIGH_TEST_ONLY", "")
-    for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Hnswlib, Inspect,
+    for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Pack, Mapped, Hnswlib, Inspect,
                  Trouble):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(kind):
             if only in test.id():
