@@ -473,7 +473,9 @@ NIGH_API nigh_status nigh_session_bytes(const nigh_index *index,
 NIGH_API nigh_status nigh_session_init(const nigh_index *index, const nigh_session_options *options,
                                        void *memory, uint64_t memory_bytes, nigh_session **session);
 /* Vectors in the caller's array: slot s at base + s * stride, never copied. `count` rows are
- * there; searching needs at least slot_count of them. Call before searching, or when no call runs.
+ * there; searching needs at least slot_count of them. Slots count in the order of insertion, keys
+ * play no part: where rows are in another order, say that of keys, it takes nigh_index_fetch, which
+ * is told both. Call before searching, or when no call runs.
  * trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
  * @in base count*stride kept  @errors NIGH_E_MISMATCH NIGH_E_INVALID */
 NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint64_t stride,

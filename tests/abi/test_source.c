@@ -1,8 +1,9 @@
 /* test_source.c - owned, borrowed and fetched vectors give the same graph, keys and distance bits
- * layer T; uses: data, fixture, oracle
+ * layer T; uses: data, fixture, jobs, oracle
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "data.h"
 #include "fixture.h"
+#include "jobs.h"
 #include "oracle.h"
 #include "t.h"
 
@@ -269,6 +270,70 @@ TEST(graph_only) {
     }
 }
 
+static nigh_status fetch_by_key(void *user, const uint32_t *slots, const uint64_t *keys,
+                                uint32_t count, void *scratch, const void **vectors) {
+    const source *s = user;
+    (void)slots, (void)scratch;
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = keys[i] < N ? s->rows + keys[i] * s->row_bytes : NULL;
+    }
+    return NIGH_OK;
+}
+
+/* Keys in another order than they come: a borrowed array is in the order of slots, a callback goes
+ * by what it likes. Every key is found by its own vector, and the graph is one. */
+TEST(shuffled_keys) {
+    for (uint32_t how = 0; how < 3; how++) {
+        fx owned, f;
+        fx_hits h;
+        rng r = {t_seed()};
+        uint64_t order[N];
+        nigh_config config = fx_config(16, NIGH_METRIC_L2, NIGH_DTYPE_F32);
+        uint8_t *by_key = data_rows(&r, DATA_CLUSTERED, config.dtype, N + QUERIES, config.dim);
+        for (uint32_t i = 0; i < N; i++) { /* 7 and N have no common factor */
+            order[i] = (i * 7 + 3) % N;
+        }
+        fx_init(&owned, &config, N, N, 0, N);
+        config.vectors = NIGH_VECTORS_EXTERNAL;
+        fx_init(&f, &config, N, N, 0, N);
+        fx_hits_init(&h, &config, 1);
+        uint8_t *by_slot = fx_exact(N * f.row_bytes);
+        for (uint32_t i = 0; i < N; i++) {
+            memcpy(by_slot + i * f.row_bytes, by_key + order[i] * f.row_bytes, f.row_bytes);
+        }
+        source s = {by_key, f.row_bytes, LEND, config.keys, 0, 0, 0, NULL, NULL};
+        t_ok(how == 0 ? nigh_index_borrow(f.index, by_slot, f.row_bytes, N, 0)
+                      : nigh_index_fetch(f.index, fetch_by_key, NULL, &s));
+        fx_keys keys = fx_keys_of(&config, order, N);
+        nigh_job_options jo = fx_job_options(NIGH_JOB_BUILD);
+        nigh_progress progress = {0};
+        nigh_job *job = NULL;
+        progress.struct_size = sizeof progress;
+        for (uint32_t i = 0; i < N && how < 2; i++) {
+            t_ok(fx_insert(&owned, owned.session, 0, order[i], by_key + order[i] * f.row_bytes));
+            t_ok(fx_insert(&f, f.session, 0, order[i], NULL));
+        }
+        for (uint32_t which = 0; which < 2 && how == 2; which++) {
+            fx *one = which == 0 ? &owned : &f;
+            t_ok(fx_job_begin(one, &jo, &keys, which == 0 ? by_slot : NULL, N, &job));
+            t_ok(fx_job_finish(job, &one->session, 1, 1, &progress));
+            progress.done = 0;
+        }
+        same_graph(owned.index, f.index);
+        for (uint32_t key = 0; key < N; key++) {
+            nigh_search_options so = fx_search_options(N, 0);
+            t_ok(fx_search(&f, f.session, by_key + key * f.row_bytes, &so, 1, &h));
+            t_eq(h.ids[0], key);
+        }
+        fx_keys_drop(&keys);
+        fx_hits_drop(&h);
+        fx_drop(&owned);
+        fx_drop(&f);
+        free(by_key);
+        free(by_slot);
+    }
+}
+
 TEST(borrow_refused) {
     fx f, owned;
     fx_hits h;
@@ -367,6 +432,7 @@ SUITE {
     RUN(every_source);
     RUN(plain_int8);
     RUN(graph_only);
+    RUN(shuffled_keys);
     RUN(borrow_refused);
     RUN(external_not_finite);
     RUN(external_set);
