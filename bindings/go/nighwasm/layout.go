@@ -191,9 +191,12 @@ const (
 	jobDone = 3
 )
 
-// flags of save
+// Flags of save.
 const (
+	// without vectors: whoever attaches it brings them
 	saveGraphOnly = 1
+	// read-only, links of as few bits as they need
+	savePacked = 2
 )
 
 // of nigh_header

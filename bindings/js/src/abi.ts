@@ -167,8 +167,11 @@ export const NIGH_JOB_MORE = 1;
 export const NIGH_JOB_WAIT = 2;
 export const NIGH_JOB_DONE = 3;
 
-// flags of save
+// Flags of save.
+/** without vectors: whoever attaches it brings them */
 export const NIGH_SAVE_GRAPH_ONLY = 1;
+/** read-only, links of as few bits as they need */
+export const NIGH_SAVE_PACKED = 2;
 
 // of nigh_header
 export const NIGH_HEADER_BYTES = 512;
@@ -416,8 +419,10 @@ export interface NighExports {
   nigh_session_init(index: Pointer, options: Pointer, memory: Pointer, memory_bytes: bigint, session: Pointer): number;
   /**
    * Vectors in the caller's array: slot s at base + s * stride, never copied. `count` rows are
-   * there; searching needs at least slot_count of them. Call before searching, or when no call
-   * runs. trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
+   * there; searching needs at least slot_count of them. Slots count in the order of insertion,
+   * keys play no part: where rows are in another order, say that of keys, it takes
+   * nigh_index_fetch, which is told both. Call before searching, or when no call runs.
+   * trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
    */
   nigh_index_borrow(index: Pointer, base: Pointer, stride: bigint, count: number, trailer_offset: number): number;
   /** Vectors by callback. */
@@ -535,11 +540,13 @@ export interface NighExports {
    * pass over the index. Never prints. A broken index is a report, not an error.
    */
   nigh_check(index: Pointer, session: Pointer, report: Pointer): number;
-  /** Exact size of what nigh_save writes. */
+  /** Exact size of what nigh_save writes with the same flags. */
   nigh_save_bytes(index: Pointer, flags: number, bytes: Pointer): number;
   /**
    * Writes the canonical image through `write`, front to back. The same content gives the same
-   * bytes.
+   * bytes. PACKED: an image that is attached like any other and answers the same, but never
+   * changes (writer state and growth: NIGH_E_READ_ONLY). Saved without the flag it is the
+   * image that was packed.
    */
   nigh_save(index: Pointer, flags: number, write: Pointer, user: Pointer): number;
   /**

@@ -154,7 +154,11 @@ enum {
     NIGH_JOB_WAIT = 2, /* others are at work and nothing is free: again after a moment */
     NIGH_JOB_DONE = 3
 };
-enum { NIGH_SAVE_GRAPH_ONLY = 1 };                  /* flags of save */
+/* Flags of save. */
+enum {
+    NIGH_SAVE_GRAPH_ONLY = 1, /* without vectors: whoever attaches it brings them */
+    NIGH_SAVE_PACKED = 2      /* read-only, links of as few bits as they need */
+};
 enum { NIGH_HEADER_BYTES = 512 };                   /* of nigh_header */
 enum { NIGH_HNSWLIB_32 = 1 };                       /* flags of hnswlib_write: 32-bit size_t */
 enum { NIGH_STORE_FORMAT = 1 };                     /* nigh_store_options.flags: begin anew */
@@ -458,7 +462,7 @@ NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_b
 /* Bytes of the writer state.  @out bytes 1 */
 NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes);
 /* Makes the handle writable; the memory stays with it.  @inout memory memory_bytes kept
- * @errors NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE)
+ * @errors NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE, or packed)
  *   NIGH_E_BUSY (a job is under way) */
 NIGH_API nigh_status nigh_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes);
 /* Bytes of a session.  @in options 1 or NULL  @out bytes 1 */
@@ -469,7 +473,9 @@ NIGH_API nigh_status nigh_session_bytes(const nigh_index *index,
 NIGH_API nigh_status nigh_session_init(const nigh_index *index, const nigh_session_options *options,
                                        void *memory, uint64_t memory_bytes, nigh_session **session);
 /* Vectors in the caller's array: slot s at base + s * stride, never copied. `count` rows are
- * there; searching needs at least slot_count of them. Call before searching, or when no call runs.
+ * there; searching needs at least slot_count of them. Slots count in the order of insertion, keys
+ * play no part: where rows are in another order, say that of keys, it takes nigh_index_fetch, which
+ * is told both. Call before searching, or when no call runs.
  * trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
  * @in base count*stride kept  @errors NIGH_E_MISMATCH NIGH_E_INVALID */
 NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint64_t stride,
@@ -639,17 +645,20 @@ NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
 
 /* ---- Persistence ---------------------------------------------------------------------------- */
 
-/* Exact size of what nigh_save writes.  @out bytes 1 */
+/* Exact size of what nigh_save writes with the same flags.  @out bytes 1 */
 NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes);
 /* Writes the canonical image through `write`, front to back. The same content gives the same bytes.
+ * PACKED: an image that is attached like any other and answers the same, but never changes (writer
+ * state and growth: NIGH_E_READ_ONLY). Saved without the flag it is the image that was packed.
  * @in write function  @in user any
- * @errors NIGH_E_WRITE NIGH_E_BUSY NIGH_E_OPEN (opened UNSEALED) NIGH_E_USER and below */
+ * @errors NIGH_E_WRITE NIGH_E_BUSY NIGH_E_OPEN (opened UNSEALED) NIGH_E_USER and below
+ *   NIGH_E_CORRUPT (a damaged index is not packed or unpacked) */
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user);
 /* The header of the index as it is now, for nigh_attach_blocks: what a pager stores besides the
  * blocks. One that writes changed blocks back asks for it, writes both, then calls nigh_seal.
  * @out header NIGH_HEADER_BYTES
- * @errors NIGH_E_BUSY NIGH_E_OPEN (attached UNSEALED) */
+ * @errors NIGH_E_BUSY NIGH_E_OPEN (attached UNSEALED) NIGH_E_READ_ONLY (packed) */
 NIGH_API nigh_status nigh_header(const nigh_index *index, void *header);
 /* Ends the changes to an image attached in place: checksums and state word hold again. Flushing it
  * to a disk is the caller's. With a pager: every block counts as clean again.

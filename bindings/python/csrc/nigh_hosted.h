@@ -83,6 +83,14 @@ NIGH_API uint32_t nigh_threads(void);
 /* Zeroed memory, 64-byte aligned; from 2 MiB on 2 MiB aligned with huge pages advised. Untouched
  * pages cost nothing.  @out memory bytes  @errors NIGH_E_NO_MEMORY NIGH_E_INVALID (0 bytes) */
 NIGH_API nigh_status nigh_memory_new(uint64_t bytes, void **memory);
+/* Zeroed memory, page aligned, that is a file without a name in the folder of `path`: where RAM is
+ * short the system writes it out and reads it again, so it may be larger than RAM. For nigh_grow
+ * and jobs. Its room on the disk is taken at once, so that it never fails later, and is free again
+ * after nigh_close or however the process ends.
+ * @out memory bytes  @out message message_bytes or NULL
+ * @errors NIGH_E_IO (no room, or no such folder) NIGH_E_NO_MEMORY NIGH_E_INVALID (0 bytes) */
+NIGH_API nigh_status nigh_memory_file(const char *path, uint64_t bytes, void **memory,
+                                      char *message, uint32_t message_bytes);
 /* Gives back what a function of this header handed out: memory, mapped file, rows, index, session
  * (before its index), saver (aborts it), store file. NULL is fine, anything else unknown
  * NIGH_E_INVALID. */

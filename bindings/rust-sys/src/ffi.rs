@@ -167,8 +167,11 @@ pub const NIGH_JOB_MORE: u32 = 1;
 pub const NIGH_JOB_WAIT: u32 = 2;
 pub const NIGH_JOB_DONE: u32 = 3;
 
-// flags of save
+// Flags of save.
+/// without vectors: whoever attaches it brings them
 pub const NIGH_SAVE_GRAPH_ONLY: u32 = 1;
+/// read-only, links of as few bits as they need
+pub const NIGH_SAVE_PACKED: u32 = 2;
 
 // of nigh_header
 pub const NIGH_HEADER_BYTES: u32 = 512;
@@ -1110,8 +1113,8 @@ unsafe extern "C" {
     ///
     /// * `memory`: inout, `memory_bytes`, kept after the call
     ///
-    /// Errors: NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE) NIGH_E_BUSY (a
-    /// job is under way)
+    /// Errors: NIGH_E_MEMORY NIGH_E_READ_ONLY (attached without NIGH_OPEN_WRITABLE, or packed)
+    /// NIGH_E_BUSY (a job is under way)
     pub fn nigh_writer_init(
         index: *mut nigh_index,
         memory: *mut c_void,
@@ -1141,8 +1144,10 @@ unsafe extern "C" {
         session: *mut *mut nigh_session,
     ) -> nigh_status;
     /// Vectors in the caller's array: slot s at base + s \* stride, never copied. `count` rows are
-    /// there; searching needs at least slot_count of them. Call before searching, or when no call
-    /// runs. trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
+    /// there; searching needs at least slot_count of them. Slots count in the order of insertion,
+    /// keys play no part: where rows are in another order, say that of keys, it takes
+    /// nigh_index_fetch, which is told both. Call before searching, or when no call runs.
+    /// trailer_offset: I8 only, where a row's scale and zero lie; 0 = scale 1, zero 0.
     ///
     /// * `base`: in, `count*stride`, kept after the call
     ///
@@ -1512,17 +1517,20 @@ unsafe extern "C" {
         session: *mut nigh_session,
         report: *mut nigh_report,
     ) -> nigh_status;
-    /// Exact size of what nigh_save writes.
+    /// Exact size of what nigh_save writes with the same flags.
     ///
     /// * `bytes`: out, `1`
     pub fn nigh_save_bytes(index: *const nigh_index, flags: u32, bytes: *mut u64) -> nigh_status;
     /// Writes the canonical image through `write`, front to back. The same content gives the same
-    /// bytes.
+    /// bytes. PACKED: an image that is attached like any other and answers the same, but never
+    /// changes (writer state and growth: NIGH_E_READ_ONLY). Saved without the flag it is the image
+    /// that was packed.
     ///
     /// * `write`: in, `function`
     /// * `user`: in, `any`
     ///
     /// Errors: NIGH_E_WRITE NIGH_E_BUSY NIGH_E_OPEN (opened UNSEALED) NIGH_E_USER and below
+    /// NIGH_E_CORRUPT (a damaged index is not packed or unpacked)
     pub fn nigh_save(
         index: *const nigh_index,
         flags: u32,
@@ -1535,7 +1543,7 @@ unsafe extern "C" {
     ///
     /// * `header`: out, `NIGH_HEADER_BYTES`
     ///
-    /// Errors: NIGH_E_BUSY NIGH_E_OPEN (attached UNSEALED)
+    /// Errors: NIGH_E_BUSY NIGH_E_OPEN (attached UNSEALED) NIGH_E_READ_ONLY (packed)
     pub fn nigh_header(index: *const nigh_index, header: *mut c_void) -> nigh_status;
     /// Ends the changes to an image attached in place: checksums and state word hold again.
     /// Flushing it to a disk is the caller's. With a pager: every block counts as clean again.
