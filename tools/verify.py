@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # verify.py - the big checks: same bytes everywhere on real words, more seeds, against hnswlib
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""usage: tools/verify.py [bytes] [kinds] [seeds] [mapped] [hnswlib]      (default: all; make verify)
+"""usage: tools/verify.py [bytes] [kinds] [seeds] [mapped] [hnswlib]   (default: all; make verify)
 
 bytes    20,000 real words, seed 42: one image, one set of ids and of distance bits from gcc and
          clang, -O0 and -O3, every kernel level of this machine, and aarch64 under qemu

@@ -830,8 +830,8 @@ def main():
         return 1
     suite = unittest.TestSuite()
     only = os.environ.get("NIGH_TEST_ONLY", "")
-    for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Pack, Mapped, Hnswlib, Inspect,
-                 Trouble):
+    for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Pack, Mapped, Hnswlib,
+                 Inspect, Trouble):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(kind):
             if only in test.id():
                 suite.addTest(test)
