@@ -364,6 +364,30 @@ TEST(refused) {
     fx_drop(&f);
 }
 
+/* A packed image gives the same file, and says of an imported graph what a plain one does. */
+TEST(packed) {
+    for (uint32_t rooted = 0; rooted < 2; rooted++) {
+        fx f, g;
+        open_plain(&f, NIGH_METRIC_L2);
+        if (rooted != 0) {
+            t_ok(fx_work(&f, NIGH_JOB_ROOT, 1, 1));
+        }
+        fx_bytes image = fx_save(f.index, NIGH_SAVE_PACKED);
+        fx_bytes want = hnsw_write(f.index, f.session, 0, 0);
+        t_ok(fx_attach(&g, image.data, image.size, 0, 0, 600));
+        t_eq(g.config.build_flags, rooted != 0 ? 0 : NIGH_BUILD_UNROOTED);
+        fx_check(g.index, g.session);
+        fx_bytes got = hnsw_write(g.index, g.session, 0, 0);
+        t_eq(got.size, want.size);
+        t_bytes(got.data, want.data, want.size);
+        free(got.data);
+        free(want.data);
+        free(image.data);
+        fx_drop(&f);
+        fx_drop(&g);
+    }
+}
+
 TEST(keys_of_more_than_32_bits) {
     fx f;
     nigh_config config = fx_config(DIM, NIGH_METRIC_L2, NIGH_DTYPE_F32);
@@ -390,5 +414,6 @@ SUITE {
     RUN(empty_and_single);
     RUN(multipliers);
     RUN(refused);
+    RUN(packed);
     RUN(keys_of_more_than_32_bits);
 }
