@@ -1,8 +1,9 @@
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L15; uses: check, code, convert, cpu, fp, index, job, mutate, search, structs, tune
+ * layer L15; uses: blocks, check, code, convert, cpu, fp, index, job, mutate, search, structs, tune
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
+#include "blocks.h"
 #include "check.h"
 #include "code.h"
 #include "convert.h"
@@ -15,7 +16,6 @@
 #include "mutate.h"
 #include "search.h"
 #include "source.h"
-#include "store.h"
 #include "structs.h"
 #include "tune.h"
 
@@ -342,7 +342,6 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
     index->pager.map = map;
     index->pager.dirty = dirty;
     index->pager.user = user;
-    index->store_token = 0;
     return NIGH_OK;
 }
 
@@ -590,7 +589,7 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
         return NIGH_E_UNSUPPORTED;
     }
     const nigh_dirty_fn dirty = index->pager.dirty;
-    const bool paged = index->pager.map != NULL || (dirty != NULL && dirty != nighi_store_dirty);
+    const bool paged = index->pager.map != NULL || (dirty != NULL && dirty != nighi_dirty_bits);
     /* codes in the job's memory, of which the pager would not know */
     const bool fresh = options->codes != NIGH_CODES_NONE &&
                        (options->codes != nighi_load(&index->config.codes) ||

@@ -309,6 +309,16 @@ NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index) {
     return slots;
 }
 
+NIGHI_FN nigh_status nighi_dirty_bits(void *user, uint32_t region, uint32_t block, uint64_t bytes,
+                                      void **address) {
+    (void)user;
+    (void)region;
+    (void)block;
+    (void)bytes;
+    (void)address;
+    return NIGH_OK;
+}
+
 NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at) {
     nighi_region *r = &index->regions[region];
     if (index->pager.dirty == NULL || r->stride == 0) {

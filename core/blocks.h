@@ -52,6 +52,17 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
 NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index);
 /* The pager gives region `at` its blocks up to block_end. */
 NIGHI_FN nigh_status nighi_region_map(nigh_index *index, uint32_t at, uint32_t block_end);
+/* The pager of an index that a store follows: it has nothing to do, the dirty bits are what counts.
+ * Its user is no address, but the token of the state (store.h) that blocks without a bit are like;
+ * NULL: of none. A nigh_dirty_fn. */
+NIGHI_FN nigh_status nighi_dirty_bits(void *user, uint32_t region, uint32_t block, uint64_t bytes,
+                                      void **address);
+/* What the bits say is no longer true, or is not all. */
+NIGHI_INLINE void nighi_unfollow(nigh_index *index) {
+    if (index->pager.dirty == nighi_dirty_bits) {
+        index->pager.user = NULL;
+    }
+}
 /* Tells the pager, once a block, that a record is about to change. Never under a lock. */
 NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at);
 

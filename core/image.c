@@ -457,7 +457,7 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
         }
     }
     nighi_store(&index->opened, 0u);
-    index->store_token = 0; /* the bits that a store went by are gone */
+    nighi_unfollow(index); /* the bits that a store went by are gone */
     nighi_store(&index->changed, 0u);
     return NIGH_OK;
 }

@@ -338,7 +338,7 @@ NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t
     nighi_arena arena = {memory, 0};
     nighi_fill(memory, 0, bytes);
     if (index->writer != NULL) {
-        index->store_token = 0; /* what its bits said is lost */
+        nighi_unfollow(index); /* what its bits said is lost */
     }
     index->writer = nighi_writer_layout(&arena, index);
     return NIGH_OK;

@@ -125,7 +125,7 @@ static void nighi_codes_region(nigh_index *index, const nighi_codes_job *codes) 
         nighi_fill(codes->dirty, 0, (uint64_t)((from->block_max + 31) / 32) * 4);
         index->writer->dirty[NIGHI_CODE] = codes->dirty;
     }
-    index->store_token = 0; /* it has none of these blocks, and no bit says so */
+    nighi_unfollow(index); /* a store has none of these blocks, and no bit says so */
     nighi_store(&region->block_count, from->block_count);
     nighi_store(&region->table, from->table);
     nighi_store(&region->base, from->base);

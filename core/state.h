@@ -165,9 +165,8 @@ struct nigh_index {
     nigh_job *job;            /* under way, or NULL */
     const nighi_draft *draft; /* of that job, or NULL */
     nighi_tuning tuning;
-    uint64_t store_token; /* of the store that has all blocks without a dirty bit; 0: none has */
-    uint32_t recoded;     /* odd while the codes of config change */
-    uint32_t packed;      /* a packed image: bits of a link; 0 = plain */
+    uint32_t recoded; /* odd while the codes of config change */
+    uint32_t packed;  /* a packed image: bits of a link; 0 = plain */
 };
 
 /* Nodes have no parents: layer 0 need not be connected, and nothing may be linked to it. */

@@ -110,6 +110,11 @@ NIGHI_INLINE void nighi_bit_clear(uint32_t *bits, uint32_t at) {
     bits[at / 32] &= ~(1u << (at % 32));
 }
 
+/* The token, as an index that the store follows has it: not NULL, unless there is none. */
+NIGHI_INLINE void *nighi_store_mark(const nigh_store *store) {
+    return (void *)(uintptr_t)store->token;
+}
+
 /* ---- Pages (store_pages.c) ------------------------------------------------------------------ */
 
 /* What a callback said; statuses that are not its own become `otherwise`. */
@@ -178,8 +183,5 @@ NIGHI_FN nigh_status nighi_store_attach(nigh_store *store, const nigh_options *o
                                         void *memory, uint64_t memory_bytes, void *blocks,
                                         uint64_t block_bytes, nigh_index **index);
 NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index);
-/* The pager of an index that a store follows: only its bits matter. A nigh_dirty_fn. */
-NIGHI_FN nigh_status nighi_store_dirty(void *user, uint32_t region, uint32_t block, uint64_t bytes,
-                                       void **address);
 
 #endif

@@ -1,11 +1,12 @@
 /* store_commit.c - what changed in an index goes to a store, all of it or nothing
- * layer L14; uses: store, checksum, image, mutate, sync
+ * layer L14; uses: store, blocks, checksum, image, mutate, sync
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * An index that the store follows (its token is the store's) has a bit for each block that may have
  * changed; of any other index every page is looked at. A page is written only if it differs: the
  * checksum tells most, and one that is equal is read back and compared. A block of 64 KiB in which
  * one row of links changed so costs one page. */
+#include "blocks.h"
 #include "checksum.h"
 #include "image.h"
 #include "mutate.h"
@@ -155,19 +156,19 @@ static nigh_status nighi_commit_turn(nigh_store *store, const nigh_index *index,
 static void nighi_commit_follow(const nigh_store *store, nigh_index *index) {
     nighi_writer *writer = index->writer;
     nighi_pager *pager = &index->pager;
-    index->store_token = 0;
+    nighi_unfollow(index);
     if (writer == NULL || pager->map != NULL ||
-        (pager->dirty != NULL && pager->dirty != nighi_store_dirty)) {
+        (pager->dirty != NULL && pager->dirty != nighi_dirty_bits)) {
         return;
     }
-    nighi_store(&pager->dirty, nighi_store_dirty);
+    nighi_store(&pager->dirty, nighi_dirty_bits);
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const uint32_t words = (index->regions[i].block_max + 31) / 32;
         if (words > 0) {
             nighi_fill(writer->dirty[i], 0, (uint64_t)words * 4);
         }
     }
-    index->store_token = store->token;
+    pager->user = nighi_store_mark(store);
 }
 
 static bool nighi_shape_same(const nighi_store_shape *a, const nighi_store_shape *b) {
@@ -220,8 +221,9 @@ NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     if (status != NIGH_OK) {
         return status;
     }
-    const bool follows =
-        index->writer != NULL && index->store_token != 0 && index->store_token == store->token;
+    const bool follows = index->writer != NULL && index->pager.dirty == nighi_dirty_bits &&
+                         index->pager.user != NULL &&
+                         index->pager.user == nighi_store_mark(store);
     const uint64_t next = nighi_mix64(store->token + 1) | 1;
     nighi_header_paged_get(index, &header);
     store->cursor = store->device.erase == NULL ? store->super_count : store->cursor;
@@ -231,7 +233,7 @@ NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
         nighi_commit_follow(store, index);
     } else if (follows) {
         store->token = next; /* of no other index: tables may have moved on */
-        index->store_token = next;
+        index->pager.user = nighi_store_mark(store);
     }
     nighi_exclusive_end(index);
     return status;

@@ -1,7 +1,8 @@
 /* store_index.c - an index out of a store: its blocks read into memory, every page verified
- * layer L14; uses: store, arena, checksum, image, index
+ * layer L14; uses: store, arena, blocks, checksum, image, index
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "arena.h"
+#include "blocks.h"
 #include "checksum.h"
 #include "image.h"
 #include "index.h"
@@ -91,16 +92,6 @@ static nigh_status nighi_store_map(void *user, uint32_t region, uint32_t block, 
     return NIGH_OK;
 }
 
-NIGHI_FN nigh_status nighi_store_dirty(void *user, uint32_t region, uint32_t block, uint64_t bytes,
-                                       void **address) {
-    (void)user;
-    (void)region;
-    (void)block;
-    (void)bytes;
-    (void)address;
-    return NIGH_OK;
-}
-
 /* After a commit that failed the tables are between two states: the old one is read again. */
 static nigh_status nighi_store_ready(nigh_store *store) {
     nigh_status status = NIGH_OK;
@@ -149,14 +140,14 @@ NIGHI_FN nigh_status nighi_store_attach(nigh_store *store, const nigh_options *o
     store->stats.bad_block = NIGHI_NONE;
     store->stats.bad_page = NIGHI_NONE;
     nighi_store_loader loader = {store, blocks, block_bytes, NIGHI_NONE, NIGH_OK};
-    const nighi_pager pager = {nighi_store_map, nighi_store_dirty, &loader};
+    const nighi_pager pager = {nighi_store_map, nighi_dirty_bits, &loader};
     status = nighi_attach_blocks(store->header, sizeof store->header, options, &pager, memory,
                                  memory_bytes, &made);
     if (status != NIGH_OK) {
         return loader.status != NIGH_OK ? loader.status : status;
     }
-    made->pager = (nighi_pager){NULL, nighi_store_dirty, NULL}; /* it grows by donations */
-    made->store_token = store->token;
+    made->pager = (nighi_pager){NULL, nighi_dirty_bits, nighi_store_mark(store)}; /* grows by
+                                                                                     donations */
     *index = made;
     return NIGH_OK;
 }

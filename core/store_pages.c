@@ -53,7 +53,7 @@ static uint32_t nighi_store_free_page(const nigh_store *store) {
     for (uint32_t i = 0; i <= words; i++) { /* the first word twice: its upper and lower part */
         const uint32_t open = ~(store->used[at] | store->held[at]) & mask;
         if (open != 0) {
-            return at * 32 + (uint32_t)__builtin_ctz(open);
+            return at * 32 + nighi_popcount((open & (0u - open)) - 1);
         }
         mask = UINT32_MAX;
         at = at + 1 == words ? 0 : at + 1;
