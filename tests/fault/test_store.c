@@ -414,6 +414,32 @@ TEST(refusals) {
     rig_drop(&g);
 }
 
+/* A packed image has no blocks; a sealed one has, and is taken in. */
+TEST(images_taken_in) {
+    rng r = {t_seed()};
+    nigh_config config = small_blocks(0, 9);
+    fx image;
+    rig g;
+    memset(&g, 0, sizeof g);
+    device_init(&g.d, DEVICE_DISK, 1024, 200, 0, t_seed());
+    rig_open(&g, NIGH_STORE_FORMAT);
+    fx_init(&g.f, &config, 100, 100, 2400, EF);
+    uint8_t *rows = data_rows(&r, DATA_UNIFORM, config.dtype, 100, config.dim);
+    fx_insert_many(&g.f, 0, 100, rows);
+    fx_bytes plain = fx_save(g.f.index, 0), packed = fx_save(g.f.index, NIGH_SAVE_PACKED);
+    t_ok(fx_attach(&image, packed.data, packed.size, 0, 0, EF));
+    t_is(nigh_store_commit(g.store, image.index), NIGH_E_READ_ONLY);
+    fx_drop(&image);
+    t_ok(fx_attach(&image, plain.data, plain.size, 0, 0, EF)); /* no writer state: read, no more */
+    t_ok(nigh_store_commit(g.store, image.index));
+    fx_drop(&image);
+    same_as_device(&g);
+    free(plain.data);
+    free(packed.data);
+    free(rows);
+    rig_drop(&g);
+}
+
 #define REFUSED(call) t_is(call, NIGH_E_INVALID)
 
 /* NULL, 0 and what is out of range, everywhere. */
@@ -557,6 +583,7 @@ SUITE {
     RUN(full_then_grown);
     RUN(every_call_fails_once);
     RUN(refusals);
+    RUN(images_taken_in);
     RUN(total);
     RUN(found_by_its_size);
     RUN(flash_wears_evenly);
