@@ -106,6 +106,41 @@ TEST(widths_are_one) {
     fx_drop(&narrow);
 }
 
+/* Packed, a graph without a tree stays one: the same answers, the same image and file again. */
+TEST(packed) {
+    for (uint32_t order = 1; order < 3; order++) {
+        fx f, small;
+        fx_hits a, b;
+        const nigh_config config = config_of(NIGH_METRIC_L2, NIGH_DTYPE_F32);
+        hnsw_file file = plain(8, NIGH_DTYPE_F32, 0);
+        t_ok(hnsw_read(&f, file.bytes, file.size, &config, 0));
+        fx_bytes image = fx_save(f.index, NIGH_SAVE_PACKED);
+        t_ok(fx_attach(&small, image.data, image.size, NIGH_OPEN_VERIFY, 0, 64));
+        fx_check(small.index, small.session);
+        fx_same_image(f.index, small.index);
+        same_as_file(&small, &file);
+        fx_hits_init(&a, &f.config, 5);
+        fx_hits_init(&b, &f.config, 5);
+        for (uint32_t i = 0; i < N; i++) {
+            nigh_search_options so = fx_search_options(20, 0);
+            so.expansions = order; /* 1: hnswlib's */
+            t_ok(fx_search(&f, f.session, hnsw_vector(&file, i), &so, 5, &a));
+            t_ok(fx_search(&small, small.session, hnsw_vector(&file, i), &so, 5, &b));
+            fx_same_hits(&a, &b);
+        }
+        fx_bytes out = hnsw_write(small.index, small.session, 0, N + 7);
+        t_eq(out.size, file.size);
+        t_bytes(out.data, file.bytes, out.size);
+        fx_hits_drop(&a);
+        fx_hits_drop(&b);
+        fx_drop(&f);
+        fx_drop(&small);
+        free(image.data);
+        free(out.data);
+        free(file.bytes);
+    }
+}
+
 TEST(facts) {
     for (uint32_t i = 0; i < 2; i++) {
         hnsw_file file = plain(widths[i], NIGH_DTYPE_F32, 1);
@@ -406,6 +441,7 @@ TEST(keys_of_more_than_32_bits) {
 SUITE {
     RUN(read_and_written_back);
     RUN(widths_are_one);
+    RUN(packed);
     RUN(facts);
     RUN(layers_of_any_height);
     RUN(identity_and_borrowed);

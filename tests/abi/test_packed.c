@@ -262,6 +262,7 @@ TEST(read_only) {
     world w;
     nigh_index *index = NULL;
     uint64_t bytes = 0;
+    uint8_t header[NIGH_HEADER_BYTES];
     uint8_t memory[64] __attribute__((aligned(64)));
     nigh_job *job = NULL;
     nigh_job_options jo = fx_job_options(NIGH_JOB_REFINE);
@@ -274,6 +275,7 @@ TEST(read_only) {
     t_is(fx_remove(&w.packed, w.packed.session, 1), NIGH_E_READ_ONLY);
     t_is(fx_unremove(&w.packed, w.packed.session, 1), NIGH_E_READ_ONLY);
     t_is(nigh_seal(w.packed.index), NIGH_E_READ_ONLY);
+    t_is(nigh_header(w.packed.index, header), NIGH_E_READ_ONLY);
     t_is(nigh_grow_bytes(w.packed.index, N, 0, &bytes), NIGH_E_READ_ONLY);
     t_is(nigh_grow(w.packed.index, N, 0, memory, sizeof memory), NIGH_E_READ_ONLY);
     t_is(fx_job_begin(&w.packed, &jo, NULL, NULL, 0, &job), NIGH_E_READ_ONLY);
