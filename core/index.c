@@ -40,8 +40,8 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
 }
 
 /* Lays out handle and block tables; `shape` holds configuration and counts. */
-static nigh_index *nighi_index_layout(nighi_arena *arena, const nigh_index *shape,
-                                      uint32_t slot_max) {
+static NIGHI_NOINLINE nigh_index *nighi_index_layout(nighi_arena *arena, const nigh_index *shape,
+                                                     uint32_t slot_max) {
     nigh_index *index = nighi_arena_take(arena, 1, sizeof *index);
     if (index != NULL) {
         *index = *shape;
@@ -65,7 +65,8 @@ static NIGHI_NOINLINE uint64_t nighi_layout_bytes(const nigh_index *shape) {
     return nighi_arena_bytes(&arena);
 }
 
-static void nighi_shape(nigh_index *shape, const nigh_config *config, const nighi_counts *counts) {
+static NIGHI_NOINLINE void nighi_shape(nigh_index *shape, const nigh_config *config,
+                                       const nighi_counts *counts) {
     nighi_fill(shape, 0, sizeof *shape);
     shape->config = *config;
     shape->counts = *counts;
@@ -160,7 +161,7 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
     }
     nighi_shape(shape, &config, &header.counts);
     if (header.packed != 0) {
-        shape->packed = nighi_slot_bits(header.counts.slot_count);
+        shape->packed = (uint16_t)nighi_slot_bits(header.counts.slot_count);
         nighi_regions_pack(shape->regions, &config, &header.counts);
     }
     shape->slot_max = options->slot_max == 0 ? header.counts.slot_count : options->slot_max;

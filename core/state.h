@@ -160,13 +160,13 @@ struct nigh_index {
     uint32_t flags;           /* NIGH_OPEN_* */
     uint32_t changed;         /* 1: stored to since attach, init or seal */
     uint32_t opened;          /* 1: the attached image says that it is being changed */
-    uint32_t paged;           /* 1: attached block by block */
+    uint16_t paged;           /* 1: attached block by block */
+    uint16_t packed;          /* a packed image: bits of a link; 0 = plain */
     uint32_t outgrown;        /* 1: blocks beyond the attached image are in use */
     nigh_job *job;            /* under way, or NULL */
     const nighi_draft *draft; /* of that job, or NULL */
     nighi_tuning tuning;
     uint32_t recoded; /* odd while the codes of config change */
-    uint32_t packed;  /* a packed image: bits of a link; 0 = plain */
 };
 
 /* Nodes have no parents: layer 0 need not be connected, and nothing may be linked to it. */
