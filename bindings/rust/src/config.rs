@@ -73,6 +73,8 @@ pub struct Config {
     pub exact_build: bool,
     /// How much nearer a chosen neighbour must be for a candidate to be refused.
     pub alpha: f32,
+    /// The graph is as a file of hnswlib holds it: `Index::root` it before it is changed.
+    pub unrooted: bool,
 }
 
 impl Config {
@@ -91,6 +93,7 @@ impl Config {
             keep_pruned: raw.build_flags & sys::NIGH_BUILD_KEEP_PRUNED != 0,
             exact_build: raw.build_flags & sys::NIGH_BUILD_EXACT != 0,
             alpha: raw.alpha,
+            unrooted: raw.build_flags & sys::NIGH_BUILD_UNROOTED != 0,
         })
     }
 }
@@ -262,7 +265,7 @@ impl<K: Key, E: Element> Builder<K, E> {
     }
 
     /// C says only that something is out of range.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let config = &self.config;
         let or_default =
             |value: u32, low: u32, high: u32| value == 0 || (low..=high).contains(&value);

@@ -45,7 +45,7 @@ pub enum Error {
     Store(u32),
     /// The vector store gave no row for a slot.
     NoRow,
-    /// Not an image of nigh, or one of an unknown version.
+    /// Not an image of nigh (or a file of hnswlib, where one is read), or of an unknown version.
     Format,
     /// An image whose checksum or structure does not hold.
     Corrupt,
@@ -70,6 +70,8 @@ pub enum Error {
     FloatMode,
     /// This machine, build or metric cannot do that.
     Unsupported,
+    /// The graph is as a file of hnswlib holds it: `Index::root` it before it is changed.
+    Unrooted,
     /// Too small a session: `ef` or `k` is over `SearcherOptions::ef_max`, or a cursor has gone
     /// beyond `SearcherOptions::frontier_max`.
     Session,
@@ -110,7 +112,7 @@ impl fmt::Display for Error {
             Error::KeyEncoding => "a key is not UTF-8, as String keys must be",
             Error::Store(code) => return write!(f, "the vector store failed with code {code}"),
             Error::NoRow => "the vector store gave no row for a slot",
-            Error::Format => "not an image of nigh, or one of an unknown version",
+            Error::Format => "not an image of nigh or a file of hnswlib, or of an unknown version",
             Error::Corrupt => "an image whose checksum or structure does not hold",
             Error::Unsealed => "the image was left in the middle of changes",
             Error::Mismatch { what, expected, found } => {
@@ -121,6 +123,7 @@ impl fmt::Display for Error {
             Error::NoVectors => "the image holds no vectors, and there is no store of them",
             Error::FloatMode => "compiled or running with float rules that change results",
             Error::Unsupported => "this machine, build or metric cannot do that",
+            Error::Unrooted => "a graph of hnswlib's is rooted (Index::root) before it is changed",
             Error::Session => "the session is too small for this call",
             Error::NoMemory { bytes } => return write!(f, "no memory for {bytes} bytes"),
             Error::Cancelled { done } => return write!(f, "cancelled after {done} units"),

@@ -57,33 +57,9 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
         Ok(bytes)
     }
 
-    /// Hands the image to `take`, front to back, until it says false.
-    fn write_image<F: FnMut(&[u8]) -> bool>(&self, flags: u32, mut take: F) -> Result<()> {
-        unsafe extern "C" fn write<F: FnMut(&[u8]) -> bool>(
-            user: *mut c_void,
-            bytes: *const c_void,
-            count: u64,
-        ) -> sys::nigh_status {
-            panic::guarded(sys::NIGH_E_WRITE, || {
-                // SAFETY: `take`, of below, and what C says.
-                let (take, part) = unsafe {
-                    let part = core::slice::from_raw_parts(bytes.cast::<u8>(), count as usize);
-                    (&mut *user.cast::<F>(), part)
-                };
-                if take(part) {
-                    sys::NIGH_OK
-                } else {
-                    sys::NIGH_E_WRITE
-                }
-            })
-        }
-        // SAFETY: `take` is called before this returns.
-        let status = unsafe {
-            let user = (&raw mut take).cast();
-            sys::nigh_save(self.core.raw(), flags, Some(write::<F>), user)
-        };
-        panic::resume();
-        check(status)
+    fn write_image(&self, flags: u32, take: impl FnMut(&[u8]) -> bool) -> Result<()> {
+        // SAFETY: what `handed` gives is for this call.
+        handed(take, |write, user| unsafe { sys::nigh_save(self.core.raw(), flags, write, user) })
     }
 
     /// Writes the image. Returns its bytes.
@@ -105,26 +81,8 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
     }
 
     #[cfg(feature = "std")]
-    fn save_flags_to(&self, flags: u32, mut writer: impl std::io::Write) -> Result<u64> {
-        let (mut failure, mut written) = (None, 0);
-        let result = self.write_image(flags, |part| match writer.write_all(part) {
-            Ok(()) => {
-                written += part.len() as u64;
-                true
-            }
-            Err(error) => {
-                failure = Some(error);
-                false
-            }
-        });
-        match failure {
-            Some(error) => Err(Error::Io(error)),
-            None => {
-                result?;
-                writer.flush()?;
-                Ok(written)
-            }
-        }
+    fn save_flags_to(&self, flags: u32, writer: impl std::io::Write) -> Result<u64> {
+        streamed(writer, |take| self.write_image(flags, take))
     }
 
     /// Saves to a file, whole or not at all: it is written beside it, flushed to the disk and then
@@ -164,6 +122,61 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
         match &self.core.image {
             Some(image) => image.flush(),
             None => Ok(()),
+        }
+    }
+}
+
+/// Lets C write, front to back: what it hands over goes to `take`, until that says false.
+pub(crate) fn handed<F: FnMut(&[u8]) -> bool>(
+    mut take: F,
+    call: impl FnOnce(Option<sys::nigh_write_fn>, *mut c_void) -> sys::nigh_status,
+) -> Result<()> {
+    unsafe extern "C" fn write<F: FnMut(&[u8]) -> bool>(
+        user: *mut c_void,
+        bytes: *const c_void,
+        count: u64,
+    ) -> sys::nigh_status {
+        panic::guarded(sys::NIGH_E_WRITE, || {
+            // SAFETY: `take`, of below, and what C says.
+            let (take, part) = unsafe {
+                let part = core::slice::from_raw_parts(bytes.cast::<u8>(), count as usize);
+                (&mut *user.cast::<F>(), part)
+            };
+            if take(part) {
+                sys::NIGH_OK
+            } else {
+                sys::NIGH_E_WRITE
+            }
+        })
+    }
+    let status = call(Some(write::<F>), (&raw mut take).cast());
+    panic::resume();
+    check(status)
+}
+
+/// Writes what `write` hands over. Returns its bytes.
+#[cfg(feature = "std")]
+pub(crate) fn streamed(
+    mut writer: impl std::io::Write,
+    write: impl FnOnce(&mut dyn FnMut(&[u8]) -> bool) -> Result<()>,
+) -> Result<u64> {
+    let (mut failure, mut written) = (None, 0);
+    let result = write(&mut |part| match writer.write_all(part) {
+        Ok(()) => {
+            written += part.len() as u64;
+            true
+        }
+        Err(error) => {
+            failure = Some(error);
+            false
+        }
+    });
+    match failure {
+        Some(error) => Err(Error::Io(error)),
+        None => {
+            result?;
+            writer.flush()?;
+            Ok(written)
         }
     }
 }
@@ -467,7 +480,7 @@ impl<E: Element, S: VectorStore<E>> OpenOptions<E, S> {
     }
 }
 
-fn dtype_name(dtype: u32) -> &'static str {
+pub(crate) fn dtype_name(dtype: u32) -> &'static str {
     match dtype {
         sys::NIGH_DTYPE_F32 => "f32",
         sys::NIGH_DTYPE_F16 => "f16",

@@ -93,9 +93,6 @@ impl Core {
         image: Option<Memory>,
         options: sys::nigh_options,
     ) -> Result<Self> {
-        let mut config = sys::nigh_config::default();
-        // SAFETY: a fresh index.
-        check(unsafe { sys::nigh_config_get(raw, &mut config) })?;
         Ok(Core {
             raw,
             handle,
@@ -105,7 +102,7 @@ impl Core {
             readers: Pool::new(),
             writers: Pool::new(),
             era: AtomicU32::new(0),
-            config,
+            config: config_of(raw),
             options,
         })
     }
@@ -128,6 +125,11 @@ impl Core {
 
     pub(crate) fn writable(&self) -> bool {
         self.writer.is_some()
+    }
+
+    /// The configuration with what changes of it: whether the graph is rooted.
+    pub(crate) fn config_now(&self) -> sys::nigh_config {
+        config_of(self.raw)
     }
 
     pub(crate) fn stats(&self) -> sys::nigh_stats {
@@ -284,10 +286,20 @@ fn unaligned(error: Error) -> Error {
     }
 }
 
-/// An error of C that names the capacity.
+fn config_of(raw: *const sys::nigh_index) -> sys::nigh_config {
+    let mut config = sys::nigh_config::default();
+    // SAFETY: an index of C that lives; any thread may ask.
+    let status = unsafe { sys::nigh_config_get(raw, &mut config) };
+    debug_assert_eq!(status, sys::NIGH_OK);
+    config
+}
+
+/// An error of C that names the capacity, or what an imported graph wants first.
 pub(crate) fn full(core: &Core, status: sys::nigh_status) -> Error {
+    let unrooted = || core.config_now().build_flags & sys::NIGH_BUILD_UNROOTED != 0;
     match from_status(status) {
         Error::Full { .. } => Error::Full { capacity: core.stats().slot_max as usize },
+        Error::Unsupported if unrooted() => Error::Unrooted,
         other => other,
     }
 }

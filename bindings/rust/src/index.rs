@@ -144,7 +144,7 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
 
     /// Every setting, defaults filled in.
     pub fn config(&self) -> Config {
-        Config::from_raw(&self.core.config).expect("an index has a metric that is known")
+        Config::from_raw(&self.core.config_now()).expect("an index has a metric that is known")
     }
 
     /// The store of its vectors.
@@ -218,7 +218,7 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
     /// # Errors
     /// [`Error::Exists`], [`Error::Removed`] (`set` or `unremove` it), [`Error::Full`],
     /// [`Error::Vector`], [`Error::Key`], [`Error::Length`], [`Error::Busy`] beside a job,
-    /// [`Error::ReadOnly`], [`Error::NoMemory`]. Nothing is changed then.
+    /// [`Error::ReadOnly`], [`Error::NoMemory`], [`Error::Unrooted`]. Nothing is changed then.
     pub fn insert(&self, key: K::Ref<'_>, row: &[E::Unit]) -> Result<()> {
         self.row(row, "row")?;
         self.change(Change::Insert(0), key, row.as_ptr().cast())

@@ -1,4 +1,4 @@
-// job.rs - long work by several threads: build, codes, refine, vacuum
+// job.rs - long work by several threads: build, codes, refine, vacuum, root
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use alloc::boxed::Box;
 use core::ffi::c_void;
@@ -131,6 +131,13 @@ impl<K: Key, E: Element, S: VectorStore<E>> Index<K, E, S> {
         self.job(sys::NIGH_JOB_VACUUM)
     }
 
+    /// Gives the nodes of a graph that `Builder::from_hnswlib` has read what changes of it want: a
+    /// tree of parents, from the root to every node. Some links move, are added or dropped for it.
+    /// A graph that has its tree already (`Config::unrooted` is false) stays as it is.
+    pub fn root(&self) -> Job<'_> {
+        self.job(sys::NIGH_JOB_ROOT)
+    }
+
     fn job(&self, kind: u32) -> Job<'_> {
         Job {
             core: &self.core,
@@ -212,7 +219,7 @@ impl<'a> Job<'a> {
     /// # Errors
     /// [`Error::Busy`] beside another job or a writer, [`Error::Cancelled`], [`Error::ReadOnly`],
     /// [`Error::Unsupported`], [`Error::NoVectors`], [`Error::Store`], [`Error::NoMemory`],
-    /// [`Error::Invalid`] when there are codes already. The index is whole, and what is done stays
+    /// [`Error::Unrooted`], [`Error::Invalid`] when there are codes already. The index is whole, and what is done stays
     /// done.
     pub fn run(self) -> Result<Progress> {
         let codes = self.options.kind == sys::NIGH_JOB_CODES;
@@ -311,10 +318,11 @@ impl<'j, 'a> Run<'j, 'a> {
             if count == 0 { (ptr::null(), ptr::null()) } else { job.keys.pointers(0) };
         // SAFETY: keys and rows are borrowed by the job, the memory stays until the end.
         let memory = unsafe {
-            check(sys::nigh_job_bytes(index, &job.options, count, &mut bytes))?;
+            let told = |status| check(status).map_err(|_| full(job.core, status));
+            told(sys::nigh_job_bytes(index, &job.options, count, &mut bytes))?;
             let memory = Memory::new(bytes)?;
             let start = memory.pointer();
-            check(sys::nigh_job_begin(
+            told(sys::nigh_job_begin(
                 index,
                 &job.options,
                 keys,

@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod filter;
 mod handle;
+mod hnswlib;
 mod index;
 mod job;
 mod key;
