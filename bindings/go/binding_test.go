@@ -72,7 +72,7 @@ func TestDirectives(t *testing.T) {
 	callsBack := []string{"nigh_insert", "nigh_set", "nigh_remove", "nigh_unremove", "nigh_search",
 		"nigh_search_batch", "nigh_cursor_begin", "nigh_cursor_next", "nigh_tune", "nigh_get",
 		"nigh_job_begin", "nigh_job_run", "nigh_job_end", "nigh_check", "nigh_save", "nigh_seal",
-		"nigh_grow"}
+		"nigh_grow", "nigh_hnswlib_read", "nigh_hnswlib_write"}
 	text := sources(t)
 	quiet := names1(text, `#cgo nocallback (\w+)`)
 	for _, name := range quiet {

@@ -68,8 +68,7 @@ func limit(op, name string, value, low, high int) error {
 }
 
 // check finds what cannot even be said to the library, or what it would refuse without a reason.
-func (o *Options) check(text bool) error {
-	const op = "new"
+func (o *Options) check(op string, text bool) error {
 	limits := []struct {
 		name             string
 		value, low, high int
@@ -148,33 +147,45 @@ func (c *core) source(store VectorStore, distance Distance, features CPU, lanes 
 }
 
 func newCore(options Options, text bool) (*core, error) {
-	if err := options.check(text); err != nil {
+	const op = "new"
+	if err := options.check(op, text); err != nil {
 		return nil, err
 	}
+	config := options.c(text)
+	c, made, err := firstHandle(op, &options, text, &config, 0)
+	if err != nil {
+		return nil, err
+	}
+	c.current.Store(made)
+	return c, nil
+}
+
+// firstHandle makes a core and an empty index of a configuration, which is not the core's yet;
+// upperExtra: as in nigh_options.
+func firstHandle(op string, options *Options, text bool, config *C.nigh_config,
+	upperExtra uint32) (*core, *handle, error) {
 	c := &core{pager: options.Pager, strings: text, capacity: max(options.Capacity, slotsMin)}
 	c.source(options.Vectors, options.Distance, options.Features, options.Lanes)
 	slots := c.capacity
 	if c.pager == nil && slots > slotsMin {
 		slots = min(slotsMax, 2*slots)
 	}
-	config := options.c(text)
 	made := newHandle(c)
-	err := made.create(&config, slots)
+	err := made.create(op, config, slots, upperExtra)
 	if err == nil {
-		err = c.learn("new", made)
+		err = c.learn(op, made)
 	}
 	if err == nil {
-		err = c.adopt("new", made, true)
+		err = c.adopt(op, made, true)
 	}
 	if err == nil && options.Capacity > 0 {
-		err = c.grow("new", made, options.Capacity, 0, true)
+		err = c.grow(op, made, options.Capacity, 0, true)
 	}
 	if err != nil {
 		made.release()
-		return nil, err
+		return nil, nil, err
 	}
-	c.current.Store(made)
-	return c, nil
+	return c, made, nil
 }
 
 // learn reads what never changes.

@@ -101,9 +101,9 @@ func (h *handle) user(op string) (unsafe.Pointer, error) {
 }
 
 // create makes an empty index.
-func (h *handle) create(config *C.nigh_config, slots int) error {
-	const op = "new"
+func (h *handle) create(op string, config *C.nigh_config, slots int, upperExtra uint32) error {
 	options := cOptions(slots, h.core.features, 0)
+	options.upper_extra = C.uint32_t(upperExtra)
 	var bytes C.uint64_t
 	if status := C.nigh_index_bytes(config, &options, &bytes); status != ok {
 		return h.core.fail(op, int32(status), "options")
@@ -226,6 +226,7 @@ func (h *handle) describe(op string) (Config, error) {
 		SlotKeys:   config.keys == keysIdentity,
 		KeepPruned: config.build_flags&buildKeepPruned != 0,
 		ExactBuild: config.build_flags&buildExact != 0,
+		Unrooted:   config.build_flags&buildUnrooted != 0,
 		External:   config.vectors == vectorsExternal,
 	}, nil
 }

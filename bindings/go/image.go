@@ -252,7 +252,14 @@ func (w *writeCall) write(bytes []byte) (err error) {
 }
 
 func (c *core) save(w io.Writer, flags uint32) (int64, error) {
-	const op = "save"
+	return c.writing("save", w, func(h *handle, user unsafe.Pointer) (C.nigh_status, error) {
+		return C.nigh_save(h.index, C.uint32_t(flags), C.nigh_write_fn(C.nighgo_write), user), nil
+	})
+}
+
+// writing lets C write through nighgo_write, which wants `user`. No change is beside it.
+func (c *core) writing(op string, w io.Writer,
+	write func(h *handle, user unsafe.Pointer) (C.nigh_status, error)) (int64, error) {
 	call := &writeCall{w: w}
 	c.gate.Lock()
 	defer c.gate.Unlock()
@@ -269,8 +276,11 @@ func (c *core) save(w io.Writer, flags uint32) (int64, error) {
 	self := cgo.NewHandle(call)
 	defer self.Delete()
 	(*C.nighgo_user)(cell.address).handle = C.uintptr_t(self)
-	status := C.nigh_save(h.index, C.uint32_t(flags), C.nigh_write_fn(C.nighgo_write), cell.address)
-	if call.err != nil {
+	status, err := write(h, cell.address)
+	switch {
+	case err != nil:
+		return 0, err
+	case call.err != nil:
 		return call.bytes, &Error{Op: op, Err: call.err}
 	}
 	return call.bytes, c.failUnless(op, int32(status))

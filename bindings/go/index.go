@@ -154,7 +154,7 @@ func (x *Index[K]) change(op string, kind changeKind, flags uint32, key K, rows 
 	}
 	one := [1]K{key}
 	_, err = core.change(op, kind, flags, keysOf(one[:]), rows)
-	return err
+	return core.explained(err)
 }
 
 func (x *Index[K]) changeMany(op string, kind changeKind, flags uint32, keys []K,
@@ -164,7 +164,8 @@ func (x *Index[K]) changeMany(op string, kind changeKind, flags uint32, keys []K
 	if err != nil {
 		return 0, err
 	}
-	return core.change(op, kind, flags, keysOf(keys), rows)
+	done, err := core.change(op, kind, flags, keysOf(keys), rows)
+	return done, core.explained(err)
 }
 
 // ---- Read ---------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ func (x *Index[K]) Build(ctx context.Context, keys []K, vectors []float32,
 	if err != nil {
 		return 0, err
 	}
-	return core.build(ctx, keysOf(keys), floats(vectors), options)
+	done, err := core.build(ctx, keysOf(keys), floats(vectors), options)
+	return done, core.explained(err)
 }
 
 // Refine chooses the links of layer 0 anew, knowing all nodes: searches gain up to a third. A pass
@@ -34,7 +35,7 @@ func (x *Index[K]) Refine(ctx context.Context, options *RefineOptions) error {
 	if err != nil {
 		return err
 	}
-	return core.refine(ctx, options)
+	return core.explained(core.refine(ctx, options))
 }
 
 // Vacuum takes removed keys out for good: they are forgotten, their slots are free for others, and
@@ -45,7 +46,7 @@ func (x *Index[K]) Vacuum(ctx context.Context, options *JobOptions) error {
 	if err != nil {
 		return err
 	}
-	return core.vacuum(ctx, options)
+	return core.explained(core.vacuum(ctx, options))
 }
 
 // AddCodes makes codes for an index that has none; searches use them from then on. After DropCodes

@@ -29,7 +29,7 @@ func called(ctx context.Context, stack []uint64) {
 	case kindFilter:
 		status = h.allows(user, a, b)
 	case kindWrite:
-		status = h.writes(h.bytes(a, int(b)))
+		status = h.written(h.bytes(a, int(b)))
 	case kindClock:
 		binary.LittleEndian.PutUint64(h.bytes(a, 8), uint64(time.Since(started)))
 	}
@@ -169,7 +169,7 @@ func (s *filterState) allows(h *handle, slot uint32, key oneKey) (allowed bool) 
 	return s.filter.call(key)
 }
 
-func (h *handle) writes(bytes []byte) int32 {
+func (h *handle) written(bytes []byte) int32 {
 	call := h.writing
 	h.outside(func() { call.err = call.write(bytes) })
 	if call.err != nil {

@@ -45,8 +45,7 @@ func limit(op, name string, value, low, high int) error {
 }
 
 // check finds what cannot even be said to the module, or what it would refuse without a reason.
-func (o *Options) check(text bool) error {
-	const op = "new"
+func (o *Options) check(op string, text bool) error {
 	limits := []struct {
 		name             string
 		value, low, high int
@@ -124,9 +123,21 @@ func (c *core) source(store VectorStore, distance Distance, features CPU, lanes,
 
 func newCore(options Options, text bool) (*core, error) {
 	const op = "new"
-	if err := options.check(text); err != nil {
+	if err := options.check(op, text); err != nil {
 		return nil, err
 	}
+	c, made, err := firstHandle(op, &options, text, options.record(text), 0)
+	if err != nil {
+		return nil, err
+	}
+	c.current.Store(made)
+	return c, nil
+}
+
+// firstHandle makes a core and an empty index of a configuration, which is not the core's yet;
+// upperExtra: as in nigh_options.
+func firstHandle(op string, options *Options, text bool, config record,
+	upperExtra uint32) (*core, *handle, error) {
 	c := &core{strings: text}
 	c.source(options.Vectors, options.Distance, options.Features, options.Lanes, options.Replicas)
 	slots := slotsMin
@@ -135,9 +146,9 @@ func newCore(options Options, text bool) (*core, error) {
 	}
 	made, err := newHandle(op, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	err = made.create(options.record(text), slots)
+	err = made.create(op, config, slots, upperExtra)
 	if err == nil {
 		err = c.learn(op, made)
 	}
@@ -149,10 +160,9 @@ func newCore(options Options, text bool) (*core, error) {
 	}
 	if err != nil {
 		made.release()
-		return nil, err
+		return nil, nil, err
 	}
-	c.current.Store(made)
-	return c, nil
+	return c, made, nil
 }
 
 // learn reads what never changes.

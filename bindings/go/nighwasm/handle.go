@@ -72,8 +72,7 @@ func (c *caller) part(op string, bytes uint64) (uint32, error) {
 }
 
 // create makes an empty index.
-func (h *handle) create(config record, slots int) error {
-	const op = "new"
+func (h *handle) create(op string, config record, slots int, upperExtra uint32) error {
 	c := h.enter()
 	defer c.leave()
 	at, err := c.put(op, config)
@@ -81,7 +80,9 @@ func (h *handle) create(config record, slots int) error {
 		return err
 	}
 	defer c.drop(&at)
-	options, err := c.put(op, optionsRecord(slots, h.core.features, 0))
+	r := optionsRecord(slots, h.core.features, 0)
+	r.u32(optionsUpperExtra, upperExtra)
+	options, err := c.put(op, r)
 	if err != nil {
 		return err
 	}
@@ -203,6 +204,7 @@ func (h *handle) describe(op string) (Config, error) {
 		CodeMin: r.getF32(configCodeMin), CodeMax: r.getF32(configCodeMax),
 		Seed: r.getU64(configSeed), StringKeys: keys == keysBytes, SlotKeys: keys == keysIdentity,
 		KeepPruned: flags&buildKeepPruned != 0, ExactBuild: flags&buildExact != 0,
+		Unrooted: flags&buildUnrooted != 0,
 		External: r.getU32(configVectors) == vectorsExternal,
 	}, nil
 }

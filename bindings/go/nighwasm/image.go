@@ -225,11 +225,18 @@ func (c *core) save(w io.Writer, flags uint32) (int64, error) {
 
 // save is for one at a time, behind the gate.
 func (h *handle) save(op string, w io.Writer, flags uint32) (int64, error) {
-	call := &writeCall{w: w}
 	c := h.enter()
 	defer c.leave()
+	return h.writes(op, w, func() int32 {
+		return c.status(callSave, uint64(h.index), uint64(flags), uint64(c.functions[kindWrite]), 0)
+	})
+}
+
+// writes lets the module write by kindWrite. It is for who entered the instance.
+func (h *handle) writes(op string, w io.Writer, write func() int32) (int64, error) {
+	call := &writeCall{w: w}
 	h.writing = call
-	status := c.status(callSave, uint64(h.index), uint64(flags), uint64(c.functions[kindWrite]), 0)
+	status := write()
 	h.writing = nil
 	if call.err != nil {
 		return call.bytes, &Error{Op: op, Err: call.err}

@@ -316,6 +316,15 @@ func (c *core) vacuum(ctx context.Context, options *JobOptions) error {
 	return j.run(jobRecord(jobVacuum), &jobInput{})
 }
 
+func (c *core) root(ctx context.Context, options *JobOptions) error {
+	j, err := c.startJob(ctx, "root", options)
+	if err != nil {
+		return err
+	}
+	defer j.end()
+	return j.run(jobRecord(jobRoot), &jobInput{})
+}
+
 func (c *core) addCodes(ctx context.Context, o CodesOptions) error {
 	const op = "add codes"
 	if o.Codes != U7Codes && o.Codes != B1Codes {

@@ -192,6 +192,7 @@ type Config struct {
 	Seed                            uint64
 	StringKeys, SlotKeys            bool
 	KeepPruned, ExactBuild          bool
+	Unrooted                        bool // a graph of hnswlib's: Root comes before changes
 	External                        bool // vectors are outside: Options.Vectors
 }
 

@@ -66,7 +66,8 @@ func (r Raw[K]) Build(ctx context.Context, keys []K, rowsOf []byte, options *Job
 	if err != nil {
 		return 0, err
 	}
-	return core.build(ctx, keysOf(keys), rows(rowsOf), options)
+	done, err := core.build(ctx, keysOf(keys), rows(rowsOf), options)
+	return done, core.explained(err)
 }
 
 // Search is Index.Search.

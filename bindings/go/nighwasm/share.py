@@ -23,6 +23,7 @@ FILES = {
     "work.go": [],
     "raw.go": [],
     "replace.go": [],
+    "hnswlib.go": [],
     "options.go": [
         (r'import "unsafe"\n\n', ""),
         (r"\tPager    Pager .*\n", ""),
