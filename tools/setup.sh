@@ -42,6 +42,7 @@ test)
     need pkg-config has pkg-config
     need libffi-dev sh -c 'echo "#include <ffi.h>" | gcc -E -'
     need luajit has luajit
+    need liblmdb-dev sh -c 'echo "#include <lmdb.h>" | gcc -E -'
     has node >/dev/null || packages="$packages nodejs"
     has npm >/dev/null || packages="$packages npm"
     need emscripten has emcc

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # test_readme.py - the README tells the truth: its commands exist, its C example compiles and runs
 # SPDX-License-Identifier: MIT OR Apache-2.0
-import glob
 import os
 import re
 import sys
 import tempfile
 
 import amalgamate
+import sources
 import targets
 
 EXAMPLE = "examples/quickstart.c"
@@ -48,7 +48,8 @@ def compile_and_run(example):
                                 "-Werror", "-fsanitize=address,undefined",
                                 "-fno-sanitize-recover=all", "-I", folder, "-I", hosted, source,
                                 os.path.join(folder, "nigh.c"),
-                                *sorted(glob.glob(os.path.join(hosted, "*.c"))), "-lpthread",
+                                *[os.path.join(targets.ROOT, path) for path
+                                  in sources.cmake_list("NIGH_HOSTED_SOURCES")], "-lpthread",
                                 "-o", program])
             if done.returncode != 0:
                 yield f"its C example does not compile with {compiler}:\n{done.stderr[:3000]}"

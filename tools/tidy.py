@@ -174,7 +174,7 @@ def rule_listed(tree):
     lists = [path for name in ("NIGH_CORE_SOURCES", "NIGH_HOSTED_SOURCES", "NIGH_CLI_SOURCES",
                                "NIGH_TESTS", "NIGH_TEST_SUPPORT_SOURCES",
                                "NIGH_COMPILED_ONLY", "NIGH_BENCHES", "NIGH_FUZZERS",
-                               "NIGH_FFI_SOURCES")
+                               "NIGH_FFI_SOURCES", "NIGH_LMDB_SOURCES", "NIGH_LMDB_TESTS")
              for path in sources.cmake_list(name, tree.root)]
     for path in sorted({path for path in lists if lists.count(path) > 1}):
         tree.add("CMakeLists.txt", 1, f"{path} is listed twice")
