@@ -23,6 +23,7 @@ typedef struct build_settings {
     uint32_t m0;
     uint32_t ef_build;
     uint32_t expansions;
+    uint32_t block_bytes;
     uint32_t threads;
     uint32_t codes;
     uint32_t keep_pruned;
@@ -123,6 +124,7 @@ static int make_config(build_state *state) {
     config->m0 = set->m0;
     config->ef_build = set->ef_build;
     config->expansions = set->expansions;
+    config->block_bytes = set->block_bytes;
     config->seed = set->seed;
     config->codes = set->codes != 0 ? set->codes - 1 : NIGH_CODES_NONE;
     config->alpha = set->alpha;
@@ -454,6 +456,9 @@ static int check_settings(const build_settings *set) {
     if (set->m0 != 0 && set->m0 < set->m) {
         return cli_usage("build", "--m0 %u is less than --m %u", set->m0, set->m);
     }
+    if ((set->block_bytes & (set->block_bytes - 1)) != 0) {
+        return cli_usage("build", "--block-bytes %u is not a power of two", set->block_bytes);
+    }
     if (set->graph_only != 0 && set->skip_invalid != 0) {
         return cli_usage("build", "--skip-invalid does not go with --graph-only: there the row of "
                                   "the file is the slot");
@@ -509,6 +514,8 @@ static const cli_option options[] = {
      "candidates kept while inserting; default 200"},
     {"expansions", 0, CLI_U32, AT(expansions), "N", 1, 8,
      "nodes under way at once while searching for neighbours;\ndefault 2"},
+    {"block-bytes", 0, CLI_U32, AT(block_bytes), "N", 256, 1 << 26,
+     "target of a block, a power of two; default 65536"},
     {"codes", 0, CLI_NAME, AT(codes), CLI_CODES, 0, 0,
      "default none. Small copies of the vectors to search on, a\nbyte (u7) or a bit (b1) an "
      "element; what is found is scored\nagain on the vectors themselves"},

@@ -1,5 +1,5 @@
 /* cli_change.c - nigh add and nigh remove: change an index and save it whole again
- * layer C; uses: cli_verbs.h, cli_insert.h, cli_job.h, cli_open.h, cli_json.h
+ * layer C; uses: cli_verbs.h, cli_insert.h, cli_job.h, cli_open.h, cli_json.h, cli_lmdb.h
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * The file is mapped privately, so that nothing reaches it before the save, which replaces it in
@@ -12,6 +12,7 @@
 #include "cli_insert.h"
 #include "cli_job.h"
 #include "cli_json.h"
+#include "cli_lmdb.h"
 #include "cli_open.h"
 #include "cli_verbs.h"
 
@@ -237,7 +238,7 @@ static int feed(change_state *state) {
     feed->set = state->set.set != 0;
     feed->skip = state->set.skip_invalid != 0;
     feed->flags = state->set.replace_deleted != 0 ? NIGH_REPLACE_DELETED : 0;
-    feed->threads = cli_threads(state->set.threads);
+    feed->threads = cli_lmdb_named(state->path) ? 1 : cli_threads(state->set.threads);
     feed->label = "add";
     return cli_feed_run(feed);
 }

@@ -1,5 +1,5 @@
 /* cli_info.c - nigh info, nigh check, nigh sha: what an index file is, and whether it is sound
- * layer C; uses: cli_verbs.h, cli_open.h, cli_json.h, cli_sha256.h
+ * layer C; uses: cli_verbs.h, cli_open.h, cli_json.h, cli_lmdb.h, cli_sha256.h
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include <errno.h>
 #include <inttypes.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli_json.h"
+#include "cli_lmdb.h"
 #include "cli_open.h"
 #include "cli_sha256.h"
 #include "cli_verbs.h"
@@ -144,7 +145,8 @@ static int run_info(const cli_verb *verb, int argc, char **argv) {
     if (code != CLI_OK) {
         return code;
     }
-    code = file_look(args[0], &bytes, &packed);
+    bytes = open.lmdb != NULL ? cli_lmdb_bytes(open.lmdb) : 0;
+    code = open.lmdb != NULL ? CLI_OK : file_look(args[0], &bytes, &packed);
     if (code == CLI_OK) {
         put_info(&open, bytes, packed, set.json != 0);
         code = cli_flush(CLI_OK);

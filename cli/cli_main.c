@@ -10,7 +10,7 @@ static const cli_verb *const verbs[] = {
     &cli_verb_build,          &cli_verb_search, &cli_verb_near,   &cli_verb_add,
     &cli_verb_remove,         &cli_verb_codes,  &cli_verb_refine, &cli_verb_vacuum,
     &cli_verb_pack,           &cli_verb_info,   &cli_verb_check,  &cli_verb_sha,
-    &cli_verb_import_hnswlib, &cli_verb_export_hnswlib};
+    &cli_verb_import_hnswlib, &cli_verb_export_hnswlib, &cli_verb_lmdb};
 
 static int print_help(void) {
     printf("Usage: nigh VERB ...\n\nFind nearest neighbours in indexes that are single files.\n\n");
@@ -83,7 +83,7 @@ int main(int argc, char **argv) {
     if (verb == NULL) {
         return cli_usage("",
                          "there is no %s '%s'; expected build, search, near, add, remove, codes, "
-                         "refine, vacuum, pack, info, check, sha or help",
+                         "refine, vacuum, pack, info, check, sha, lmdb or help",
                          name[0] == '-' ? "option" : "verb", name);
     }
     return verb->run(verb, argc - 1, argv + 1);

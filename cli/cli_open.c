@@ -1,5 +1,5 @@
 /* cli_open.c - index files: open, lock, save, print keys
- * layer C; uses: cli_open.h, cli_options.h, cli_progress.h, POSIX
+ * layer C; uses: cli_open.h, cli_lmdb.h, cli_options.h, cli_progress.h, POSIX
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "cli_open.h"
 
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli_lmdb.h"
 #include "cli_options.h"
 #include "cli_progress.h"
 
@@ -37,6 +38,21 @@ static nigh_status load(cli_index *open, const nigh_options *options, char *mess
         status = nigh_attach(open->image, bytes, options, open->handle, handle_bytes, &open->index);
     }
     return status;
+}
+
+static nigh_status open_index(cli_index *open, const cli_access *access,
+                              const nigh_options *options, char *message) {
+    if (cli_lmdb_named(open->path)) {
+        return cli_lmdb_open(open->path, (access->file_flags & NIGH_FILE_PRIVATE) != 0, options,
+                             access->slots, access->key_bytes, &open->index, &open->lmdb, message);
+    }
+    const nigh_status got = cli_store_open(open, access, options, message);
+    if (got != NIGH_E_FORMAT && got != NIGH_E_IO) { /* else another kind of file, or none */
+        return got;
+    }
+    return access->load ? load(open, options, message)
+                        : nigh_index_open(open->path, access->file_flags, options, access->slots,
+                                          access->key_bytes, &open->index, message, CLI_MESSAGE);
 }
 
 /* A status of attach in words that help. */
@@ -68,13 +84,7 @@ int cli_open(cli_index *open, const char *path, const cli_access *access, nigh_s
     open->path = path;
     open->config.struct_size = sizeof open->config;
     open->stats.struct_size = sizeof open->stats;
-    nigh_status got = cli_store_open(open, access, &options, message);
-    if (got == NIGH_E_FORMAT || got == NIGH_E_IO) { /* another kind of file, or none */
-        got = access->load
-                  ? load(open, &options, message)
-                  : nigh_index_open(path, access->file_flags, &options, access->slots,
-                                    access->key_bytes, &open->index, message, sizeof message);
-    }
+    nigh_status got = open_index(open, access, &options, message);
     if (got == NIGH_OK) {
         got = nigh_config_get(open->index, &open->config);
     }
@@ -95,9 +105,12 @@ int cli_open(cli_index *open, const char *path, const cli_access *access, nigh_s
 }
 
 void cli_close(cli_index *open) {
-    if (open->image == NULL) {
+    if (open->lmdb != NULL) {
+        cli_lmdb_close(open->lmdb);
+    } else if (open->image == NULL) {
         nigh_close(open->index);
     }
+    open->lmdb = NULL;
     nigh_close(open->store);
     nigh_close(open->handle);
     nigh_close(open->image);
@@ -120,6 +133,9 @@ int cli_output_check(const char *verb, const char *path, const char *input) {
     if (strcmp(path, "-") == 0) {
         return isatty(STDOUT_FILENO) ? cli_usage(verb, "an index is not written to a terminal")
                                      : CLI_OK;
+    }
+    if (cli_lmdb_named(path)) {
+        return CLI_OK; /* LMDB says what is wrong with it */
     }
     bool there = stat(path, &out) == 0;
     if (there && S_ISDIR(out.st_mode)) {
@@ -194,7 +210,36 @@ static nigh_status save_index(void *user, nigh_write_fn write, void *to) {
     return nigh_save(what->index, what->flags, write, to);
 }
 
+bool cli_replace;
+
+static int32_t lmdb_part(void *user, uint64_t done, uint64_t total) {
+    save_state *state = user;
+    (void)total;
+    cli_progress_step(&state->progress, done);
+    return 0;
+}
+
+static int save_lmdb(const nigh_index *index, const char *path, uint64_t *bytes) {
+    char message[CLI_MESSAGE] = "";
+    save_state state = {NULL, 0, {0}};
+    nigh_status status = nigh_save_bytes(index, 0, bytes);
+    if (status == NIGH_OK) {
+        cli_progress_begin(&state.progress, "save", "bytes", *bytes);
+        status = cli_lmdb_save(index, path, cli_replace, lmdb_part, &state, message);
+        cli_progress_end(&state.progress);
+    }
+    if (status == NIGH_E_EXISTS) {
+        cli_say("%s: there is such an index already; --replace takes its place", path);
+        return CLI_ERROR;
+    }
+    return status == NIGH_OK ? CLI_OK : cli_failed(status, path, message);
+}
+
 int cli_save(const nigh_index *index, uint32_t flags, const char *path, uint64_t *bytes) {
+    if (cli_lmdb_named(path)) {
+        return flags == 0 ? save_lmdb(index, path, bytes)
+                          : cli_failed(NIGH_E_UNSUPPORTED, path, "a whole index, or a built one");
+    }
     cli_output output = {.path = path, .label = "save", .about = path};
     saved what = {index, flags};
     const nigh_status status = nigh_save_bytes(index, flags, &output.bytes);
@@ -204,6 +249,9 @@ int cli_save(const nigh_index *index, uint32_t flags, const char *path, uint64_t
 
 /* The lock is on the file, which a save replaces: who waited for it must look again. */
 int cli_lock(const char *path) {
+    if (cli_lmdb_named(path)) {
+        return open("/dev/null", O_RDONLY | O_CLOEXEC); /* its transaction is the lock */
+    }
     for (int tries = 0; tries < 100; tries++) {
         struct stat locked;
         struct stat now;

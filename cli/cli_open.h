@@ -14,6 +14,7 @@ typedef struct cli_index {
     void *converted;     /* those rows in the index's type, if they were not */
     const uint8_t *rows; /* by key: row 0, */
     uint64_t stride;     /* and the bytes from one to the next */
+    struct cli_lmdb *lmdb; /* of an index in LMDB */
     void *image;         /* read into memory rather than mapped, with its handle */
     void *handle;
     nigh_store_file *store; /* the file, when it is a store */
@@ -50,6 +51,8 @@ void cli_close(cli_index *open);
 bool cli_external(const cli_index *open);
 /* Early and late checks of an output path: is its folder writable, is it one of the inputs? */
 int cli_output_check(const char *verb, const char *path, const char *input);
+/* An index in LMDB that is saved by cli_save may take another's place. */
+extern bool cli_replace;
 /* Saves atomically with a progress bar; `-` is stdout. flags NIGH_SAVE_*. *bytes is the file's
  * size. */
 int cli_save(const nigh_index *index, uint32_t flags, const char *path, uint64_t *bytes);

@@ -317,6 +317,11 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, void *settings, char 
     memset(longs, 0, sizeof longs);
     fill_tables(verb, longs, shorts);
     opterr = 0;
+#ifdef __GLIBC__
+    optind = 0; /* begins anew: a verb may run another */
+#else
+    optind = 1;
+#endif
     for (;;) {
         int result = getopt_long(argc, argv, shorts, longs, NULL);
         if (result == -1) {

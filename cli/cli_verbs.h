@@ -20,6 +20,7 @@ extern const cli_verb cli_verb_check;
 extern const cli_verb cli_verb_sha;
 extern const cli_verb cli_verb_import_hnswlib;
 extern const cli_verb cli_verb_export_hnswlib;
+extern const cli_verb cli_verb_lmdb;
 
 /* Room for these keys: a key never crosses a block, so each block may lose a longest key less 1. */
 uint64_t cli_key_room(const cli_keys *keys, const nigh_config *config);

@@ -46,6 +46,7 @@ def arguments():
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--builds", type=int, default=1, help="interleaved, the median counts")
     parser.add_argument("--rows", type=int, default=0, help="only the first of the base")
+    parser.add_argument("--ef-build", type=int, default=contenders.EF_BUILD)
     parser.add_argument("--ef", type=lambda text: [int(ef) for ef in words(text)])
     parser.add_argument("--quick", action="store_true",
                         help=f"{QUICK_ROWS:,} rows, two rounds, few ef")
@@ -53,6 +54,7 @@ def arguments():
     parser.add_argument("--reuse", action="store_true", help="indexes of the last run")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--nigh", default=os.path.join(ROOT, "build", "nigh"))
+    parser.add_argument("--name", default="", help="of the results, instead of that of the set")
     parser.add_argument("--out", default=os.path.join(ROOT, "bench", "results"))
     set_ = parser.parse_args()
     if set_.quick:
@@ -109,6 +111,7 @@ def main():
     set_ = arguments()
     if not os.path.exists(set_.nigh):
         raise SystemExit("compare: build/nigh is not there (make)")
+    contenders.EF_BUILD = set_.ef_build
     facts = machine.facts(set_.nigh)  # the load before we are the load
     data = datasets.prepare(set_.set, set_.rows)
     out = os.path.join(ROOT, "build", "bench", data.label)
@@ -121,6 +124,7 @@ def main():
         raise SystemExit("compare: nobody is left to compare")
     reads = os.path.join(os.path.dirname(set_.nigh), "bench", "bench_reads")
     result = report.Result(data, facts + notes(set_, data, field), field, missing, reads)
+    result.name = result.name.replace(data.label, set_.name or data.label)
     print(result.markdown("" if set_.check else result.name + ".svg"), end="")
     if set_.check:
         return result.check()

@@ -63,6 +63,7 @@ class Variant:
     element_bytes: float = 4  # of what a search reads to score a row
     note: str = ""
     gamma: bool = False  # effort is gamma at a wide ef, expansions are chosen on base rows
+    lmdb: bool = False  # in an environment instead of a file
 
 
 PEERS = [
@@ -100,6 +101,12 @@ VARIANTS = [
             note="the graph refined after the build, which its time includes"),
     Variant("u7 refined gamma", build=("--codes", "u7", "--refine"), element_bytes=1, gamma=True,
             note="both"),
+    Variant("f32 in LMDB", build=("--block-bytes", "262144"), search=(), lmdb=True,
+            note="blocks of 256 KiB, mapped in ordinary pages"),
+    Variant("u7 in LMDB", build=("--codes", "u7", "--block-bytes", "262144"), search=(),
+            element_bytes=1, lmdb=True, note="the same with 8-bit codes, exact rerank"),
+    Variant("u7 gamma in LMDB", build=("--codes", "u7", "--block-bytes", "262144"), search=(),
+            element_bytes=1, gamma=True, lmdb=True, note="and effort by gamma at ef 1000"),
 ]
 
 
@@ -286,12 +293,14 @@ class NighContender(Contender):
             for word in words:
                 if word.startswith("--") and not re.search(re.escape(word) + r"\b", known):
                     raise Unavailable(f"this build of nigh {verb} knows no {word}")
-        self.path = os.path.join(self.folder, "index.nigh")
+        self.path = (f"lmdb:{self.folder}#0" if variant.lmdb else
+                     os.path.join(self.folder, "index.nigh"))
         self.row_bytes = int(variant.element_bytes * set_.dim)
         self.chosen = []
 
     def index_name(self, name):
-        return " ".join(("nigh", *self.variant.build))  # variants of search share an index
+        home = ("lmdb",) if self.variant.lmdb else ()
+        return " ".join(("nigh", *home, *self.variant.build))  # variants of search share an index
 
     def build_key(self):
         stat = os.stat(self.command)

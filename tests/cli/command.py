@@ -16,7 +16,8 @@ WORDS = os.path.join(DATA, "words-5k.f16.npy")
 NAMES = os.path.join(DATA, "words-5k.txt")
 QUERIES = os.path.join(DATA, "queries-200.f16.npy")
 VERBS = ["build", "search", "near", "add", "remove", "codes", "refine", "vacuum", "pack",
-         "info", "check", "sha", "import-hnswlib", "export-hnswlib"]
+         "info", "check", "sha", "import-hnswlib", "export-hnswlib",
+         "lmdb"]
 PACKED = {"<f4": "f", "<f2": "e", "|i1": "b", "|u1": "B", "<i4": "i", "<u8": "Q"}
 # A sanitizer's build is ten times slower.
 SMALL = os.environ.get("NIGH_TEST_SCALE") == "small"

@@ -24,6 +24,7 @@ from change import Change, Work
 from command import (NAMES, QUERIES, SMALL, VERBS, WORDS, Command, nearest, npy, read_terminal,
                      read_vecs, uniform, vecs)
 from exchange import Hnswlib
+from lmdb import Lmdb
 from pack import Mapped, Pack
 
 
@@ -831,7 +832,7 @@ def main():
     suite = unittest.TestSuite()
     only = os.environ.get("NIGH_TEST_ONLY", "")
     for kind in (Help, Build, Search, Words, GraphOnly, Change, Work, Pack, Mapped, Hnswlib,
-                 Inspect, Trouble):
+                 Lmdb, Inspect, Trouble):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(kind):
             if only in test.id():
                 suite.addTest(test)
