@@ -1,7 +1,9 @@
-/* header_c99.c - nigh.h alone, as strict C99: compiled, never run
+/* header_c99.c - the public headers alone, as strict C99: compiled, never run
  * layer T; uses: nothing
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "nigh.h"
+#include "nigh_hosted.h"
+#include "nigh_lmdb.h"
 
 uint32_t header_c99(void);
 uint32_t header_c99(void) {

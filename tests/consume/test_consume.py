@@ -24,6 +24,9 @@ import scratch  # noqa: E402
 import sources  # noqa: E402
 
 BUILD = sys.argv.pop(1) if len(sys.argv) > 1 else os.path.join(ROOT, "build", "consume")
+# Where liblmdb is, nigh_lmdb is built and installed too.
+HAS_LMDB = subprocess.run(["cc", "-E", "-xc", "-"], input="#include <lmdb.h>\n", text=True,
+                          capture_output=True).returncode == 0
 WARN = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 FETCHED = "207 at 0.633767\n373 at 0.633806\n68 at 0.633808\n"
 PRINTED = {"quickstart": "30 at 0\n10 at 25\n", "fetch": FETCHED, "fetch_shared": FETCHED,
@@ -96,8 +99,10 @@ class Package(Scratch):
     def test_files(self):
         version = sources.version()
         major = version.split(".")[0]
+        lmdb = ["include/nigh_lmdb.h", "lib/libnigh_lmdb.a", "lib/pkgconfig/nigh-lmdb.pc"]
         self.assertEqual([name for name in files_of(self.tree) if not name.startswith("lib/cmake")],
-                         sorted(["bin/nigh", "include/nigh.h", "include/nigh_hosted.h",
+                         sorted([*(lmdb if HAS_LMDB else []), "bin/nigh",
+                                 "include/nigh.h", "include/nigh_hosted.h",
                                  "lib/libnigh.a", "lib/libnigh.so", f"lib/libnigh.so.{major}",
                                  f"lib/libnigh.so.{version}", "lib/libnigh_hosted.a",
                                  "lib/pkgconfig/nigh-hosted.pc", "lib/pkgconfig/nigh.pc",
@@ -175,7 +180,7 @@ class FindPackage(Scratch):
     def test_versions_and_components(self):
         head = "cmake_minimum_required(VERSION 3.16)\nproject(p LANGUAGES C)\n"
         for asked, said in (("0.1 REQUIRED", None),
-                            ("REQUIRED COMPONENTS static shared hosted", None),
+                            ("REQUIRED COMPONENTS static shared hosted" + " lmdb" * HAS_LMDB, None),
                             ("0.0 REQUIRED", 'with requested version "0.0"'),
                             ("0.2 REQUIRED", 'with requested version "0.2"'),
                             ("9 REQUIRED", 'with requested version "9"'),
@@ -215,8 +220,34 @@ class PkgConfig(Scratch):
         self.example("save_map", *self.flags("--cflags", "--libs", "nigh-hosted"))
         self.prints("save_map", self.at("save_map"), env={"LD_LIBRARY_PATH": self.libraries})
 
+    @unittest.skipUnless(HAS_LMDB, "no liblmdb here")
+    def test_lmdb(self):
+        write(self.at("lmdb.c"), """#include <lmdb.h>
+#include <nigh_lmdb.h>
+#include <stdio.h>
+int main(void) {
+    nigh_config config = {.struct_size = sizeof config, .dim = 4, .metric = 1, .dtype = 1};
+    char text[256] = "LMDB itself";
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    uint32_t dbi = 0;
+    int bad = mdb_env_create(&env) || mdb_env_open(env, ".", 0, 0600) ||
+              mdb_txn_begin(env, NULL, 0, &txn) ||
+              nigh_lmdb_dbi(txn, NULL, NIGH_LMDB_CREATE, &dbi, text, sizeof text) ||
+              nigh_lmdb_create(txn, dbi, 7, &config, text, sizeof text) || mdb_txn_commit(txn);
+    printf("%s\\n", bad ? text : "made");
+    return bad;
+}
+""")
+        flags = self.flags("--static", "--cflags", "--libs", "nigh-lmdb")
+        run("cc", *WARN, "-std=c11", self.at("lmdb.c"), "-o", self.at("lmdb"), *flags)
+        self.assertEqual(run(self.at("lmdb"), cwd=self.folder,
+                             env={"LD_LIBRARY_PATH": self.libraries}), "made\n")
+        self.assertIn("7\t4 x f32",
+                      run(os.path.join(self.tree, "bin", "nigh"), "lmdb", "list", self.folder))
+
     def test_version(self):
-        for name in ("nigh", "nigh-hosted"):
+        for name in ("nigh", "nigh-hosted", *(["nigh-lmdb"] if HAS_LMDB else [])):
             self.assertEqual(self.flags("--modversion", name), [sources.version()])
 
 

@@ -262,8 +262,45 @@ TEST(wrong_databases) {
     env_drop();
 }
 
+/* All pages of a graph without vectors, M 16, by mdb_stat: the promise of docs/DESIGN.md. */
+static double overhead(uint32_t keys, uint32_t block_bytes, const uint8_t *small, uint32_t count) {
+    nigh_config config = fx_config(2, NIGH_METRIC_L2, NIGH_DTYPE_U8);
+    MDB_stat stat;
+    fx f;
+    config.m = 16;
+    config.ef_build = 16;
+    config.keys = keys;
+    config.vectors = NIGH_VECTORS_EXTERNAL;
+    config.block_bytes = block_bytes;
+    fx_init(&f, &config, count, count, 0, EF);
+    t_ok(nigh_index_borrow(f.index, small, f.row_bytes, count, 0));
+    t_ok(fx_build(&f, 0, count, NULL, NULL));
+    t_lmdb(nigh_lmdb_load(env, dbi, 0, NIGH_LMDB_REPLACE, f.index, NULL, NULL, SAY));
+    fx_drop(&f);
+    MDB_txn *txn = begin(MDB_RDONLY);
+    t_mdb(mdb_stat(txn, dbi, &stat));
+    mdb_txn_abort(txn);
+    const uint64_t pages = stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    return (double)(pages * stat.ms_psize) / count;
+}
+
+TEST(bytes_a_vector) {
+    const uint32_t count = t_small() ? 4000 : 40000;
+    const double more = t_small() ? 10 : 0; /* what ends of regions come to */
+    rng r = {t_seed()};
+    env_new((uint64_t)256 << 20, MDB_NOSYNC);
+    nighh_lmdb_chunk_bytes = 1 << 20;
+    uint8_t *small = data_rows(&r, DATA_UNIFORM, NIGH_DTYPE_U8, count, 2);
+    t_assert(overhead(NIGH_KEYS_U64, 1 << 16, small, count) <= 170 + more);
+    t_assert(overhead(NIGH_KEYS_U64, 1 << 18, small, count) <= 160 + more);
+    t_assert(overhead(NIGH_KEYS_IDENTITY, 1 << 18, small, count) <= 140 + more);
+    free(small);
+    env_drop();
+}
+
 SUITE {
     build_all();
+    RUN(bytes_a_vector);
     RUN(in_many_transactions);
     RUN(given_up);
     RUN(no_room);

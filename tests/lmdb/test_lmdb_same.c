@@ -7,6 +7,8 @@
  * changes go to one in memory and to one in LMDB, there in transactions of a few. */
 #include "env.h"
 
+#include <math.h>
+
 enum { DIM = 20, BUILT = 240, MORE = 120, K = 8, EF = 48, ID = 7, STEP = 23, KEY_MAX = 24 };
 
 static rng random_state;
@@ -166,6 +168,79 @@ TEST(codes_of_bits) { each(NIGH_CODES_B1, NIGH_VECTORS_OWNED); }
 TEST(vectors_outside) { each(NIGH_CODES_NONE, NIGH_VECTORS_EXTERNAL); }
 TEST(codes_of_vectors_outside) { each(NIGH_CODES_U7, NIGH_VECTORS_EXTERNAL); }
 
+/* ---- hannoy's seven distances (docs/LMDB.md) ------------------------------------------------- */
+
+enum { WIDE = 70 };
+
+/* As hannoy 0.3 defines them, from floats. */
+static double theirs(uint32_t which, const float *a, const float *b) {
+    double l2 = 0;
+    double l1 = 0;
+    double dot = 0;
+    double aa = 0;
+    double bb = 0;
+    double differ = 0;
+    for (uint32_t i = 0; i < WIDE; i++) {
+        const double x = (double)a[i];
+        const double y = (double)b[i];
+        l2 += (x - y) * (x - y);
+        l1 += x > y ? x - y : y - x;
+        dot += x * y;
+        aa += x * x;
+        bb += y * y;
+        differ += (a[i] > 0) != (b[i] > 0);
+    }
+    const double words = (WIDE + 63) / 64 * 64; /* the rest of the last one is equal in both */
+    const double bits = (words - 2 * differ) / words; /* cosine of vectors of -1 and 1 */
+    const double values[] = {l2,         (1 - dot / sqrt(aa * bb)) / 2, l1,
+                             differ / words, 4 * differ, 2 * differ, (1 - bits) / 2};
+    return values[which];
+}
+
+/* What docs/LMDB.md says of them. */
+static const struct {
+    uint32_t metric;
+    uint32_t dtype;
+    double factor;
+} hannoy[7] = {{NIGH_METRIC_L2, NIGH_DTYPE_F32, 1},
+               {NIGH_METRIC_COSINE, NIGH_DTYPE_F32, 0.5},
+               {NIGH_METRIC_L1, NIGH_DTYPE_F32, 1},
+               {NIGH_METRIC_HAMMING, NIGH_DTYPE_B1, 1.0 / 128},
+               {NIGH_METRIC_HAMMING, NIGH_DTYPE_B1, 4},
+               {NIGH_METRIC_HAMMING, NIGH_DTYPE_B1, 2},
+               {NIGH_METRIC_HAMMING, NIGH_DTYPE_B1, 1.0 / 128}};
+
+TEST(distances_of_hannoy) {
+    rng r = {t_seed()};
+    float *floats = data_floats(&r, DATA_UNIFORM, NIGH_DTYPE_F32, BUILT, WIDE);
+    for (uint32_t which = 0; which < 7; which++) {
+        nigh_config config = fx_config(WIDE, hannoy[which].metric, hannoy[which].dtype);
+        fx f;
+        fx_hits h;
+        MDB_txn *txn = begin(0);
+        t_lmdb(nigh_lmdb_create(txn, dbi, 100 + which, &config, SAY));
+        lx_open(&f, txn, 100 + which, NIGH_LMDB_WRITE, BUILT, 0, EF);
+        uint8_t *as_rows = fx_malloc(BUILT * f.row_bytes);
+        t_ok(nigh_convert(WIDE, config.dtype, BUILT, floats, as_rows, NULL, NULL));
+        fx_insert_many(&f, 0, BUILT, as_rows);
+        fx_hits_init(&h, &f.config, K);
+        const nigh_search_options options = fx_search_options(EF, 0);
+        for (uint32_t q = 0; q < BUILT; q += 20) {
+            t_ok(fx_search(&f, f.session, as_rows + q * f.row_bytes, &options, K, &h));
+            for (uint32_t i = 0; i < h.found; i++) {
+                const double want = theirs(which, floats + q * WIDE, floats + h.ids[i] * WIDE);
+                const double got = (double)h.distances[i] * hannoy[which].factor;
+                t_assert(fabs(got - want) <= 1e-5 * (1 + want));
+            }
+        }
+        fx_hits_drop(&h);
+        free(as_rows);
+        lx_close(&f);
+        mdb_txn_abort(txn);
+    }
+    free(floats);
+}
+
 SUITE {
     env_new((uint64_t)1 << 30, MDB_NOSYNC);
     RUN(plain);
@@ -173,5 +248,6 @@ SUITE {
     RUN(codes_of_bits);
     RUN(vectors_outside);
     RUN(codes_of_vectors_outside);
+    RUN(distances_of_hannoy);
     env_drop();
 }

@@ -138,6 +138,37 @@ TEST(prepared_again_and_again) {
     env_drop();
 }
 
+/* A reader in the writer's own transaction keeps what was prepared when it was opened, also where
+ * LMDB stores over the pages of this transaction in place. */
+static void reader_within(unsigned flags) {
+    env_new((uint64_t)64 << 20, MDB_NOSYNC | flags);
+    const nigh_config config = config_of(NIGH_KEYS_U64);
+    fx f;
+    fx g;
+    MDB_txn *txn = begin(0);
+    t_lmdb(nigh_lmdb_create(txn, dbi, 0, &config, SAY));
+    add(txn, 0, 0, 100);
+    lx_open(&f, txn, 0, NIGH_LMDB_WRITE, COUNT, 0, EF);
+    lx_open(&g, txn, 0, 0, 0, 0, EF);
+    fx_bytes before = fx_save(g.index, 0);
+    for (uint64_t i = 100; i < 140; i++) {
+        t_ok(fx_insert(&f, f.session, 0, i, vectors + i * row_bytes));
+    }
+    t_lmdb(nigh_lmdb_prepare(f.index, SAY));
+    fx_bytes after = fx_save(g.index, 0);
+    t_eq(before.size, after.size);
+    t_bytes(before.data, after.data, before.size);
+    free(before.data);
+    free(after.data);
+    lx_close(&f);
+    lx_close(&g);
+    mdb_txn_abort(txn);
+    env_drop();
+}
+
+TEST(reader_in_the_writers_transaction) { reader_within(0); }
+TEST(reader_in_a_writable_map) { reader_within(MDB_WRITEMAP); }
+
 TEST(nested_transactions_of_the_callers) {
     env_new((uint64_t)64 << 20, MDB_NOSYNC);
     const nigh_config config = config_of(NIGH_KEYS_IDENTITY);
@@ -310,6 +341,8 @@ SUITE {
     RUN(abort_and_commit_in_a_writable_map);
     RUN(what_is_not_prepared_is_lost);
     RUN(prepared_again_and_again);
+    RUN(reader_in_the_writers_transaction);
+    RUN(reader_in_a_writable_map);
     RUN(nested_transactions_of_the_callers);
     RUN(one_writer_of_an_index);
     RUN(readers_may_not_write);
