@@ -45,8 +45,13 @@ NIGHH_FN const char *nighh_status_text(nigh_status status);
 /* Remembers that nigh_close(object) calls release(context).  @errors NIGH_E_NO_MEMORY */
 typedef nigh_status (*nighh_release_fn)(void *context);
 NIGHH_FN nigh_status nighh_own(const void *object, nighh_release_fn release, void *context);
+/* The context of an object that stays owned, or NULL if `release` is not its own. */
+NIGHH_FN void *nighh_context(const void *object, nighh_release_fn release);
 /* Forgets an object without releasing it; its context, or NULL if `release` is not its own. */
 NIGHH_FN void *nighh_disown(const void *object, nighh_release_fn release);
+
+/* The caller's options in the form of this version, NULL being all zero.  @errors NIGH_E_INVALID */
+NIGHH_FN nigh_status nighh_options_take(const nigh_options *given, nigh_options *options);
 
 /* Zeroed memory as nigh_memory_new gives it, known only by address and size. */
 NIGHH_FN nigh_status nighh_pages_new(uint64_t bytes, void **pages);

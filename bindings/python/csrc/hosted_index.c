@@ -38,8 +38,7 @@ static nigh_status holder_release(void *context) {
     return status;
 }
 
-/* The caller's options in the form of this version, NULL being all zero. */
-static nigh_status options_read(const nigh_options *given, nigh_options *options) {
+nigh_status nighh_options_take(const nigh_options *given, nigh_options *options) {
     static const uint8_t zeros[256];
     uint32_t size = given != NULL ? given->struct_size : 0;
     memset(options, 0, sizeof *options);
@@ -52,7 +51,7 @@ static nigh_status options_read(const nigh_options *given, nigh_options *options
         memcpy(options, given, known);
     }
     options->struct_size = sizeof *options;
-    if (options->features == 0 && nigh_features_hosted() != nigh_features()) {
+    if (options->features == 0) {
         options->features = nigh_features_hosted();
     }
     return NIGH_OK;
@@ -95,7 +94,7 @@ nigh_status nigh_index_new(const nigh_config *config, const nigh_options *option
                            uint64_t key_bytes, nigh_index **index) {
     nigh_options own;
     holder *held = NULL;
-    nigh_status status = options_read(options, &own);
+    nigh_status status = nighh_options_take(options, &own);
     if (status != NIGH_OK || config == NULL || index == NULL) {
         return NIGH_E_INVALID;
     }
@@ -139,7 +138,7 @@ nigh_status nigh_index_open(const char *path, uint32_t flags, const nigh_options
     nighh_errors errors = nighh_errors_begin(message, message_bytes, path);
     nigh_options own;
     holder *held = NULL;
-    nigh_status status = options_read(options, &own);
+    nigh_status status = nighh_options_take(options, &own);
     if (status != NIGH_OK || path == NULL || index == NULL ||
         (flags & ~(writable | NIGHH_HINTS)) != 0 || (flags & writable) == writable ||
         ((flags & writable) == 0 &&

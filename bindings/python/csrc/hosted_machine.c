@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,13 +26,20 @@
 #define CACHE_LINE 64u
 #define TEXT_BYTES 4096u
 
+/* Asked once: in a virtual machine every cpuid is a trip to its host, some 10 us each. */
 uint32_t nigh_features_hosted(void) {
-    uint32_t features = nigh_features();
+    static _Atomic uint32_t known;
+    uint32_t features = atomic_load_explicit(&known, memory_order_relaxed);
+    if (features != 0) {
+        return features;
+    }
+    features = nigh_features();
 #if defined(__aarch64__) && defined(__linux__)
     unsigned long capabilities = getauxval(AT_HWCAP);
     features |= (capabilities & HWCAP_NEON) != 0 ? (uint32_t)NIGH_CPU_NEON : 0;
     features |= (capabilities & HWCAP_DOTPROD) != 0 ? (uint32_t)NIGH_CPU_DOTPROD : 0;
 #endif
+    atomic_store_explicit(&known, features, memory_order_relaxed);
     return features;
 }
 

@@ -73,6 +73,18 @@ void *nighh_disown(const void *object, nighh_release_fn release) {
     return context;
 }
 
+void *nighh_context(const void *object, nighh_release_fn release) {
+    void *context = NULL;
+    pthread_mutex_lock(&chains_lock);
+    for (const owned *entry = *chain_of(object); entry != NULL; entry = entry->next) {
+        if (entry->object == object && entry->release == release) {
+            context = entry->context;
+        }
+    }
+    pthread_mutex_unlock(&chains_lock);
+    return context;
+}
+
 nigh_status nigh_close(const void *object) {
     owned *entry = NULL;
     nigh_status status = NIGH_OK;

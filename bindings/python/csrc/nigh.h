@@ -757,7 +757,7 @@ NIGH_API nigh_status nigh_store_attach(nigh_store *store, const nigh_options *op
  * index in memory is as it was, the device holds the state before or after, and the call may be
  * repeated.
  * @errors NIGH_E_FULL (too few free pages: grow the store) NIGH_E_WRITE NIGH_E_BUSY
- *   NIGH_E_READ_ONLY (the store) NIGH_E_OPEN (attached UNSEALED) */
+ *   NIGH_E_READ_ONLY (the store; a packed index) NIGH_E_OPEN (attached UNSEALED) */
 NIGH_API nigh_status nigh_store_commit(nigh_store *store, nigh_index *index);
 
 #ifdef __cplusplus

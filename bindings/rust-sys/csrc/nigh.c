@@ -6954,14 +6954,13 @@ struct nigh_index {
     uint32_t flags;           /* NIGH_OPEN_* */
     uint32_t changed;         /* 1: stored to since attach, init or seal */
     uint32_t opened;          /* 1: the attached image says that it is being changed */
-    uint32_t paged;           /* 1: attached block by block */
+    uint16_t paged;           /* 1: attached block by block */
+    uint16_t packed;          /* a packed image: bits of a link; 0 = plain */
     uint32_t outgrown;        /* 1: blocks beyond the attached image are in use */
     nigh_job *job;            /* under way, or NULL */
     const nighi_draft *draft; /* of that job, or NULL */
     nighi_tuning tuning;
-    uint64_t store_token; /* of the store that has all blocks without a dirty bit; 0: none has */
-    uint32_t recoded;     /* odd while the codes of config change */
-    uint32_t packed;      /* a packed image: bits of a link; 0 = plain */
+    uint32_t recoded; /* odd while the codes of config change */
 };
 
 /* Nodes have no parents: layer 0 need not be connected, and nothing may be linked to it. */
@@ -7134,6 +7133,17 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
 NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index);
 /* The pager gives region `at` its blocks up to block_end. */
 NIGHI_FN nigh_status nighi_region_map(nigh_index *index, uint32_t at, uint32_t block_end);
+/* The pager of an index that a store follows: it has nothing to do, the dirty bits are what counts.
+ * Its user is no address, but the token of the state (store.h) that blocks without a bit are like;
+ * NULL: of none. A nigh_dirty_fn. */
+NIGHI_FN nigh_status nighi_dirty_bits(void *user, uint32_t region, uint32_t block, uint64_t bytes,
+                                      void **address);
+/* What the bits say is no longer true, or is not all. */
+NIGHI_INLINE void nighi_unfollow(nigh_index *index) {
+    if (index->pager.dirty == nighi_dirty_bits) {
+        index->pager.user = NULL;
+    }
+}
 /* Tells the pager, once a block, that a record is about to change. Never under a lock. */
 NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at);
 
@@ -7471,6 +7481,16 @@ NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index) {
         }
     }
     return slots;
+}
+
+NIGHI_FN nigh_status nighi_dirty_bits(void *user, uint32_t region, uint32_t block, uint64_t bytes,
+                                      void **address) {
+    (void)user;
+    (void)region;
+    (void)block;
+    (void)bytes;
+    (void)address;
+    return NIGH_OK;
 }
 
 NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at) {
@@ -13224,7 +13244,7 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
         }
     }
     nighi_store(&index->opened, 0u);
-    index->store_token = 0; /* the bits that a store went by are gone */
+    nighi_unfollow(index); /* the bits that a store went by are gone */
     nighi_store(&index->changed, 0u);
     return NIGH_OK;
 }
@@ -15105,7 +15125,7 @@ static void nighi_codes_region(nigh_index *index, const nighi_codes_job *codes) 
         nighi_fill(codes->dirty, 0, (uint64_t)((from->block_max + 31) / 32) * 4);
         index->writer->dirty[NIGHI_CODE] = codes->dirty;
     }
-    index->store_token = 0; /* it has none of these blocks, and no bit says so */
+    nighi_unfollow(index); /* a store has none of these blocks, and no bit says so */
     nighi_store(&region->block_count, from->block_count);
     nighi_store(&region->table, from->table);
     nighi_store(&region->base, from->base);
@@ -17686,8 +17706,8 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
 }
 
 /* Lays out handle and block tables; `shape` holds configuration and counts. */
-static nigh_index *nighi_index_layout(nighi_arena *arena, const nigh_index *shape,
-                                      uint32_t slot_max) {
+static NIGHI_NOINLINE nigh_index *nighi_index_layout(nighi_arena *arena, const nigh_index *shape,
+                                                     uint32_t slot_max) {
     nigh_index *index = nighi_arena_take(arena, 1, sizeof *index);
     if (index != NULL) {
         *index = *shape;
@@ -17711,7 +17731,8 @@ static NIGHI_NOINLINE uint64_t nighi_layout_bytes(const nigh_index *shape) {
     return nighi_arena_bytes(&arena);
 }
 
-static void nighi_shape(nigh_index *shape, const nigh_config *config, const nighi_counts *counts) {
+static NIGHI_NOINLINE void nighi_shape(nigh_index *shape, const nigh_config *config,
+                                       const nighi_counts *counts) {
     nighi_fill(shape, 0, sizeof *shape);
     shape->config = *config;
     shape->counts = *counts;
@@ -17806,7 +17827,7 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
     }
     nighi_shape(shape, &config, &header.counts);
     if (header.packed != 0) {
-        shape->packed = nighi_slot_bits(header.counts.slot_count);
+        shape->packed = (uint16_t)nighi_slot_bits(header.counts.slot_count);
         nighi_regions_pack(shape->regions, &config, &header.counts);
     }
     shape->slot_max = options->slot_max == 0 ? header.counts.slot_count : options->slot_max;
@@ -17984,7 +18005,7 @@ NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t
     nighi_arena arena = {memory, 0};
     nighi_fill(memory, 0, bytes);
     if (index->writer != NULL) {
-        index->store_token = 0; /* what its bits said is lost */
+        nighi_unfollow(index); /* what its bits said is lost */
     }
     index->writer = nighi_writer_layout(&arena, index);
     return NIGH_OK;
@@ -19058,6 +19079,11 @@ NIGHI_INLINE void nighi_bit_clear(uint32_t *bits, uint32_t at) {
     bits[at / 32] &= ~(1u << (at % 32));
 }
 
+/* The token, as an index that the store follows has it: not NULL, unless there is none. */
+NIGHI_INLINE void *nighi_store_mark(const nigh_store *store) {
+    return (void *)(uintptr_t)store->token;
+}
+
 /* ---- Pages (store_pages.c) ------------------------------------------------------------------ */
 
 /* What a callback said; statuses that are not its own become `otherwise`. */
@@ -19126,9 +19152,6 @@ NIGHI_FN nigh_status nighi_store_attach(nigh_store *store, const nigh_options *o
                                         void *memory, uint64_t memory_bytes, void *blocks,
                                         uint64_t block_bytes, nigh_index **index);
 NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index);
-/* The pager of an index that a store follows: only its bits matter. A nigh_dirty_fn. */
-NIGHI_FN nigh_status nighi_store_dirty(void *user, uint32_t region, uint32_t block, uint64_t bytes,
-                                       void **address);
 
 #endif
 
@@ -19182,7 +19205,7 @@ static uint32_t nighi_store_free_page(const nigh_store *store) {
     for (uint32_t i = 0; i <= words; i++) { /* the first word twice: its upper and lower part */
         const uint32_t open = ~(store->used[at] | store->held[at]) & mask;
         if (open != 0) {
-            return at * 32 + (uint32_t)__builtin_ctz(open);
+            return at * 32 + nighi_popcount((open & (0u - open)) - 1);
         }
         mask = UINT32_MAX;
         at = at + 1 == words ? 0 : at + 1;
@@ -19858,7 +19881,7 @@ NIGHI_FN void nighi_store_stats_now(const nigh_store *store, nigh_store_stats *s
 }
 /* ---- core/store_index.c */
 /* store_index.c - an index out of a store: its blocks read into memory, every page verified
- * layer L14; uses: store, arena, checksum, image, index
+ * layer L14; uses: store, arena, blocks, checksum, image, index
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 
 /* Blocks are asked for in order and lie one after another. */
@@ -19945,16 +19968,6 @@ static nigh_status nighi_store_map(void *user, uint32_t region, uint32_t block, 
     return NIGH_OK;
 }
 
-NIGHI_FN nigh_status nighi_store_dirty(void *user, uint32_t region, uint32_t block, uint64_t bytes,
-                                       void **address) {
-    (void)user;
-    (void)region;
-    (void)block;
-    (void)bytes;
-    (void)address;
-    return NIGH_OK;
-}
-
 /* After a commit that failed the tables are between two states: the old one is read again. */
 static nigh_status nighi_store_ready(nigh_store *store) {
     nigh_status status = NIGH_OK;
@@ -20003,20 +20016,20 @@ NIGHI_FN nigh_status nighi_store_attach(nigh_store *store, const nigh_options *o
     store->stats.bad_block = NIGHI_NONE;
     store->stats.bad_page = NIGHI_NONE;
     nighi_store_loader loader = {store, blocks, block_bytes, NIGHI_NONE, NIGH_OK};
-    const nighi_pager pager = {nighi_store_map, nighi_store_dirty, &loader};
+    const nighi_pager pager = {nighi_store_map, nighi_dirty_bits, &loader};
     status = nighi_attach_blocks(store->header, sizeof store->header, options, &pager, memory,
                                  memory_bytes, &made);
     if (status != NIGH_OK) {
         return loader.status != NIGH_OK ? loader.status : status;
     }
-    made->pager = (nighi_pager){NULL, nighi_store_dirty, NULL}; /* it grows by donations */
-    made->store_token = store->token;
+    made->pager = (nighi_pager){NULL, nighi_dirty_bits, nighi_store_mark(store)}; /* grows by
+                                                                                     donations */
     *index = made;
     return NIGH_OK;
 }
 /* ---- core/store_commit.c */
 /* store_commit.c - what changed in an index goes to a store, all of it or nothing
- * layer L14; uses: store, checksum, image, mutate, sync
+ * layer L14; uses: store, blocks, checksum, image, mutate, sync
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * An index that the store follows (its token is the store's) has a bit for each block that may have
@@ -20167,19 +20180,19 @@ static nigh_status nighi_commit_turn(nigh_store *store, const nigh_index *index,
 static void nighi_commit_follow(const nigh_store *store, nigh_index *index) {
     nighi_writer *writer = index->writer;
     nighi_pager *pager = &index->pager;
-    index->store_token = 0;
+    nighi_unfollow(index);
     if (writer == NULL || pager->map != NULL ||
-        (pager->dirty != NULL && pager->dirty != nighi_store_dirty)) {
+        (pager->dirty != NULL && pager->dirty != nighi_dirty_bits)) {
         return;
     }
-    nighi_store(&pager->dirty, nighi_store_dirty);
+    nighi_store(&pager->dirty, nighi_dirty_bits);
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const uint32_t words = (index->regions[i].block_max + 31) / 32;
         if (words > 0) {
             nighi_fill(writer->dirty[i], 0, (uint64_t)words * 4);
         }
     }
-    index->store_token = store->token;
+    pager->user = nighi_store_mark(store);
 }
 
 static bool nighi_shape_same(const nighi_store_shape *a, const nighi_store_shape *b) {
@@ -20232,8 +20245,9 @@ NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     if (status != NIGH_OK) {
         return status;
     }
-    const bool follows =
-        index->writer != NULL && index->store_token != 0 && index->store_token == store->token;
+    const bool follows = index->writer != NULL && index->pager.dirty == nighi_dirty_bits &&
+                         index->pager.user != NULL &&
+                         index->pager.user == nighi_store_mark(store);
     const uint64_t next = nighi_mix64(store->token + 1) | 1;
     nighi_header_paged_get(index, &header);
     store->cursor = store->device.erase == NULL ? store->super_count : store->cursor;
@@ -20243,7 +20257,7 @@ NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
         nighi_commit_follow(store, index);
     } else if (follows) {
         store->token = next; /* of no other index: tables may have moved on */
-        index->store_token = next;
+        index->pager.user = nighi_store_mark(store);
     }
     nighi_exclusive_end(index);
     return status;
@@ -20310,7 +20324,7 @@ NIGHI_FN bool nighi_struct_room(const void *to, uint32_t size_v1) {
 }
 /* ---- abi/nigh_abi.c */
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L15; uses: check, code, convert, cpu, fp, index, job, mutate, search, structs, tune
+ * layer L15; uses: blocks, check, code, convert, cpu, fp, index, job, mutate, search, structs, tune
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
@@ -20638,7 +20652,6 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
     index->pager.map = map;
     index->pager.dirty = dirty;
     index->pager.user = user;
-    index->store_token = 0;
     return NIGH_OK;
 }
 
@@ -20886,7 +20899,7 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
         return NIGH_E_UNSUPPORTED;
     }
     const nigh_dirty_fn dirty = index->pager.dirty;
-    const bool paged = index->pager.map != NULL || (dirty != NULL && dirty != nighi_store_dirty);
+    const bool paged = index->pager.map != NULL || (dirty != NULL && dirty != nighi_dirty_bits);
     /* codes in the job's memory, of which the pager would not know */
     const bool fresh = options->codes != NIGH_CODES_NONE &&
                        (options->codes != nighi_load(&index->config.codes) ||

@@ -1715,6 +1715,6 @@ unsafe extern "C" {
     /// the call may be repeated.
     ///
     /// Errors: NIGH_E_FULL (too few free pages: grow the store) NIGH_E_WRITE NIGH_E_BUSY
-    /// NIGH_E_READ_ONLY (the store) NIGH_E_OPEN (attached UNSEALED)
+    /// NIGH_E_READ_ONLY (the store; a packed index) NIGH_E_OPEN (attached UNSEALED)
     pub fn nigh_store_commit(store: *mut nigh_store, index: *mut nigh_index) -> nigh_status;
 }
