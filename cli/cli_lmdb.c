@@ -258,4 +258,36 @@ nigh_status cli_lmdb_save(const nigh_index *index, const char *path, bool replac
     return missing(message);
 }
 
+/* The library's functions that verbs call once a transaction has begun: here none ever does. */
+nigh_status nigh_lmdb_list(void *txn, uint32_t dbi, uint32_t from, uint32_t count,
+                           nigh_lmdb_entry *entries, uint32_t *found, char *message,
+                           uint32_t message_bytes) {
+    (void)txn;
+    (void)dbi;
+    (void)from;
+    (void)count;
+    (void)entries;
+    (void)message_bytes;
+    *found = 0;
+    return missing(message);
+}
+
+nigh_status nigh_lmdb_drop(void *txn, uint32_t dbi, uint32_t id, char *message,
+                           uint32_t message_bytes) {
+    (void)txn;
+    (void)dbi;
+    (void)id;
+    (void)message_bytes;
+    return missing(message);
+}
+
+nigh_status nigh_lmdb_check(void *txn, uint32_t dbi, nigh_lmdb_report *report, char *message,
+                            uint32_t message_bytes) {
+    (void)txn;
+    (void)dbi;
+    (void)report;
+    (void)message_bytes;
+    return missing(message);
+}
+
 #endif

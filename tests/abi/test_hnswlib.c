@@ -400,7 +400,7 @@ TEST(refused) {
 }
 
 /* A packed image gives the same file, and says of an imported graph what a plain one does. */
-TEST(packed) {
+TEST(packed_written) {
     for (uint32_t rooted = 0; rooted < 2; rooted++) {
         fx f, g;
         open_plain(&f, NIGH_METRIC_L2);
@@ -450,6 +450,6 @@ SUITE {
     RUN(empty_and_single);
     RUN(multipliers);
     RUN(refused);
-    RUN(packed);
+    RUN(packed_written);
     RUN(keys_of_more_than_32_bits);
 }
