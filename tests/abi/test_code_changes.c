@@ -305,7 +305,7 @@ TEST(refused) {
     bad.codes = 3;
     t_is(configured(&bad), NIGH_E_INVALID);
     bad = good;
-    bad.build_flags = 4;
+    bad.build_flags = 8;
     t_is(configured(&bad), NIGH_E_INVALID);
     bad = good;
     bad.reserved = 1;
@@ -501,7 +501,7 @@ TEST(damaged_headers) {
     REFUSED(put_word(bad.data, AT_CODES, 0));
     REFUSED(put_word(bad.data, AT_CODES, NIGH_CODES_B1)); /* the region has another stride */
     REFUSED(put_word(bad.data, AT_CODES, 3));
-    REFUSED(put_word(bad.data, AT_FLAGS, 4));
+    REFUSED(put_word(bad.data, AT_FLAGS, 8));
     REFUSED(put_word(bad.data, AT_ACTIVE, 2));
     REFUSED(put_word(bad.data, AT_ACTIVE, 0)); /* the region, center and steps say otherwise */
     REFUSED(put_float(bad.data, AT_STEPS, 0));
