@@ -8,6 +8,7 @@
 #include "cli_insert.h"
 #include "cli_job.h"
 #include "cli_json.h"
+#include "cli_lmdb.h"
 #include "cli_open.h"
 #include "cli_verbs.h"
 
@@ -78,6 +79,16 @@ static int open_keys(build_state *state) {
     return cli_keys_check(&state->keys, 511);
 }
 
+/* What --mapped puts its files beside: the output, or the environment that it is in. */
+static const char *spill_beside(const char *output) {
+    static char env[CLI_LMDB_PATH];
+    if (!cli_lmdb_named(output)) {
+        return output;
+    }
+    cli_lmdb_env(output, env);
+    return env;
+}
+
 static int open_inputs(build_state *state, const char *path) {
     build_settings *set = &state->set;
     int code = cli_output_check("build", set->output, path);
@@ -101,7 +112,7 @@ static int open_inputs(build_state *state, const char *path) {
     if (set->codes > NIGH_CODES_NONE + 1 && set->dtype == NIGH_DTYPE_B1) {
         return cli_usage("build", "--codes is not for --dtype b1: those are bits already");
     }
-    state->spill = set->mapped != 0 ? set->output : NULL;
+    state->spill = set->mapped != 0 ? spill_beside(set->output) : NULL;
     state->vectors.spill = state->spill;
     code = cli_vectors_want(&state->vectors, set->dtype, set->metric);
     return code == CLI_OK && set->keys != NULL ? open_keys(state) : code;

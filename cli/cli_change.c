@@ -68,6 +68,7 @@ static int begin(change_state *state, const cli_verb *verb, char **args) {
     state->path = args[0];
     if (state->set.output != NULL) {
         int code = cli_output_check(verb->name, state->set.output, NULL);
+        code = code == CLI_OK ? cli_output_apart(verb->name, args[0], state->set.output) : code;
         if (code != CLI_OK) {
             return code;
         }

@@ -61,7 +61,11 @@ static int run_words(const cli_verb *verb, int argc, char **argv, bool output) {
     if (!output) {
         words[count++] = set.name;
     }
-    for (int at = 2; at < argc && count < WORDS_MAX - 3;) {
+    if (argc > WORDS_MAX - 4) {
+        return cli_usage("lmdb", "%d words, at most %d; put keys into a file", argc,
+                         WORDS_MAX - 4);
+    }
+    for (int at = 2; at < argc;) {
         int taken = take(argv, argc, at, "--id", &id_text);
         taken = taken == 0 ? take(argv, argc, at, "--db", &set.database) : taken;
         if (taken == 0 && strcmp(argv[at], "--replace") == 0 && output) {

@@ -125,6 +125,13 @@ void cli_close(cli_index *open) {
 
 bool cli_external(const cli_index *open) { return open->config.vectors == NIGH_VECTORS_EXTERNAL; }
 
+int cli_output_apart(const char *verb, const char *path, const char *output) {
+    if (!cli_lmdb_named(path) || !cli_lmdb_named(output)) {
+        return CLI_OK;
+    }
+    return cli_usage(verb, "an index in LMDB is changed where it is; nigh lmdb export it before");
+}
+
 int cli_output_check(const char *verb, const char *path, const char *input) {
     char folder[4096];
     struct stat out;

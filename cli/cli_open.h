@@ -68,6 +68,9 @@ int cli_write(const cli_output *output, cli_write_fn body, void *user, uint64_t 
 /* The same for what was opened or built: a store by a commit, into itself or into a file named
  * .store, which is made if it is not there. */
 int cli_save_index(cli_index *open, const char *path, uint64_t *bytes);
+/* `path` is changed and goes to `output`: not from one LMDB to another, a name inside LMDB is
+ * changed where it is. CLI_OK or a usage error. */
+int cli_output_apart(const char *verb, const char *path, const char *output);
 /* Does the name say that it is one? */
 bool cli_named_store(const char *path);
 /* Opens open->path as a store.  @errors NIGH_E_FORMAT (it is none) and others */

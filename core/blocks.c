@@ -243,6 +243,9 @@ static uint8_t *nighi_base_with(const nighi_region *region, uint32_t block, void
 NIGHI_FN nigh_status nighi_region_map(nigh_index *index, uint32_t at, uint32_t block_end) {
     nighi_region *region = &index->regions[at];
     const uint64_t bytes = (uint64_t)region->stride << region->shift;
+    if (block_end > region->block_max) {
+        return NIGH_E_UNSUPPORTED;
+    }
     for (uint32_t block = region->block_count; block < block_end; block++) {
         void *address = NULL;
         const nigh_status status = index->pager.map(index->pager.user, at, block, bytes, &address);

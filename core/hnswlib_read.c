@@ -27,15 +27,17 @@ static nigh_status nighi_import_touch(nigh_index *index, uint32_t count, uint32_
     return status;
 }
 
-/* Node words, and which upper records belong together. */
-static nigh_status nighi_import_nodes(nigh_index *index, const nighi_hnswlib *from) {
+/* Node words, and which upper records belong together. The file may be mapped and change under
+ * us: there is room for upper_max lists, whatever it says now. */
+static nigh_status nighi_import_nodes(nigh_index *index, const nighi_hnswlib *from,
+                                      uint32_t upper_max) {
     nighi_hnswlib_above above;
     uint32_t upper = 0;
     nighi_hnswlib_above_begin(from, &above);
     for (uint32_t slot = 0; slot < from->count; slot++) {
         const nigh_status status = nighi_hnswlib_above_next(from, &above);
-        if (status != NIGH_OK) {
-            return status;
+        if (status != NIGH_OK || above.levels > upper_max - upper) {
+            return status != NIGH_OK ? status : NIGH_E_CORRUPT;
         }
         nighi_store(nighi_word(&index->regions[NIGHI_NODE], slot),
                     above.levels == 0 ? NIGHI_UPPER_NONE : upper);
@@ -95,6 +97,9 @@ static nigh_status nighi_import_links(nigh_index *index, const nighi_hnswlib *fr
         status = nighi_import_list(index, from, slot, 0, element);
         if (status == NIGH_OK) {
             status = nighi_hnswlib_above_next(from, &above);
+        }
+        if (status == NIGH_OK && above.levels != nighi_level(index, slot)) {
+            status = NIGH_E_CORRUPT; /* it was another when nodes were made */
         }
         const uint8_t *list = from->file + (size_t)above.lists;
         for (uint32_t level = 1; level <= above.levels && status == NIGH_OK; level++) {
@@ -215,7 +220,7 @@ NIGHI_FN nigh_status nighi_hnswlib_read(nigh_index *index, const void *file, uin
     nighi_image_open(index);
     nighi_store(&index->counts.upper_count, facts.upper_count); /* layers can be read from now on */
     nighi_unlock(&index->writer->alloc, version, true);
-    status = nighi_import_nodes(index, &from);
+    status = nighi_import_nodes(index, &from, facts.upper_count);
     status = status == NIGH_OK ? nighi_import_links(index, &from, &deleted) : status;
     status = status == NIGH_OK ? nighi_import_keys(index, &from) : status;
     status = status == NIGH_OK ? nighi_import_vectors(index, &from) : status;

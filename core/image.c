@@ -191,6 +191,11 @@ static nigh_status nighi_header_read(const void *bytes, uint64_t count, nighi_im
     expected.state = packed ? NIGHI_IMAGE_SEALED : header->state;
     expected.table_checksum = header->table_checksum;
     expected.checksum = header->checksum;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        if (expected.regions[i].block_count > NIGHI_BLOCKS_MAX) {
+            return NIGH_E_UNSUPPORTED; /* more than a handle's table has */
+        }
+    }
     return nighi_compare(header, &expected, sizeof expected) == 0 ? NIGH_OK : NIGH_E_CORRUPT;
 }
 

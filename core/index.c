@@ -36,7 +36,7 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
     const uint64_t whole = (uint64_t)1 << region->shift;
     const uint64_t blocks = (records + whole - 1) >> region->shift;
     const uint64_t room = at == NIGHI_KEYBYTES && blocks > 0 ? 2 * blocks + 1 : blocks;
-    return (uint32_t)nighi_min_u64(room, UINT32_MAX >> 4);
+    return (uint32_t)nighi_min_u64(room, NIGHI_BLOCKS_MAX);
 }
 
 /* Lays out handle and block tables; `shape` holds configuration and counts. */

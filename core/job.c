@@ -65,6 +65,11 @@ NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *
     if (status != NIGH_OK) {
         return status;
     }
+    if (nighi_unrooted(index) && options->kind != NIGH_JOB_CODES &&
+        options->kind != NIGH_JOB_ROOT) { /* asked before, but a file may have been read since */
+        nighi_exclusive_end(index);
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_job *made = NULL;
     const uint32_t version = nighi_growth_hold(index); /* both layouts see the same capacities */
     status = nighi_job_bytes(index, options, input, &bytes);

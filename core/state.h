@@ -17,6 +17,7 @@
 #define NIGHI_SLOT_MAX 0x7fffffffu /* slots are below it; it is also the end mark of link lists */
 #define NIGHI_LEVEL_MAX 15u        /* layers above 0 */
 #define NIGHI_SELF_NEW 0x7ffffffeu /* stands for a slot not allotted yet; above all others */
+#define NIGHI_BLOCKS_MAX (UINT32_MAX >> 4) /* of a region */
 #define NIGHI_EXPANSIONS_MAX 8u    /* nodes expanded a round */
 
 /* Regions, in the order in which an image holds them. */

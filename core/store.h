@@ -91,6 +91,8 @@ struct nigh_store {
     uint32_t filled;
     uint32_t moved;     /* 1: the tables are not those of the superblock that counts */
     uint32_t uncertain; /* 1: a superblock was begun, and may count or not */
+    uint32_t mounted;   /* 0: reading the tables failed half-way, they are nobody's */
+    uint32_t settled;   /* 1: the superblock that counts is on the device, a sync has said so */
     uint32_t sure[NIGHI_REGION_COUNT]; /* pages that were whole all the time since */
     nighi_store_shape shape;
     nighi_store_entry *levels[NIGHI_STORE_LEVELS];

@@ -209,6 +209,17 @@ static nigh_status nighi_commit_write(nigh_store *store, const nigh_index *index
     return nighi_store_super_put(store, header);
 }
 
+/* The tables are those of the device. Pages of the state before the one that counts are free: it
+ * must be sure to stay before they are written over, whoever wrote it and ended before a sync. */
+static nigh_status nighi_commit_ready(nigh_store *store) {
+    nigh_status status = store->mounted == 0 ? nighi_store_mount(store) : NIGH_OK;
+    if (status == NIGH_OK && store->settled == 0) {
+        status = nighi_store_flush(store);
+        store->settled = status == NIGH_OK;
+    }
+    return status;
+}
+
 NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     nighi_image_header header;
     if (store->device.write == NULL || index->packed != 0) {
@@ -219,6 +230,11 @@ NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     }
     nigh_status status = nighi_exclusive_begin(index);
     if (status != NIGH_OK) {
+        return status;
+    }
+    status = nighi_commit_ready(store);
+    if (status != NIGH_OK) {
+        nighi_exclusive_end(index);
         return status;
     }
     const bool follows = index->writer != NULL && index->pager.dirty == nighi_dirty_bits &&

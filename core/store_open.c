@@ -60,14 +60,15 @@ NIGHI_FN uint64_t nighi_store_bytes(const nigh_store_options *options) {
     return nighi_arena_bytes(&arena);
 }
 
-/* No superblock of before may be taken for one of now: all go first. */
+/* No superblock of before may be taken for one of now: all go first, whole pages of them, since
+ * those of smaller pages may lie inside. */
 static nigh_status nighi_store_format(nigh_store *store) {
     nigh_status status = NIGH_OK;
     nighi_store_free_all(store);
     nighi_store_settle(store, false);
     nighi_fill(store->page, 0, store->page_bytes);
     for (uint32_t i = 0; i < store->super_count && status == NIGH_OK; i++) {
-        status = nighi_store_program(store, i, store->page, (uint32_t)sizeof(nighi_super));
+        status = nighi_store_program(store, i, store->page, store->page_bytes);
     }
     status = status == NIGH_OK ? nighi_store_flush(store) : status;
     store->cursor = store->super_count;
@@ -134,6 +135,8 @@ NIGHI_FN nigh_status nighi_store_grow(const nigh_store *store, uint32_t page_cou
     made->filled = store->filled;
     made->moved = store->moved;
     made->uncertain = store->uncertain;
+    made->mounted = store->mounted;
+    made->settled = store->settled;
     made->shape = store->shape;
     made->stats = store->stats;
     nighi_copy(made->sure, store->sure, sizeof made->sure);

@@ -48,7 +48,8 @@ static uint32_t nighi_store_words(const nigh_store *store) { return (store->page
 /* The next free page from the cursor on, round and round; 0: none. */
 static uint32_t nighi_store_free_page(const nigh_store *store) {
     const uint32_t words = nighi_store_words(store);
-    uint32_t at = store->cursor / 32;
+    const bool beyond = store->cursor >= store->page_count; /* superblocks are all there is */
+    uint32_t at = beyond ? 0 : store->cursor / 32;
     uint32_t mask = UINT32_MAX << (store->cursor % 32);
     for (uint32_t i = 0; i <= words; i++) { /* the first word twice: its upper and lower part */
         const uint32_t open = ~(store->used[at] | store->held[at]) & mask;

@@ -26,7 +26,7 @@ static nigh_status nighi_super_head(const nighi_super *super, uint32_t slot, uin
     const bool sound = super->page_bytes == page_bytes && super->slot == slot &&
                        super->super_count >= 2 && super->super_count <= NIGHI_STORE_SUPERS_MAX &&
                        slot < super->super_count && super->depth < NIGHI_STORE_LEVELS &&
-                       super->filled <= 1;
+                       super->filled <= 1 && super->generation < UINT64_MAX / 2;
     return sound ? NIGH_OK : NIGH_E_CORRUPT;
 }
 
@@ -46,7 +46,8 @@ static nigh_status nighi_super_get(nigh_store *store, uint32_t slot) {
     }
     const uint32_t roots = super->root_count * (uint32_t)sizeof(nighi_store_entry);
     status = nighi_store_read(store, slot, store->page, (uint32_t)sizeof *super + roots);
-    if (status == NIGH_OK && (super->checksum != nighi_checksum(super, NIGHI_SUPER_CHECKED) ||
+    if (status == NIGH_OK && (super->root_count * sizeof(nighi_store_entry) != roots ||
+                              super->checksum != nighi_checksum(super, NIGHI_SUPER_CHECKED) ||
                               super->root_checksum != nighi_checksum(super + 1, roots))) {
         status = NIGH_E_CORRUPT;
     }
@@ -115,6 +116,7 @@ static void nighi_super_take(nigh_store *store, const nighi_super *super, uint32
     store->token = store->super_token;
     store->moved = 0;
     store->uncertain = 0;
+    store->mounted = 1;
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const nighi_image_header *header = (const nighi_image_header *)(const void *)super->header;
         store->sure[i] = (uint32_t)(nighi_store_live(header, i) / store->page_bytes);
@@ -133,6 +135,8 @@ NIGHI_FN nigh_status nighi_store_mount(nigh_store *store) {
     if (super->page_end > store->page_count || super->super_count > store->page_count) {
         return NIGH_E_MISMATCH;
     }
+    store->mounted = 0;
+    store->settled = 0; /* its writer may have ended before it was on the device */
     store->super_count = super->super_count;
     store->cursor = super->cursor < store->page_count ? super->cursor : super->super_count;
     store->generation = super->generation;
@@ -203,6 +207,7 @@ NIGHI_FN nigh_status nighi_store_super_put(nigh_store *store, const void *header
     if (status == NIGH_OK) {
         nighi_store_settle(store, false);
         nighi_super_take(store, super, slot);
+        store->settled = 1;
     }
     return status;
 }

@@ -205,7 +205,18 @@ NIGHI_FN nigh_status nighi_store_tables_get(nigh_store *store) {
 }
 
 NIGHI_FN void nighi_store_distrust(nigh_store *store) {
-    for (uint32_t level = 0; level <= store->shape.depth; level++) {
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const nighi_store_span *span = &store->shape.spans[i];
+        for (uint32_t page = 0; page < span->pages; page++) {
+            nighi_store_entry *entry = &store->levels[0][span->first + page];
+            if (entry->page != 0 && !nighi_bit(store->used, entry->page)) {
+                nighi_store_drop(store, entry);
+                /* one that was only moved has no dirty bit: the next commit looks at it anyway */
+                store->sure[i] = nighi_min_u32(store->sure[i], page);
+            }
+        }
+    }
+    for (uint32_t level = 1; level <= store->shape.depth; level++) {
         for (uint32_t at = 0; at < store->shape.counts[level]; at++) {
             nighi_store_entry *entry = &store->levels[level][at];
             if (entry->page != 0 && !nighi_bit(store->used, entry->page)) {

@@ -126,6 +126,10 @@ static bool stays(const holder *held, const MDB_val *value) {
     if (rows % 64 != 0) {
         return false;
     }
+    /* One that shares a page with others moves when they change (copies into other page sizes). */
+    if (held->lmdb.writes && (value->mv_size + LMDB_PAGE_HEADER) % held->lmdb.page_bytes != 0) {
+        return false;
+    }
     return !held->lmdb.writes || (nighh_lmdb_block_get(value, &block, &txn) &&
                                   txn != (uint64_t)mdb_txn_id(held->lmdb.txn));
 }

@@ -64,6 +64,21 @@ class Lmdb(Command):
         self.nigh("lmdb", "export", "env", "-o", "y.nigh")
         self.assertEqual(self.sha("y.nigh"), before)
 
+    def test_changed_where_it_is(self):
+        self.rows(60)
+        self.rows(20, "w.npy", seed=2)
+        self.nigh("lmdb", "build", "env", "v.npy")
+        for words in (("add", "lmdb:env", "w.npy"), ("remove", "lmdb:env", 3),
+                      ("refine", "lmdb:env")):
+            told = self.nigh(*words, "-o", "lmdb:other#1", code=2)
+            self.assertIn("changed where it is", told.said)
+        self.assertEqual(self.json("info", "lmdb:env")["count"], 60)
+        told = self.nigh("lmdb", "remove", "env", *range(4200), code=2)
+        self.assertIn("put keys into a file", told.said)
+        self.assertEqual(self.json("info", "lmdb:env")["count"], 60)
+        self.nigh("lmdb", "build", "env", "v.npy", "--id", 1, "--mapped")
+        self.assertEqual(self.json("info", "lmdb:env#1")["count"], 60)
+
     def test_list_and_drop(self):
         self.rows(50)
         for number in (0, 7, 65535):

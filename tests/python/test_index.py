@@ -301,6 +301,37 @@ def test_files(vectors, tmp_path):
     assert isinstance(caught.value, OSError) and "nowhere" in str(caught.value)
 
 
+def test_saved_into_itself(vectors, tmp_path):
+    path = tmp_path / "index.nigh"
+    index = nigh.Index(16)
+    index.add(np.arange(100), vectors[:100, :16])
+    index.save(path)
+    with nigh.Index.open(path, "r+") as there:
+        there.remove(3)
+        there.save(path)
+        there.remove(4)  # not lost: the file is still the one that is mapped
+    with nigh.Index.open(path) as again:
+        assert len(again) == 98 and 3 not in again and 4 not in again
+
+
+def test_keys_that_are_not_text(rng):
+    index = nigh.Index(4, keys="bytes")
+    index.add([b"a\xff", b"b"], rng.random((2, 4), dtype=np.float32))
+    text = nigh.Index.from_bytes(index.to_bytes())
+    for key in text.keys():
+        assert key in text
+
+
+def test_filter_of_truth_values(vectors):
+    index = nigh.Index(vectors.shape[1])
+    index.add(np.arange(len(vectors)), vectors)
+    slots = [slot % 5 == 0 for slot in range(len(vectors))]
+    want = index.search(vectors[7], 10, filter=np.array(slots))
+    assert list(index.search(vectors[7], 10, filter=slots)) == list(want)
+    with pytest.raises(nigh.KeyFormError):
+        index.allow([True, False])
+
+
 def test_damaged_files(vectors, tmp_path):
     path = tmp_path / "index.nigh"
     image = built(vectors[:200]).to_bytes()

@@ -194,7 +194,8 @@ class KeyForm:
             if array.dtype.kind not in "iu" or array.dtype == object:
                 # a list of Python's integers may be too large for int64; floats are refused
                 values = array.tolist() if array.ndim else [array.item()]
-                if array.size and not all(isinstance(value, int) for value in values):
+                if array.size and not all(isinstance(value, int) and not isinstance(value, bool)
+                                          for value in values):
                     raise KeyFormError(f"keys of dtype {array.dtype}, expected integers",
                                        c.NIGH_E_KEY)
                 array = np.array([int(value) for value in values],
@@ -224,7 +225,7 @@ class KeyForm:
 
     def _bytes_of(self, key: Any) -> bytes:
         if isinstance(key, str):
-            return key.encode()
+            return key.encode(errors="surrogateescape")  # as read() decodes
         if isinstance(key, (bytes, bytearray, memoryview)):
             return bytes(key)
         raise KeyFormError(f"key {key!r}, expected a string", c.NIGH_E_KEY)

@@ -1,5 +1,6 @@
 # _index.py - an index: made, opened, saved, pickled, closed
 # SPDX-License-Identifier: MIT OR Apache-2.0
+import os
 import struct
 from typing import Any, Callable, Optional, Tuple
 
@@ -12,6 +13,13 @@ from ._work import Work
 from .errors import InvalidError, UnsupportedError
 
 SLOT_COUNT_AT = 88  # docs/FORMAT.md
+
+
+def same_file(path: Any, other: Any) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
 
 
 class Index(Work):
@@ -126,6 +134,10 @@ class Index(Work):
         target = self._path if path is None else path
         if target is None:
             raise InvalidError("save where?", c.NIGH_E_INVALID)
+        if self._in_place and not graph_only and self._path is not None and same_file(
+                target, self._path):
+            self.flush()  # a file put in its place would leave the changes to come to nobody
+            return
         flags = c.NIGH_SAVE_GRAPH_ONLY if graph_only else 0
         with self._gate.alone():
             with_message(lib.nigh_save_file, "save", self._held().index, flags, path_of(target))

@@ -34,6 +34,11 @@ def _options_of(ef: int, gamma: float, radius: Optional[float], exact: bool, cod
         raise InvalidError(str(error), c.NIGH_E_INVALID) from None
 
 
+def _of_bools(chosen: Any) -> bool:
+    """A list, series or the like of truth values: a filter by slot, not keys 0 and 1."""
+    return not isinstance(chosen, (str, bytes)) and bool(np.asarray(chosen).dtype == np.bool_)
+
+
 class Hits:
     """What one search found, nearest first: pairs of key and distance, and arrays of each.
     dict(iter(hits)) makes a dict of it."""
@@ -212,6 +217,8 @@ class Search(Change):
             return chosen
         if callable(chosen):
             return self._filter_callback(chosen)
+        if not isinstance(chosen, (set, frozenset, np.ndarray)) and _of_bools(chosen):
+            chosen = np.asarray(chosen)
         if isinstance(chosen, np.ndarray) and chosen.dtype == np.bool_:
             count = self._held().stats().slot_count
             if chosen.ndim != 1 or len(chosen) > 2**31:

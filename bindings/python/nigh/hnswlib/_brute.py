@@ -17,6 +17,12 @@ WORK_BYTES = 1 << 26  # of distances at a time
 MARGIN = 4e-6         # relative error of a distance from dot products, generously
 
 
+def finite(vectors: Any) -> Any:
+    if not np.isfinite(vectors).all():
+        raise RuntimeError("a vector holds NaN or infinity")
+    return vectors
+
+
 class BFIndex:
     """A table of vectors and labels, in memory as in hnswlib's file."""
 
@@ -40,7 +46,7 @@ class BFIndex:
         return self._table
 
     def add_items(self, data: Any, ids: Any = None) -> None:
-        table, vectors = self._ready(), vectors_of(data, self.dim)
+        table, vectors = self._ready(), finite(vectors_of(data, self.dim))
         first = self._next_label
         labels = (labels_of(ids, len(vectors)) if ids is not None
                   else np.arange(first, first + len(vectors), dtype=np.uint64))
@@ -79,7 +85,7 @@ class BFIndex:
                   filter: Optional[Callable[[int], bool]] = None) -> Tuple[Any, Any]:
         """Dot products choose the candidates, and more than k of them for their rounding; the
         candidates' distances are then computed as they are defined."""
-        table, queries = self._ready(), vectors_of(data, self.dim)
+        table, queries = self._ready(), finite(vectors_of(data, self.dim))
         queries = normalised(queries) if self._normalize else queries
         rows = np.arange(self._count)
         if filter is not None:
@@ -113,7 +119,8 @@ class BFIndex:
             error = MARGIN * (1 + np.sqrt(own * norms.max()))
         for q, row in enumerate(rough):
             limit = np.partition(row, k - 1)[k - 1] + 2 * error[q]
-            near = np.flatnonzero(row <= limit)
+            # sums that overflow say nothing: then all of them are candidates
+            near = np.flatnonzero(row <= limit) if np.isfinite(limit) else np.arange(len(row))
             exact = self._exact(queries[q], vectors[near])
             order = np.argsort(exact, kind="stable")[:k]
             found[q], distances[q] = near[order], exact[order]
