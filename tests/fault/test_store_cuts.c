@@ -268,6 +268,85 @@ TEST(last_steps_fail) {
     }
 }
 
+/* Steps of a commit of what has changed. */
+static uint64_t commit_steps(rig *g) {
+    const uint64_t before = g->d.changed;
+    t_ok(nigh_store_commit(g->store, g->f.index));
+    return g->d.changed - before;
+}
+
+/* A process ends before its last sync, and the next one finds its superblock: the pages of the state
+ * before must not be written over until that is sure to stay. */
+TEST(ended_before_the_last_sync) {
+    for (uint32_t i = 0; i < (t_small() ? 60u : 400u); i++) {
+        rig g;
+        rig_init(&g, DEVICE_DISK, 1024, 120, i, 6);
+        g.d.options.super_count = 2;
+        t_ok(device_open(&g.d, NIGH_STORE_FORMAT, &g.memory, &g.store));
+        fx_init(&g.f, &g.config, IDS, IDS, IDS * 24, EF);
+        change(&g, 0, 100);
+        t_ok(nigh_store_commit(g.store, g.f.index));
+        fx_bytes states[3] = {fx_save(g.f.index, 0)};
+        device_copy(&g.saved, &g.d);
+        uint64_t steps = 0;
+        for (uint32_t try = 0; try < 2; try++) {
+            device_copy(&g.d, &g.saved);
+            g.d.keeps = 1;
+            reopen(&g);
+            change(&g, 1, 10);
+            if (try == 0) {
+                steps = commit_steps(&g);
+            }
+        }
+        states[1] = fx_save(g.f.index, 0);
+        device_fail(&g.d, DEVICE_CHANGE, steps - 1);
+        t_is(nigh_store_commit(g.store, g.f.index), DEVICE_FAILED);
+        reopen(&g);
+        t_assert(is_image(g.f.index, &states[1]));
+        change(&g, 2, 40);
+        states[2] = fx_save(g.f.index, 0);
+        device_cut_at(&g.d, rng_below(&g.r, 24));
+        nigh_status s = nigh_store_commit(g.store, g.f.index);
+        int cut = device_power(&g.d);
+        t_is(s, cut ? (nigh_status)DEVICE_CUT : NIGH_OK);
+        reopen(&g);
+        fx_check(g.f.index, g.f.session);
+        t_assert(is_image(g.f.index, &states[2]) || is_image(g.f.index, &states[1]) ||
+                 (cut && is_image(g.f.index, &states[0])));
+        for (uint32_t at = 0; at < 3; at++) {
+            free(states[at].data);
+        }
+        rig_drop(&g);
+    }
+}
+
+/* Flash: a commit that has moved a page which did not change fails, the index grows, and the next
+ * commit must not count on that page. */
+TEST(moved_then_failed) {
+    for (uint32_t i = 0; i < (t_small() ? 40u : 200u); i++) {
+        rig g;
+        rig_init(&g, DEVICE_FLASH, 1024, 600, i, 40);
+        t_ok(device_open(&g.d, NIGH_STORE_FORMAT, &g.memory, &g.store));
+        fx_init(&g.f, &g.config, IDS, IDS, IDS * 24, EF);
+        change(&g, 0, 60);
+        t_ok(nigh_store_commit(g.store, g.f.index));
+        for (uint32_t round = 1; round < 12; round++) {
+            change(&g, i * 32 + 2 * round, 1);
+            device_fail(&g.d, DEVICE_CHANGE, 4 + rng_below(&g.r, 40));
+            nigh_status s = nigh_store_commit(g.store, g.f.index);
+            t_assert(s == NIGH_OK || s == DEVICE_FAILED);
+            g.d.fail_at = UINT64_MAX;
+            change(&g, i * 32 + 2 * round + 1, 4); /* perhaps one page more: other turns */
+            t_ok(nigh_store_commit(g.store, g.f.index));
+            fx_bytes want = fx_save(g.f.index, 0);
+            reopen(&g);
+            t_assert(is_image(g.f.index, &want));
+            free(want.data);
+        }
+        rig_drop(&g);
+    }
+}
+
 /* Tables of tables: cut here and there. */
 TEST(deep) {
     enum { ROWS = 8000, DIM = 250, PAGES = 24000 };
@@ -326,5 +405,7 @@ SUITE {
     RUN(first_commit);
     RUN(failure_then_cut);
     RUN(last_steps_fail);
+    RUN(ended_before_the_last_sync);
+    RUN(moved_then_failed);
     RUN(deep);
 }

@@ -245,7 +245,9 @@ nigh_status device_sync(void *user) {
         return DEVICE_CUT;
     }
     if (fails(d, DEVICE_CHANGE)) {
-        forget(d); /* as Linux does: it is read back, the next sync says nothing, and it is lost */
+        if (!d->keeps) { /* as Linux does: it is read back, the next sync says nothing, and it is */
+            forget(d);   /* lost */
+        }
         return DEVICE_FAILED;
     }
     if (d->changed++ == d->cut_at) {

@@ -35,6 +35,7 @@ typedef struct device {
     uint64_t changed; /* writes, erases and syncs so far */
     uint64_t cut_at;  /* the change at which the power goes; UINT64_MAX: never */
     int off;
+    int keeps; /* a failed sync loses nothing: it was never asked for, its process had ended */
     uint32_t fail_kind;
     uint64_t fail_at; /* so many calls of fail_kind from now */
     uint64_t written; /* bytes */
