@@ -275,8 +275,8 @@ static uint64_t commit_steps(rig *g) {
     return g->d.changed - before;
 }
 
-/* A process ends before its last sync, and the next one finds its superblock: the pages of the state
- * before must not be written over until that is sure to stay. */
+/* A process ends before its last sync, and the next one finds its superblock: the pages of the
+ * state before must not be written over until that is sure to stay. */
 TEST(ended_before_the_last_sync) {
     for (uint32_t i = 0; i < (t_small() ? 60u : 400u); i++) {
         rig g;
