@@ -143,7 +143,10 @@ class Result:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             yield path
-        import plot  # only here: the rest works without matplotlib
+        try:
+            import plot  # only here: the rest works without matplotlib
+        except ImportError:
+            return
         path = os.path.join(folder, self.name + ".svg")
         plot.draw(path, self.data.title,
                   [(one.name, bool(one.distances), one.number, self.points[one.name])
