@@ -6811,6 +6811,7 @@ NIGHI_INLINE void nighi_unlock(uint32_t *stripe, uint32_t version, bool changed)
 #define NIGHI_SLOT_MAX 0x7fffffffu /* slots are below it; it is also the end mark of link lists */
 #define NIGHI_LEVEL_MAX 15u        /* layers above 0 */
 #define NIGHI_SELF_NEW 0x7ffffffeu /* stands for a slot not allotted yet; above all others */
+#define NIGHI_BLOCKS_MAX (UINT32_MAX >> 4) /* of a region */
 #define NIGHI_EXPANSIONS_MAX 8u    /* nodes expanded a round */
 
 /* Regions, in the order in which an image holds them. */
@@ -7417,6 +7418,9 @@ static uint8_t *nighi_base_with(const nighi_region *region, uint32_t block, void
 NIGHI_FN nigh_status nighi_region_map(nigh_index *index, uint32_t at, uint32_t block_end) {
     nighi_region *region = &index->regions[at];
     const uint64_t bytes = (uint64_t)region->stride << region->shift;
+    if (block_end > region->block_max) {
+        return NIGH_E_UNSUPPORTED;
+    }
     for (uint32_t block = region->block_count; block < block_end; block++) {
         void *address = NULL;
         const nigh_status status = index->pager.map(index->pager.user, at, block, bytes, &address);
@@ -12978,6 +12982,11 @@ static nigh_status nighi_header_read(const void *bytes, uint64_t count, nighi_im
     expected.state = packed ? NIGHI_IMAGE_SEALED : header->state;
     expected.table_checksum = header->table_checksum;
     expected.checksum = header->checksum;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        if (expected.regions[i].block_count > NIGHI_BLOCKS_MAX) {
+            return NIGH_E_UNSUPPORTED; /* more than a handle's table has */
+        }
+    }
     return nighi_compare(header, &expected, sizeof expected) == 0 ? NIGH_OK : NIGH_E_CORRUPT;
 }
 
@@ -14092,6 +14101,11 @@ NIGHI_FN nigh_status nighi_job_begin(nigh_index *index, const nigh_job_options *
     nigh_status status = nighi_exclusive_begin(index); /* slots must not change from here on */
     if (status != NIGH_OK) {
         return status;
+    }
+    if (nighi_unrooted(index) && options->kind != NIGH_JOB_CODES &&
+        options->kind != NIGH_JOB_ROOT) { /* asked before, but a file may have been read since */
+        nighi_exclusive_end(index);
+        return NIGH_E_UNSUPPORTED;
     }
     nigh_job *made = NULL;
     const uint32_t version = nighi_growth_hold(index); /* both layouts see the same capacities */
@@ -17702,7 +17716,7 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
     const uint64_t whole = (uint64_t)1 << region->shift;
     const uint64_t blocks = (records + whole - 1) >> region->shift;
     const uint64_t room = at == NIGHI_KEYBYTES && blocks > 0 ? 2 * blocks + 1 : blocks;
-    return (uint32_t)nighi_min_u64(room, UINT32_MAX >> 4);
+    return (uint32_t)nighi_min_u64(room, NIGHI_BLOCKS_MAX);
 }
 
 /* Lays out handle and block tables; `shape` holds configuration and counts. */
@@ -18338,15 +18352,17 @@ static nigh_status nighi_import_touch(nigh_index *index, uint32_t count, uint32_
     return status;
 }
 
-/* Node words, and which upper records belong together. */
-static nigh_status nighi_import_nodes(nigh_index *index, const nighi_hnswlib *from) {
+/* Node words, and which upper records belong together. The file may be mapped and change under
+ * us: there is room for upper_max lists, whatever it says now. */
+static nigh_status nighi_import_nodes(nigh_index *index, const nighi_hnswlib *from,
+                                      uint32_t upper_max) {
     nighi_hnswlib_above above;
     uint32_t upper = 0;
     nighi_hnswlib_above_begin(from, &above);
     for (uint32_t slot = 0; slot < from->count; slot++) {
         const nigh_status status = nighi_hnswlib_above_next(from, &above);
-        if (status != NIGH_OK) {
-            return status;
+        if (status != NIGH_OK || above.levels > upper_max - upper) {
+            return status != NIGH_OK ? status : NIGH_E_CORRUPT;
         }
         nighi_store(nighi_word(&index->regions[NIGHI_NODE], slot),
                     above.levels == 0 ? NIGHI_UPPER_NONE : upper);
@@ -18406,6 +18422,9 @@ static nigh_status nighi_import_links(nigh_index *index, const nighi_hnswlib *fr
         status = nighi_import_list(index, from, slot, 0, element);
         if (status == NIGH_OK) {
             status = nighi_hnswlib_above_next(from, &above);
+        }
+        if (status == NIGH_OK && above.levels != nighi_level(index, slot)) {
+            status = NIGH_E_CORRUPT; /* it was another when nodes were made */
         }
         const uint8_t *list = from->file + (size_t)above.lists;
         for (uint32_t level = 1; level <= above.levels && status == NIGH_OK; level++) {
@@ -18526,7 +18545,7 @@ NIGHI_FN nigh_status nighi_hnswlib_read(nigh_index *index, const void *file, uin
     nighi_image_open(index);
     nighi_store(&index->counts.upper_count, facts.upper_count); /* layers can be read from now on */
     nighi_unlock(&index->writer->alloc, version, true);
-    status = nighi_import_nodes(index, &from);
+    status = nighi_import_nodes(index, &from, facts.upper_count);
     status = status == NIGH_OK ? nighi_import_links(index, &from, &deleted) : status;
     status = status == NIGH_OK ? nighi_import_keys(index, &from) : status;
     status = status == NIGH_OK ? nighi_import_vectors(index, &from) : status;
@@ -19060,6 +19079,8 @@ struct nigh_store {
     uint32_t filled;
     uint32_t moved;     /* 1: the tables are not those of the superblock that counts */
     uint32_t uncertain; /* 1: a superblock was begun, and may count or not */
+    uint32_t mounted;   /* 0: reading the tables failed half-way, they are nobody's */
+    uint32_t settled;   /* 1: the superblock that counts is on the device, a sync has said so */
     uint32_t sure[NIGHI_REGION_COUNT]; /* pages that were whole all the time since */
     nighi_store_shape shape;
     nighi_store_entry *levels[NIGHI_STORE_LEVELS];
@@ -19200,7 +19221,8 @@ static uint32_t nighi_store_words(const nigh_store *store) { return (store->page
 /* The next free page from the cursor on, round and round; 0: none. */
 static uint32_t nighi_store_free_page(const nigh_store *store) {
     const uint32_t words = nighi_store_words(store);
-    uint32_t at = store->cursor / 32;
+    const bool beyond = store->cursor >= store->page_count; /* superblocks are all there is */
+    uint32_t at = beyond ? 0 : store->cursor / 32;
     uint32_t mask = UINT32_MAX << (store->cursor % 32);
     for (uint32_t i = 0; i <= words; i++) { /* the first word twice: its upper and lower part */
         const uint32_t open = ~(store->used[at] | store->held[at]) & mask;
@@ -19474,7 +19496,18 @@ NIGHI_FN nigh_status nighi_store_tables_get(nigh_store *store) {
 }
 
 NIGHI_FN void nighi_store_distrust(nigh_store *store) {
-    for (uint32_t level = 0; level <= store->shape.depth; level++) {
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        const nighi_store_span *span = &store->shape.spans[i];
+        for (uint32_t page = 0; page < span->pages; page++) {
+            nighi_store_entry *entry = &store->levels[0][span->first + page];
+            if (entry->page != 0 && !nighi_bit(store->used, entry->page)) {
+                nighi_store_drop(store, entry);
+                /* one that was only moved has no dirty bit: the next commit looks at it anyway */
+                store->sure[i] = nighi_min_u32(store->sure[i], page);
+            }
+        }
+    }
+    for (uint32_t level = 1; level <= store->shape.depth; level++) {
         for (uint32_t at = 0; at < store->shape.counts[level]; at++) {
             nighi_store_entry *entry = &store->levels[level][at];
             if (entry->page != 0 && !nighi_bit(store->used, entry->page)) {
@@ -19510,7 +19543,7 @@ static nigh_status nighi_super_head(const nighi_super *super, uint32_t slot, uin
     const bool sound = super->page_bytes == page_bytes && super->slot == slot &&
                        super->super_count >= 2 && super->super_count <= NIGHI_STORE_SUPERS_MAX &&
                        slot < super->super_count && super->depth < NIGHI_STORE_LEVELS &&
-                       super->filled <= 1;
+                       super->filled <= 1 && super->generation < UINT64_MAX / 2;
     return sound ? NIGH_OK : NIGH_E_CORRUPT;
 }
 
@@ -19530,7 +19563,8 @@ static nigh_status nighi_super_get(nigh_store *store, uint32_t slot) {
     }
     const uint32_t roots = super->root_count * (uint32_t)sizeof(nighi_store_entry);
     status = nighi_store_read(store, slot, store->page, (uint32_t)sizeof *super + roots);
-    if (status == NIGH_OK && (super->checksum != nighi_checksum(super, NIGHI_SUPER_CHECKED) ||
+    if (status == NIGH_OK && (super->root_count * sizeof(nighi_store_entry) != roots ||
+                              super->checksum != nighi_checksum(super, NIGHI_SUPER_CHECKED) ||
                               super->root_checksum != nighi_checksum(super + 1, roots))) {
         status = NIGH_E_CORRUPT;
     }
@@ -19599,6 +19633,7 @@ static void nighi_super_take(nigh_store *store, const nighi_super *super, uint32
     store->token = store->super_token;
     store->moved = 0;
     store->uncertain = 0;
+    store->mounted = 1;
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const nighi_image_header *header = (const nighi_image_header *)(const void *)super->header;
         store->sure[i] = (uint32_t)(nighi_store_live(header, i) / store->page_bytes);
@@ -19617,6 +19652,8 @@ NIGHI_FN nigh_status nighi_store_mount(nigh_store *store) {
     if (super->page_end > store->page_count || super->super_count > store->page_count) {
         return NIGH_E_MISMATCH;
     }
+    store->mounted = 0;
+    store->settled = 0; /* its writer may have ended before it was on the device */
     store->super_count = super->super_count;
     store->cursor = super->cursor < store->page_count ? super->cursor : super->super_count;
     store->generation = super->generation;
@@ -19687,6 +19724,7 @@ NIGHI_FN nigh_status nighi_store_super_put(nigh_store *store, const void *header
     if (status == NIGH_OK) {
         nighi_store_settle(store, false);
         nighi_super_take(store, super, slot);
+        store->settled = 1;
     }
     return status;
 }
@@ -19781,14 +19819,15 @@ NIGHI_FN uint64_t nighi_store_bytes(const nigh_store_options *options) {
     return nighi_arena_bytes(&arena);
 }
 
-/* No superblock of before may be taken for one of now: all go first. */
+/* No superblock of before may be taken for one of now: all go first, whole pages of them, since
+ * those of smaller pages may lie inside. */
 static nigh_status nighi_store_format(nigh_store *store) {
     nigh_status status = NIGH_OK;
     nighi_store_free_all(store);
     nighi_store_settle(store, false);
     nighi_fill(store->page, 0, store->page_bytes);
     for (uint32_t i = 0; i < store->super_count && status == NIGH_OK; i++) {
-        status = nighi_store_program(store, i, store->page, (uint32_t)sizeof(nighi_super));
+        status = nighi_store_program(store, i, store->page, store->page_bytes);
     }
     status = status == NIGH_OK ? nighi_store_flush(store) : status;
     store->cursor = store->super_count;
@@ -19855,6 +19894,8 @@ NIGHI_FN nigh_status nighi_store_grow(const nigh_store *store, uint32_t page_cou
     made->filled = store->filled;
     made->moved = store->moved;
     made->uncertain = store->uncertain;
+    made->mounted = store->mounted;
+    made->settled = store->settled;
     made->shape = store->shape;
     made->stats = store->stats;
     nighi_copy(made->sure, store->sure, sizeof made->sure);
@@ -20233,6 +20274,17 @@ static nigh_status nighi_commit_write(nigh_store *store, const nigh_index *index
     return nighi_store_super_put(store, header);
 }
 
+/* The tables are those of the device. Pages of the state before the one that counts are free: it
+ * must be sure to stay before they are written over, whoever wrote it and ended before a sync. */
+static nigh_status nighi_commit_ready(nigh_store *store) {
+    nigh_status status = store->mounted == 0 ? nighi_store_mount(store) : NIGH_OK;
+    if (status == NIGH_OK && store->settled == 0) {
+        status = nighi_store_flush(store);
+        store->settled = status == NIGH_OK;
+    }
+    return status;
+}
+
 NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     nighi_image_header header;
     if (store->device.write == NULL || index->packed != 0) {
@@ -20243,6 +20295,11 @@ NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     }
     nigh_status status = nighi_exclusive_begin(index);
     if (status != NIGH_OK) {
+        return status;
+    }
+    status = nighi_commit_ready(store);
+    if (status != NIGH_OK) {
+        nighi_exclusive_end(index);
         return status;
     }
     const bool follows = index->writer != NULL && index->pager.dirty == nighi_dirty_bits &&
