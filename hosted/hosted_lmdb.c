@@ -201,7 +201,11 @@ static nigh_status make_writable(holder *held, uint32_t slots, uint64_t key_byte
     if (status != NIGH_OK || (slots == 0 && key_bytes == 0)) {
         return status;
     }
-    return nigh_grow(held->index, slots, key_bytes, NULL, 0);
+    nigh_stats stats = {.struct_size = sizeof stats};
+    status = nigh_stats_get(held->index, &stats);
+    slots = slots != 0 ? slots : stats.slot_count; /* room for longer keys alone */
+    return status != NIGH_OK || slots == 0 ? status
+                                           : nigh_grow(held->index, slots, key_bytes, NULL, 0);
 }
 
 static nigh_status attach(holder *held, const nigh_options *options, uint32_t slots,
