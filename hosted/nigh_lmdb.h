@@ -87,7 +87,8 @@ NIGH_API nigh_status nigh_lmdb_create(void *txn, uint32_t dbi, uint32_t id,
  * write transaction with writer state and room for `slots` slots and `key_bytes` bytes of
  * byte-string keys in total (0: what it has; nigh_grow with memory NULL adds room, up to slot_max
  * of the options). Changed blocks are copied to memory of the handle until nigh_lmdb_prepare; no
- * call changes the index while that runs. One handle at a time may write an index. Vectors left outside: nigh_index_borrow or nigh_index_fetch.
+ * call changes the index while that runs. One handle at a time may write an index. Vectors left
+ * outside: nigh_index_borrow or nigh_index_fetch.
  * @in txn any  @in options 1 or NULL  @out index 1  @out message message_bytes or NULL
  * @errors NIGH_E_NOT_FOUND NIGH_E_READ_ONLY and nigh_attach's */
 NIGH_API nigh_status nigh_lmdb_open(void *txn, uint32_t dbi, uint32_t id, uint32_t flags,
