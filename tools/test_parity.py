@@ -21,14 +21,12 @@ PAGER = "for pagers: LMDB, a block store"
 STORES = {f"nigh_store_{name}": "no stores yet: nigh_hosted.h has them in files"
           for name in ("bytes", "find", "open", "grow", "stats_get", "attach_bytes", "attach",
                        "commit")}
-HNSWLIB = {f"nigh_hnswlib_{name}": "none yet: nigh import-hnswlib makes indexes of files"
-           for name in ("config", "read", "write")}
 EXCUSED = {
     "rust": {"nigh_index_pager": "no store of blocks yet; nigh_sys has it, by Index::as_raw",
-             "nigh_attach_blocks": PAGER, "nigh_header": PAGER, **STORES, **HNSWLIB},
-    "go": {"nigh_attach_blocks": PAGER, "nigh_header": PAGER, **STORES, **HNSWLIB},
+             "nigh_attach_blocks": PAGER, "nigh_header": PAGER, **STORES},
+    "go": {"nigh_attach_blocks": PAGER, "nigh_header": PAGER, **STORES},
     "nighwasm": {
-        "nigh_attach_blocks": PAGER, "nigh_header": PAGER, **STORES, **HNSWLIB,
+        "nigh_attach_blocks": PAGER, "nigh_header": PAGER, **STORES,
         "nigh_index_pager": "a pager's memory would be Go's, which the module cannot see",
         "nigh_index_borrow": "borrowed rows would be Go's: they are fetched",
         "nigh_seal": "files are not changed in place",
