@@ -16,7 +16,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "tests", "ffi")
 CACHE = os.path.join(ROOT, ".cache")
-PARTS = {"about", "owned", "attached", "external", "custom", "paged", "file"}
+PARTS = {"about", "owned", "attached", "external", "custom", "paged", "file", "stored"}
 sys.path.insert(0, os.path.join(ROOT, "tests", "bindings"))
 import golden  # noqa: E402
 
