@@ -23,7 +23,7 @@ test('exports nigh.h, the memory and the functions of nighw.h; imports one funct
 });
 
 test('is no larger than it may be', () => {
-  const most = simd ? [220_000, 78_000] : [180_000, 70_000]; // raw, gzip
+  const most = simd ? [245_000, 92_000] : [212_000, 84_000]; // raw, gzip
   assert.ok(bytes.length <= most[0], `${bytes.length} bytes, at most ${most[0]}`);
   const packed = gzipSync(bytes, { level: 9 }).length;
   assert.ok(packed <= most[1], `${packed} bytes with gzip, at most ${most[1]}`);
@@ -42,9 +42,9 @@ test('says which kernels it has, and an index uses them', () => {
 test('has a function for each kind of callback, and for nothing else', () => {
   const { x } = host();
   const functions = Object.values(KIND).map((kind) => x.nighw_function(kind));
-  assert.equal(new Set(functions).size, 8);
+  assert.equal(new Set(functions).size, Object.keys(KIND).length);
   assert.ok(functions.every((at) => at > 0));
-  for (const kind of [0, 9, -1, 1 << 20]) assert.equal(x.nighw_function(kind), 0);
+  for (const kind of [0, functions.length + 1, -1, 1 << 20]) assert.equal(x.nighw_function(kind), 0);
 });
 
 test('a call with nothing in it is refused, not a trap', () => {
