@@ -363,6 +363,13 @@ TEST(every_call_fails_once) {
                 fx old; /* the state before, out of the same store, unless the last sync failed */
                 t_ok(fx_store_attach(&old, g.store, 0, 0, EF));
                 fx_check(old.index, old.session);
+                fx_bytes got = fx_save(old.index, 0), now = fx_save(g.f.index, 0);
+                const int is_old = got.size == before.size &&
+                                   memcmp(got.data, before.data, (size_t)got.size) == 0;
+                t_assert(is_old || (got.size == now.size &&
+                                    memcmp(got.data, now.data, (size_t)got.size) == 0));
+                free(got.data);
+                free(now.data);
                 fx_drop(&old);
             }
             free(before.data);
