@@ -6,7 +6,9 @@
 COMMAND: the built nigh command. In a memory cgroup of its own (version 1 or 2, made here as root)
 `nigh build --mapped` makes an index of at least 4 x LIMIT bytes; the image is that of
 a build without limit, and it answers under the limit as well. Where no limit can be set it says
-why and counts as passed. Default: a small one for make test. Ends with "N passed, N failed"."""
+why and counts as passed. Default: a small one for make test, yet with room for what the kernel
+counts with a process (stacks, page tables): 2 MB are too few at times. Ends with "N passed,
+N failed"."""
 import argparse
 import json
 import os
@@ -117,15 +119,18 @@ class Run:
         free = self.nigh("build", "x.npy", "-o", "free.nigh", *build)[1]
         size = os.path.getsize(os.path.join(self.folder, "free.nigh"))
         self.expect(size >= 4 * limit_bytes, f"{size} bytes are less than 4 x {limit_bytes}")
-        seconds = self.nigh("build", "x.npy", "-o", "x.nigh", "--mapped", *build, limit=limit)[1]
+        done, seconds = self.nigh("build", "x.npy", "-o", "x.nigh", "--mapped", *build, limit=limit)
+        if done.returncode != 0:
+            return
         peak, faults = limit.peak(), limit.faults()
         self.expect(0 < peak <= limit_bytes, f"peak {peak} of {limit_bytes}")
         with open(os.path.join(self.folder, "x.nigh"), "rb") as one:
             with open(os.path.join(self.folder, "free.nigh"), "rb") as other:
                 self.expect(one.read() == other.read(), "the images differ")
-        hits = [json.loads(self.nigh("search", name, "q.npy", "--json", limit=within)[0].stdout)
-                for name, within in (("free.nigh", None), ("x.nigh", limit))]
-        self.expect(hits[0]["hits"] == hits[1]["hits"], "the answers differ")
+        answers = [self.nigh("search", name, "q.npy", "--json", limit=within)[0].stdout
+                   for name, within in (("free.nigh", None), ("x.nigh", limit))]
+        hits = [json.loads(answer)["hits"] for answer in answers if answer]
+        self.expect(len(hits) == 2 and hits[0] == hits[1], "the answers differ")
         left = [name for name in os.listdir(self.folder) if name.startswith(".nigh")]
         self.expect(not left, f"left behind: {left}")
         print(f"{count} x {DIM}: an index of {size} bytes under a limit of {limit_bytes} "
@@ -137,8 +142,8 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command")
-    parser.add_argument("--rows", type=int, default=12000)
-    parser.add_argument("--limit", type=int, default=2100000)
+    parser.add_argument("--rows", type=int, default=24000)
+    parser.add_argument("--limit", type=int, default=4200000)
     given = parser.parse_args()
     limit = Limit(given.limit)
     if limit.path is None:
