@@ -92,6 +92,8 @@ class Mapped(Command):
     def test_nothing_is_left_behind(self):
         npy(self.path("x.npy"), uniform(20000, 16))
         self.write("x.nigh", b"as it was")
+        # where this runs in a shell's background, a child would inherit that it is ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             with subprocess.Popen([Command.binary, "build", "x.npy", "-o", "x.nigh", "--mapped",
                                    "--ef-build", "1000"], cwd=self.dir,
