@@ -155,7 +155,7 @@ func (f *finder) again(op string, status C.nigh_status, query vectors, count int
 		return false, nil
 	}
 	f.filter.end(f.s)
-	f.s.close()
+	f.s.discard()
 	f.s = nil
 	s, err := f.h.fresh(op, &f.h.readers, max(o.Ef, f.k), o.FrontierMax)
 	if err != nil {

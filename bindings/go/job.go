@@ -439,6 +439,15 @@ func (c *core) addCodes(ctx context.Context, o CodesOptions) error {
 	if o.Codes != U7Codes && o.Codes != B1Codes {
 		return failure(op, eInvalid, "Codes, expected U7Codes or B1Codes")
 	}
+	h, err := c.hold(op)
+	if err != nil {
+		return err
+	}
+	behind := h.readers.behind()
+	h.release()
+	if behind { // it may read codes that were dropped since, whose place new ones would take
+		return failure(op, eBusy, "a search or cursor from before the last change of codes")
+	}
 	return c.codesJob(ctx, op, &o)
 }
 

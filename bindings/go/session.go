@@ -37,6 +37,8 @@ type pool struct {
 	mutex sync.Mutex
 	free  []*session
 	epoch uint32 // rises when there are other codes: older sessions have no room for them
+	lent  int    // sessions of this epoch that calls use
+	older int    // sessions of epochs before it that calls still use
 	reads bool
 }
 
@@ -50,6 +52,7 @@ func (h *handle) session(op string, p *pool, ef, frontier int) (*session, error)
 		found = p.free[last]
 		p.free = p.free[:last]
 	}
+	p.lent++
 	p.mutex.Unlock()
 	if found != nil && found.efMax >= efMax {
 		return found, nil
@@ -70,6 +73,9 @@ func (h *handle) newSession(op string, p *pool, efMax, frontier int, epoch uint3
 	error) {
 	made := &session{pool: p, efMax: efMax, frontier: frontier, epoch: epoch}
 	if err := made.open(op, h); err != nil {
+		p.mutex.Lock()
+		made.left()
+		p.mutex.Unlock()
 		return nil, err
 	}
 	return made, nil
@@ -125,10 +131,20 @@ func (s *session) user(op string) (*C.nighgo_user, error) {
 // A session with more scratch than this, after a very large call, is not kept.
 const scratchKept = 8 << 20
 
+// left counts a session as used by no call; its pool is locked.
+func (s *session) left() {
+	if s.epoch == s.pool.epoch {
+		s.pool.lent--
+	} else {
+		s.pool.older--
+	}
+}
+
 // back returns a session after its call.
 func (s *session) back() {
 	p := s.pool
 	p.mutex.Lock()
+	s.left()
 	kept := s.frontier == 0 && s.epoch == p.epoch && s.scratch.bytes <= scratchKept
 	if kept {
 		p.free = append(p.free, s)
@@ -143,8 +159,25 @@ func (s *session) back() {
 func (p *pool) outdate() {
 	p.mutex.Lock()
 	p.epoch++
+	p.older += p.lent
+	p.lent = 0
 	p.mutex.Unlock()
 	p.drop()
+}
+
+// behind tells whether a call still uses a session from before the last outdate.
+func (p *pool) behind() bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.older > 0
+}
+
+// discard is back for a session that is of no use any more.
+func (s *session) discard() {
+	s.pool.mutex.Lock()
+	s.left()
+	s.pool.mutex.Unlock()
+	s.close()
 }
 
 // drop closes the sessions that no call uses.

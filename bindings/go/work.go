@@ -49,8 +49,8 @@ func (x *Index[K]) Vacuum(ctx context.Context, options *JobOptions) error {
 	return core.explained(core.vacuum(ctx, options))
 }
 
-// AddCodes makes codes for an index that has none; searches use them from then on. After DropCodes
-// let the searches that are under way end first. For ctx see Build.
+// AddCodes makes codes for an index that has none; searches use them from then on. While a search
+// or cursor from before DropCodes is under way it is ErrBusy. For ctx see Build.
 func (x *Index[K]) AddCodes(ctx context.Context, options CodesOptions) error {
 	defer runtime.KeepAlive(x)
 	core, err := x.open("add codes")

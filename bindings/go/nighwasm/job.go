@@ -337,6 +337,13 @@ func (c *core) dropCodes(ctx context.Context) error {
 	return c.codesJob(ctx, "drop codes", &CodesOptions{})
 }
 
+// behind tells whether a call still uses a session from before the last change of codes.
+func (j *job) behind() bool {
+	call := j.h.enter()
+	defer call.leave()
+	return j.h.readers.older > 0
+}
+
 func (c *core) codesJob(ctx context.Context, op string, o *CodesOptions) error {
 	j, err := c.startJob(ctx, op, &o.JobOptions)
 	if err != nil {
@@ -344,6 +351,9 @@ func (c *core) codesJob(ctx context.Context, op string, o *CodesOptions) error {
 	}
 	defer j.end()
 	j.readers = true
+	if o.Codes != 0 && j.behind() { // new ones would take the place of dropped ones that it reads
+		return failure(op, eBusy, "a search or cursor from before the last change of codes")
+	}
 	r := jobRecord(jobCodes)
 	r.u32(jobOptionsCodes, uint32(o.Codes))
 	r.f32(jobOptionsCodeMin, o.CodeMin)

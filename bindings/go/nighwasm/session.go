@@ -23,6 +23,8 @@ type session struct {
 type pool struct {
 	free  []*session
 	epoch uint32 // rises when there are other codes: older sessions have no room for them
+	lent  int    // sessions of this epoch that calls use
+	older int    // sessions of epochs before it that calls still use
 	reads bool
 }
 
@@ -33,6 +35,7 @@ func (h *handle) session(c *caller, op string, p *pool, ef, frontier int) (*sess
 		found := p.free[last]
 		p.free = p.free[:last]
 		if found.efMax >= efMax {
+			p.lent++
 			return found, nil
 		}
 		found.close(c)
@@ -41,6 +44,7 @@ func (h *handle) session(c *caller, op string, p *pool, ef, frontier int) (*sess
 	if err := made.open(h, c, op); err != nil {
 		return nil, err
 	}
+	p.lent++
 	return made, nil
 }
 
@@ -82,6 +86,11 @@ func (s *session) close(c *caller) {
 
 // back returns a session after its call.
 func (s *session) back(c *caller) {
+	if s.epoch == s.pool.epoch {
+		s.pool.lent--
+	} else {
+		s.pool.older--
+	}
 	if s.frontier == 0 && s.epoch == s.pool.epoch {
 		s.pool.free = append(s.pool.free, s)
 		return
@@ -92,6 +101,8 @@ func (s *session) back(c *caller) {
 // outdate lets no session that there is now be used again.
 func (p *pool) outdate(c *caller) {
 	p.epoch++
+	p.older += p.lent
+	p.lent = 0
 	for _, s := range p.free {
 		s.close(c)
 	}
