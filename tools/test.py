@@ -231,7 +231,8 @@ def threads(job):
                   env={**QUICK, "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"})
 
 
-AS_ELSEWHERE = "^test_(job|job_callbacks|corners|filter|refine|vacuum|hosted_leaks)$"
+AS_ELSEWHERE = ("^test_(job|job_callbacks|corners|filter|refine|vacuum|hosted_leaks|store_cuts|"
+                "hnswlib|code_changes)$")
 
 
 def aarch64(job):

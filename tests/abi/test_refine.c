@@ -112,7 +112,7 @@ static void whole(scene *s) {
     fx_check(s->f.index, s->f.session);
     fx_hits_init(&h, &s->f.config, N + 50);
     oracle_same_set(&s->o, &s->f);
-    for (uint32_t id = 0; id < N + 50; id += 1 + id % 4) {
+    for (uint32_t id = 0; id < N + 50; id += t_small() ? 16 : 1 + id % 4) {
         if (s->o.state[id] == ORACLE_LIVE) {
             const uint8_t *query = s->rows + id * s->f.row_bytes;
             t_ok(fx_search(&s->f, s->f.session, query, &so, N + 50, &h));
@@ -129,7 +129,7 @@ static void whole(scene *s) {
 /* ---- Bytes ---------------------------------------------------------------------------------- */
 
 TEST(one_set_of_bytes) {
-    for (uint32_t i = 0; i < 24; i++) {
+    for (uint32_t i = 0; i < (t_small() ? 8u : 24u); i++) {
         fx_bytes want = {NULL, 0, 0};
         const uint32_t removed = i % 3 == 0 ? 0 : 2 + i % 5;
         for (int source = OWNED; source < SOURCES; source++) {
@@ -152,7 +152,7 @@ TEST(one_set_of_bytes) {
 /* Ended after any task it is sound; what is left out then can be done later. */
 TEST(ended_early) {
     enum { FEW = 90 };
-    for (uint32_t i = 0; i < 14; i++) {
+    for (uint32_t i = 0; i < (t_small() ? 4u : 14u); i++) {
         scene s;
         int done = 0;
         scene_open(&s, config_at(i), (int)i % SOURCES, (int)(i / 3) % DATA_COUNT, FEW,
@@ -236,7 +236,7 @@ static void goes_on(uint32_t kind, uint32_t i) {
 }
 
 TEST(fetch_fails_and_goes_on) {
-    for (uint32_t i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < (t_small() ? 3u : 8u); i++) {
         goes_on(NIGH_JOB_REFINE, i);
         goes_on(NIGH_JOB_VACUUM, i);
     }

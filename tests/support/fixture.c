@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "t.h"
 
@@ -16,6 +19,15 @@ void *fx_malloc(uint64_t bytes) {
     }
     return memory;
 }
+
+#if defined(__GLIBC__)
+/* Thousands of fixtures come and go: what they free is kept, so that the kernel need not clear it
+ * each time, which was nine tenths of some tests. */
+static __attribute__((constructor)) void keep_freed(void) {
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+#endif
 
 void *fx_exact(uint64_t bytes) {
     void *memory = NULL;
