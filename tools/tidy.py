@@ -27,7 +27,7 @@ LIBC = re.compile(r"\b(malloc|calloc|realloc|free|printf|fprintf|puts|rand|abort
                   r"sqrtf?|memcpy|memset|memmove|memcmp|strlen)\s*\(")
 CODE = (".c", ".h")
 TEXT = (*CODE, ".py", ".sh", ".cmake", ".md", ".json", ".txt", ".mjs", ".js", ".ts", ".go", ".rs")
-UNCHECKED = ("tests/data/", "bench/results/")  # data and records, not sources
+UNCHECKED = ("tests/data/", "bench/results/", "third_party/")  # data, records, others' sources
 GENERATED = re.compile(r"^(bindings|embedded)/.*/nigh\.[ch]$|\.gen\.\w+$|(^|/)package-lock\.json$")
 MARKED = re.compile(r"Generated from abi/nigh\.h by abi/generate\.py\.|^# nigh\.lock ")
 

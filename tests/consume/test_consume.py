@@ -5,6 +5,7 @@
 
 Builds and installs nigh, moves the installed tree to a path with a space, and builds examples/ in a
 scratch folder against that tree alone. The answers are those of tests/bindings/golden.py."""
+import hashlib
 import json
 import os
 import re
@@ -24,13 +25,34 @@ import scratch  # noqa: E402
 import sources  # noqa: E402
 
 BUILD = sys.argv.pop(1) if len(sys.argv) > 1 else os.path.join(ROOT, "build", "consume")
-# Where liblmdb is, nigh_lmdb is built and installed too.
-HAS_LMDB = subprocess.run(["cc", "-E", "-xc", "-"], input="#include <lmdb.h>\n", text=True,
-                          capture_output=True).returncode == 0
+# Without liblmdb the copy in third_party is in libnigh_lmdb.a, with its header beside it.
+SYSTEM_LMDB = subprocess.run(["cc", "-E", "-xc", "-"], input="#include <lmdb.h>\n", text=True,
+                             capture_output=True).returncode == 0
 WARN = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+LMDB_FILES = ["include/nigh_lmdb.h", "lib/libnigh_lmdb.a", "lib/pkgconfig/nigh-lmdb.pc"]
+VENDORED_FILES = ["include/nigh-lmdb/lmdb.h", "share/doc/nigh/lmdb/COPYRIGHT",
+                  "share/doc/nigh/lmdb/LICENSE"]
 FETCHED = "207 at 0.633767\n373 at 0.633806\n68 at 0.633808\n"
 PRINTED = {"quickstart": "30 at 0\n10 at 25\n", "fetch": FETCHED, "fetch_shared": FETCHED,
            "save_map": "red at 0.0121216\norange at 0.096428\nyellow at 0.223849\n"}
+
+LMDB_PROGRAM = """#include <lmdb.h>
+#include <nigh_lmdb.h>
+#include <stdio.h>
+int main(void) {
+    nigh_config config = {.struct_size = sizeof config, .dim = 4, .metric = 1, .dtype = 1};
+    char text[256] = "LMDB itself";
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    uint32_t dbi = 0;
+    int bad = mdb_env_create(&env) || mdb_env_open(env, ".", 0, 0600) ||
+              mdb_txn_begin(env, NULL, 0, &txn) ||
+              nigh_lmdb_dbi(txn, NULL, NIGH_LMDB_CREATE, &dbi, text, sizeof text) ||
+              nigh_lmdb_create(txn, dbi, 7, &config, text, sizeof text) || mdb_txn_commit(txn);
+    printf("%s\\n", bad ? text : "made");
+    return bad;
+}
+"""
 
 
 def run(*command, **options):
@@ -99,9 +121,9 @@ class Package(Scratch):
     def test_files(self):
         version = sources.version()
         major = version.split(".")[0]
-        lmdb = ["include/nigh_lmdb.h", "lib/libnigh_lmdb.a", "lib/pkgconfig/nigh-lmdb.pc"]
+        lmdb = LMDB_FILES + ([] if SYSTEM_LMDB else VENDORED_FILES)
         self.assertEqual([name for name in files_of(self.tree) if not name.startswith("lib/cmake")],
-                         sorted([*(lmdb if HAS_LMDB else []), "bin/nigh",
+                         sorted([*lmdb, "bin/nigh",
                                  "include/nigh.h", "include/nigh_hosted.h",
                                  "lib/libnigh.a", "lib/libnigh.so", f"lib/libnigh.so.{major}",
                                  f"lib/libnigh.so.{version}", "lib/libnigh_hosted.a",
@@ -180,7 +202,7 @@ class FindPackage(Scratch):
     def test_versions_and_components(self):
         head = "cmake_minimum_required(VERSION 3.16)\nproject(p LANGUAGES C)\n"
         for asked, said in (("0.1 REQUIRED", None),
-                            ("REQUIRED COMPONENTS static shared hosted" + " lmdb" * HAS_LMDB, None),
+                            ("REQUIRED COMPONENTS static shared hosted lmdb", None),
                             ("0.0 REQUIRED", 'with requested version "0.0"'),
                             ("0.2 REQUIRED", 'with requested version "0.2"'),
                             ("9 REQUIRED", 'with requested version "9"'),
@@ -220,25 +242,8 @@ class PkgConfig(Scratch):
         self.example("save_map", *self.flags("--cflags", "--libs", "nigh-hosted"))
         self.prints("save_map", self.at("save_map"), env={"LD_LIBRARY_PATH": self.libraries})
 
-    @unittest.skipUnless(HAS_LMDB, "no liblmdb here")
     def test_lmdb(self):
-        write(self.at("lmdb.c"), """#include <lmdb.h>
-#include <nigh_lmdb.h>
-#include <stdio.h>
-int main(void) {
-    nigh_config config = {.struct_size = sizeof config, .dim = 4, .metric = 1, .dtype = 1};
-    char text[256] = "LMDB itself";
-    MDB_env *env = NULL;
-    MDB_txn *txn = NULL;
-    uint32_t dbi = 0;
-    int bad = mdb_env_create(&env) || mdb_env_open(env, ".", 0, 0600) ||
-              mdb_txn_begin(env, NULL, 0, &txn) ||
-              nigh_lmdb_dbi(txn, NULL, NIGH_LMDB_CREATE, &dbi, text, sizeof text) ||
-              nigh_lmdb_create(txn, dbi, 7, &config, text, sizeof text) || mdb_txn_commit(txn);
-    printf("%s\\n", bad ? text : "made");
-    return bad;
-}
-""")
+        write(self.at("lmdb.c"), LMDB_PROGRAM)
         flags = self.flags("--static", "--cflags", "--libs", "nigh-lmdb")
         run("cc", *WARN, "-std=c11", self.at("lmdb.c"), "-o", self.at("lmdb"), *flags)
         self.assertEqual(run(self.at("lmdb"), cwd=self.folder,
@@ -247,8 +252,73 @@ int main(void) {
                       run(os.path.join(self.tree, "bin", "nigh"), "lmdb", "list", self.folder))
 
     def test_version(self):
-        for name in ("nigh", "nigh-hosted", *(["nigh-lmdb"] if HAS_LMDB else [])):
+        for name in ("nigh", "nigh-hosted", "nigh-lmdb"):
             self.assertEqual(self.flags("--modversion", name), [sources.version()])
+
+
+class Lmdb(Scratch):
+    """Builds without the system's liblmdb: with the copy in third_party, and without any."""
+    OPTIONS = ["-DNIGH_TESTS_BUILD=OFF", "-DNIGH_SHARED=OFF", "-DNIGH_WERROR=ON",
+               "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_INSTALL_LIBDIR=lib"]
+
+    def build(self, *options):
+        said = run("cmake", "-S", ROOT, "-B", self.at("made"), *self.OPTIONS, *options)
+        run("cmake", "--build", self.at("made"), "-j", "2")
+        shutil.rmtree(self.at("in st"), ignore_errors=True)
+        run("cmake", "--install", self.at("made"), "--prefix", self.at("in st"))
+        return said
+
+    def test_copy_and_none(self):
+        hidden = ["-DCMAKE_IGNORE_PATH=/usr/include;/usr/local/include"]  # no lmdb.h is found
+        self.assertIn("the copy in third_party", self.build("-DNIGH_LMDB=AUTO", *hidden))
+        self.vendored()
+        refused = run_any("cmake", "-S", ROOT, "-B", self.at("on"), "-DNIGH_LMDB=ON", *hidden)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("NIGH_LMDB=VENDORED", refused.stdout)
+        run("cmake", "-S", ROOT, "-B", self.at("asked"), *self.OPTIONS, "-DNIGH_LMDB=VENDORED")
+        self.assertIn("nigh_liblmdb", run("cmake", "--build", self.at("asked"), "--target", "help"))
+        self.build("-DNIGH_LMDB=OFF")
+        self.assertFalse([name for name in files_of(self.at("in st")) if "lmdb" in name])
+        for words in (("lmdb", "list", "x"), ("info", "lmdb:x#1"), ("lmdb", "drop", "x", "--id=1")):
+            told = run_any(self.at("in st", "bin", "nigh"), *words, cwd=self.folder)
+            self.assertEqual(told.returncode, 3)
+            self.assertIn("built without LMDB", told.stdout)
+
+    def vendored(self):
+        """Installed: by pkg-config and find_package, no other LMDB in the program."""
+        files = files_of(self.at("in st"))
+        self.assertEqual([name for name in [*LMDB_FILES, *VENDORED_FILES] if name not in files], [])
+        write(self.at("lmdb.c"), LMDB_PROGRAM)
+        config = {"PKG_CONFIG_PATH": self.at("in st", "lib", "pkgconfig")}
+        flags = shlex.split(run("pkg-config", "--static", "--cflags", "--libs", "nigh-lmdb",
+                                env=config))
+        self.assertNotIn("-llmdb", flags)
+        run("cc", *WARN, "-std=c11", "lmdb.c", "-o", "one", *flags, cwd=self.folder)
+        done = self.cmake("cmake_minimum_required(VERSION 3.16)\nproject(p LANGUAGES C)\n"
+                          "find_package(nigh REQUIRED COMPONENTS lmdb)\n"
+                          f"add_executable(two [[{self.at('lmdb.c')}]])\n"
+                          "target_link_libraries(two PRIVATE nigh::nigh_lmdb)\n",
+                          f"-DCMAKE_PREFIX_PATH={self.at('in st')}")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        run("cmake", "--build", self.at("build"))
+        for program in (self.at("one"), self.at("build", "two")):
+            self.assertNotIn("liblmdb", run("readelf", "-d", program))
+            env = os.path.join(os.path.dirname(program), "env")
+            os.mkdir(env)
+            self.assertEqual(run(program, cwd=env), "made\n")
+            told = run(self.at("in st", "bin", "nigh"), "lmdb", "list", env)
+            self.assertIn("7\t4 x f32", told)
+
+    def test_copy_is_the_release(self):
+        folder = os.path.join(ROOT, "third_party", "lmdb")
+        with open(os.path.join(folder, "README.md"), encoding="utf-8") as file:
+            digests = dict(re.findall(r"^([0-9a-f]{64})  (\S+)$", file.read(), re.MULTILINE))
+        found = {}
+        for name in sorted(set(os.listdir(folder)) - {"README.md"}):
+            with open(os.path.join(folder, name), "rb") as file:
+                found[hashlib.sha256(file.read()).hexdigest()] = name
+        self.assertEqual(found, digests)
+        self.assertEqual(len(found), 6)
 
 
 class Sources(Scratch):
