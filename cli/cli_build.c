@@ -135,7 +135,9 @@ static int make_config(build_state *state) {
     config->m0 = set->m0;
     config->ef_build = set->ef_build;
     config->expansions = set->expansions;
-    config->block_bytes = set->block_bytes;
+    config->block_bytes = set->block_bytes != 0         ? set->block_bytes
+                          : cli_lmdb_named(set->output) ? (uint32_t)NIGH_LMDB_BULK_BLOCK_BYTES
+                                                        : 0;
     config->seed = set->seed;
     config->codes = set->codes != 0 ? set->codes - 1 : NIGH_CODES_NONE;
     config->alpha = set->alpha;
@@ -526,7 +528,7 @@ static const cli_option options[] = {
     {"expansions", 0, CLI_U32, AT(expansions), "N", 1, 8,
      "nodes under way at once while searching for neighbours;\ndefault 2"},
     {"block-bytes", 0, CLI_U32, AT(block_bytes), "N", 256, 1 << 26,
-     "target of a block, a power of two; default 65536"},
+     "target of a block, a power of two; default 65536, in LMDB\n262144"},
     {"codes", 0, CLI_NAME, AT(codes), CLI_CODES, 0, 0,
      "default none. Small copies of the vectors to search on, a\nbyte (u7) or a bit (b1) an "
      "element; what is found is scored\nagain on the vectors themselves"},

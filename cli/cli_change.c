@@ -67,8 +67,8 @@ static int save(change_state *state) {
 static int begin(change_state *state, const cli_verb *verb, char **args) {
     state->path = args[0];
     if (state->set.output != NULL) {
-        int code = cli_output_check(verb->name, state->set.output, NULL);
-        code = code == CLI_OK ? cli_output_apart(verb->name, args[0], state->set.output) : code;
+        int code = cli_output_apart(verb->name, args[0], state->set.output);
+        code = code == CLI_OK ? cli_output_check(verb->name, state->set.output, NULL) : code;
         if (code != CLI_OK) {
             return code;
         }

@@ -184,27 +184,26 @@ static const char *fault_text(uint32_t fault) {
     return fault < CLI_COUNT(texts) ? texts[fault] : "a rule that this version does not know";
 }
 
-static void json_report(const char *path, nigh_status status, const nigh_report *report,
-                        bool unsealed) {
-    cli_json json = {0};
-    cli_json_open(&json, NULL, '{');
-    cli_json_text(&json, "index", path);
-    cli_json_bool(&json, "ok", status == NIGH_OK);
-    cli_json_i64(&json, "status", status);
-    cli_json_text(&json, "status_text", cli_status_text(status));
-    cli_json_bool(&json, "sealed", !unsealed);
-    cli_json_u64(&json, "fault", report->fault);
-    cli_json_text(&json, "fault_text", report->fault != 0 ? fault_text(report->fault) : "");
+static void json_report(cli_json *json, const char *path, nigh_status status,
+                        const nigh_report *report, bool unsealed) {
+    cli_json_open(json, NULL, '{');
+    cli_json_text(json, "index", path);
+    cli_json_bool(json, "ok", status == NIGH_OK);
+    cli_json_i64(json, "status", status);
+    cli_json_text(json, "status_text", cli_status_text(status));
+    cli_json_bool(json, "sealed", !unsealed);
+    cli_json_u64(json, "fault", report->fault);
+    cli_json_text(json, "fault_text", report->fault != 0 ? fault_text(report->fault) : "");
     if (report->slot != NONE) {
-        cli_json_u64(&json, "slot", report->slot);
+        cli_json_u64(json, "slot", report->slot);
     } else {
-        cli_json_null(&json, "slot");
+        cli_json_null(json, "slot");
     }
-    cli_json_u64(&json, "level", report->level);
-    cli_json_u64(&json, "unreachable", report->unreachable);
-    cli_json_u64(&json, "links", report->link_count);
-    cli_json_u64(&json, "blocks_checked", report->blocks_checked);
-    cli_json_close(&json);
+    cli_json_u64(json, "level", report->level);
+    cli_json_u64(json, "unreachable", report->unreachable);
+    cli_json_u64(json, "links", report->link_count);
+    cli_json_u64(json, "blocks_checked", report->blocks_checked);
+    cli_json_close(json);
 }
 
 static int text_report(const char *path, nigh_status status, const nigh_report *report,
@@ -245,37 +244,40 @@ static int open_for_check(cli_index *open, const char *path, nigh_status *status
     return code;
 }
 
-static int run_check(const cli_verb *verb, int argc, char **argv) {
-    info_settings set = {0};
+int cli_check_index(const char *path, cli_json *json) {
     cli_index open;
     nigh_report report = {.struct_size = sizeof report, .slot = NONE};
     nigh_status status = NIGH_OK;
     nigh_session *session = NULL;
     bool unsealed = false;
-    char **args = NULL;
-    int count = 0;
-    int code = cli_parse(verb, argc, argv, &set, &args, &count);
-    if (code != CLI_GO) {
-        return code;
-    }
-    code = open_for_check(&open, args[0], &status, &unsealed);
+    int code = open_for_check(&open, path, &status, &unsealed);
     if (code == CLI_OK) {
         status = nigh_session_new(open.index, NULL, &session);
         status = status == NIGH_OK ? nigh_check(open.index, session, &report) : status;
-        code = status == NIGH_OK ? CLI_OK : cli_failed(status, args[0], NULL);
+        code = status == NIGH_OK ? CLI_OK : cli_failed(status, path, NULL);
         status = report.status == NIGH_OK && unsealed ? NIGH_E_OPEN : report.status;
     } else if (code == CLI_FAILED) {
         code = CLI_OK; /* the image is what is broken, not the command */
     }
-    if (code == CLI_OK && set.json != 0) {
-        json_report(args[0], status, &report, unsealed);
-        code = cli_flush(status == NIGH_OK ? CLI_OK : CLI_FAILED);
+    if (code == CLI_OK && json != NULL) {
+        json_report(json, path, status, &report, unsealed);
+        code = status == NIGH_OK ? CLI_OK : CLI_FAILED;
     } else if (code == CLI_OK) {
-        code = text_report(args[0], status, &report, &open, unsealed);
+        code = text_report(path, status, &report, &open, unsealed);
     }
     nigh_close(session);
     cli_close(&open);
     return code;
+}
+
+static int run_check(const cli_verb *verb, int argc, char **argv) {
+    info_settings set = {0};
+    cli_json json = {0};
+    char **args = NULL;
+    int count = 0;
+    const int code = cli_parse(verb, argc, argv, &set, &args, &count);
+    return code != CLI_GO ? code
+                          : cli_flush(cli_check_index(args[0], set.json != 0 ? &json : NULL));
 }
 
 /* ---- sha ------------------------------------------------------------------------------------ */
@@ -294,9 +296,14 @@ static int sha_stdin(cli_sha256 *sha) {
     return CLI_OK;
 }
 
+static nigh_status sha_part(void *user, const void *bytes, uint64_t count) {
+    cli_sha256_add(user, bytes, (size_t)count);
+    return NIGH_OK;
+}
+
 /* The file's bytes: of a sealed image what nigh_save would write, and what sha256sum prints. */
 static int sha_file(cli_sha256 *sha, const char *path) {
-    char message[CLI_MESSAGE];
+    char message[CLI_MESSAGE] = "";
     cli_index open;
     cli_access access = {.file_flags = NIGH_FILE_SEQUENTIAL};
     void *file = NULL;
@@ -305,11 +312,13 @@ static int sha_file(cli_sha256 *sha, const char *path) {
     if (code != CLI_OK) {
         return code;
     }
-    nigh_status status =
-        nigh_file_map(path, NIGH_FILE_SEQUENTIAL, &file, &bytes, message, sizeof message);
-    if (status == NIGH_OK) {
+    const bool lies_in_lmdb = cli_lmdb_named(path); /* where there is no file: what export writes */
+    nigh_status status = lies_in_lmdb ? nigh_save(open.index, 0, sha_part, sha)
+                                      : nigh_file_map(path, NIGH_FILE_SEQUENTIAL, &file, &bytes,
+                                                      message, sizeof message);
+    if (status == NIGH_OK && !lies_in_lmdb) {
         cli_sha256_add(sha, file, (size_t)bytes);
-    } else {
+    } else if (status != NIGH_OK) {
         code = cli_failed(status, path, message);
     }
     nigh_close(file);

@@ -1,5 +1,5 @@
 /* cli_lmdb.c - environments opened, indexes in them opened, changed and loaded
- * layer C; uses: cli_lmdb.h, lmdb.h, POSIX
+ * layer C; uses: cli_lmdb.h, cli_options.h, lmdb.h, POSIX
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "cli_lmdb.h"
 
@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli_options.h"
 
 static const char prefix[] = "lmdb:";
 
@@ -24,7 +27,7 @@ void cli_lmdb_env(const char *path, char env[CLI_LMDB_PATH]) {
 #include <lmdb.h>
 
 #define READERS_MAX 1024u
-#define ROOM_MORE ((uint64_t)1 << 30) /* address space, not disk */
+#define ROOM_MORE ((uint64_t)64 << 20) /* address space, not disk */
 
 static cli_lmdb *writing; /* the one index that is open to write */
 
@@ -74,21 +77,114 @@ static nigh_status env_flags(const char *env, bool create, unsigned *flags, char
     return NIGH_OK;
 }
 
-static int env_open(MDB_env *env, const char *name, unsigned flags, uint64_t room) {
+/* ---- Environments --------------------------------------------------------------------------- */
+
+/* LMDB forbids to open an environment twice in a process: one that is read from and written to is
+ * shared. Its map cannot grow while somebody reads, so it begins with room for a copy of all. */
+typedef struct shared_env {
+    MDB_env *env; /* NULL: a free place */
+    dev_t device;
+    ino_t inode;
+    unsigned users;
+    bool reads_only;
+} shared_env;
+
+static shared_env environments[4];
+static shared_env written; /* device and inode of what the command is going to write to */
+
+static bool same_env(const shared_env *a, const struct stat *b) {
+    return a->device == b->st_dev && a->inode == b->st_ino;
+}
+
+static int env_grow(MDB_env *env, uint64_t room) {
     MDB_envinfo info;
     MDB_stat stat;
-    int result = mdb_env_set_maxdbs(env, 64);
-    result = result == MDB_SUCCESS ? mdb_env_set_maxreaders(env, READERS_MAX) : result;
-    result = result == MDB_SUCCESS ? mdb_env_open(env, name, flags, 0666) : result;
-    result = result == MDB_SUCCESS ? mdb_env_info(env, &info) : result;
+    int result = mdb_env_info(env, &info);
     result = result == MDB_SUCCESS ? mdb_env_stat(env, &stat) : result;
-    if (result != MDB_SUCCESS || (flags & MDB_RDONLY) != 0) {
+    if (result != MDB_SUCCESS) {
         return result;
     }
     const uint64_t used = ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
     const uint64_t wanted = used + used / 4 + room + ROOM_MORE;
     return wanted > info.me_mapsize ? mdb_env_set_mapsize(env, (size_t)wanted) : MDB_SUCCESS;
 }
+
+static int env_open(MDB_env *env, const char *name, unsigned flags, uint64_t room) {
+    int result = mdb_env_set_maxdbs(env, 64);
+    result = result == MDB_SUCCESS ? mdb_env_set_maxreaders(env, READERS_MAX) : result;
+    result = result == MDB_SUCCESS ? mdb_env_open(env, name, flags | MDB_NOTLS, 0666) : result;
+    return result == MDB_SUCCESS && (flags & MDB_RDONLY) == 0 ? env_grow(env, room) : result;
+}
+
+static nigh_status env_new(shared_env *place, const char *name, unsigned flags, uint64_t room,
+                           char *message) {
+    struct stat info;
+    uint64_t used = 0;
+    nigh_status status = failed(mdb_env_create(&place->env), message);
+    if (status != NIGH_OK) {
+        place->env = NULL;
+        return status;
+    }
+    if (stat(name, &info) == 0 && same_env(&written, &info)) {
+        char path[CLI_LMDB_PATH + 16];
+        struct stat data;
+        snprintf(path, sizeof path, "%s%s", name, S_ISDIR(info.st_mode) ? "/data.mdb" : "");
+        used = stat(path, &data) == 0 ? (uint64_t)data.st_size : 0;
+        flags &= ~(unsigned)MDB_RDONLY;
+    }
+    status = failed(env_open(place->env, name, flags, room + 3 * used), message);
+    if (status != NIGH_OK || stat(name, &info) != 0) {
+        mdb_env_close(place->env);
+        place->env = NULL;
+        return status != NIGH_OK ? status : failed(errno, message);
+    }
+    place->device = info.st_dev;
+    place->inode = info.st_ino;
+    place->users = 0;
+    place->reads_only = (flags & MDB_RDONLY) != 0;
+    return NIGH_OK;
+}
+
+/* Opens an environment, or takes one that is open already. */
+static nigh_status env_take(const char *name, unsigned flags, uint64_t room, MDB_env **env,
+                            char *message) {
+    struct stat info;
+    shared_env *place = NULL;
+    const bool there = stat(name, &info) == 0;
+    for (size_t i = 0; i < CLI_COUNT(environments) && there; i++) {
+        place = environments[i].env != NULL && same_env(&environments[i], &info) ? &environments[i]
+                                                                                 : place;
+    }
+    if (place != NULL && place->reads_only && (flags & MDB_RDONLY) == 0) {
+        snprintf(message, CLI_MESSAGE, "the same environment is being read: nigh lmdb export the "
+                                       "index to a file before");
+        return NIGH_E_UNSUPPORTED;
+    }
+    nigh_status status = NIGH_OK;
+    for (size_t i = 0; i < CLI_COUNT(environments) && place == NULL; i++) {
+        if (environments[i].env == NULL) {
+            place = &environments[i];
+            status = env_new(place, name, flags, room, message);
+        }
+    }
+    if (place == NULL || status != NIGH_OK) {
+        return place != NULL ? status : NIGH_E_BUSY;
+    }
+    place->users++;
+    *env = place->env;
+    return NIGH_OK;
+}
+
+static void env_give(MDB_env *env) {
+    for (size_t i = 0; i < CLI_COUNT(environments); i++) {
+        if (environments[i].env == env && --environments[i].users == 0) {
+            mdb_env_close(env);
+            environments[i].env = NULL;
+        }
+    }
+}
+
+/* ---- Transactions --------------------------------------------------------------------------- */
 
 nigh_status cli_lmdb_begin(cli_lmdb *lmdb, const char *path, bool writes, bool create,
                            uint64_t room, char *message) {
@@ -101,12 +197,11 @@ nigh_status cli_lmdb_begin(cli_lmdb *lmdb, const char *path, bool writes, bool c
     cli_lmdb_env(path, name);
     nigh_status status = parse(path, &lmdb->id, &database, message);
     status = status == NIGH_OK ? env_flags(name, create, &flags, message) : status;
-    status = status == NIGH_OK ? failed(mdb_env_create(&env), message) : status;
+    status = status == NIGH_OK ? env_take(name, flags, room, &env, message) : status;
     if (status == NIGH_OK) {
+        int dead = 0;
         lmdb->env = env;
-        status = failed(env_open(env, name, flags, room), message);
-    }
-    if (status == NIGH_OK) {
+        (void)(writes ? mdb_reader_check(env, &dead) : 0); /* they keep pages from being used */
         status = failed(mdb_txn_begin(env, NULL, writes ? 0 : MDB_RDONLY, &txn), message);
         lmdb->txn = txn;
     }
@@ -118,6 +213,80 @@ nigh_status cli_lmdb_begin(cli_lmdb *lmdb, const char *path, bool writes, bool c
         cli_lmdb_end(lmdb);
     }
     return status;
+}
+
+/* Room for values of so many bytes of blocks: each takes a page more than it fills, and blocks are
+ * more than half of what they may be. */
+static uint64_t values_bytes(uint64_t bytes, const nigh_config *config) {
+    const uint64_t block = config->block_bytes != 0 ? config->block_bytes : 65536;
+    return bytes + bytes / 8 + (bytes / block + 16) * 2 * (4096 + 64);
+}
+
+/* A change may store every block anew, with `slots` slots and key_bytes bytes of keys in them, and
+ * make codes. What is wrong with the index is said when it is opened for the change. */
+static nigh_status room_of_change(const char *path, uint32_t slots, uint64_t key_bytes,
+                                  uint64_t *room, char *message) {
+    nigh_config config = {.struct_size = sizeof config};
+    nigh_stats stats = {.struct_size = sizeof stats};
+    nigh_options options = {.struct_size = sizeof options, .slot_max = slots};
+    uint64_t bytes = 0;
+    cli_lmdb lmdb;
+    *room = 0;
+    nigh_status status = cli_lmdb_begin(&lmdb, path, false, false, 0, message);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    if (nigh_lmdb_open(lmdb.txn, lmdb.dbi, lmdb.id, 0, &options, 0, 0, &lmdb.index, NULL, 0) ==
+            NIGH_OK &&
+        nigh_config_get(lmdb.index, &config) == NIGH_OK &&
+        nigh_stats_get(lmdb.index, &stats) == NIGH_OK) {
+        slots = slots > stats.slot_count ? slots : stats.slot_count;
+        if (slots > stats.slot_count) {
+            (void)nigh_grow_bytes(lmdb.index, slots, key_bytes, &bytes);
+        }
+        bytes += (uint64_t)slots * (config.dim + 64);
+        *room = cli_lmdb_bytes(&lmdb) + values_bytes(bytes, &config);
+    }
+    cli_lmdb_end(&lmdb);
+    return NIGH_OK;
+}
+
+nigh_status cli_lmdb_output(const char *path, bool replace, char *message) {
+    nigh_lmdb_entry entry = {.struct_size = sizeof entry};
+    char name[CLI_LMDB_PATH];
+    char folder[CLI_LMDB_PATH];
+    const char *database = NULL;
+    struct stat info;
+    uint32_t found = 0;
+    uint32_t id = 0;
+    cli_lmdb lmdb;
+    nigh_status status = parse(path, &id, &database, message);
+    cli_lmdb_env(path, name);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    const char *slash = strrchr(name, '/');
+    const bool there = stat(name, &info) == 0;
+    snprintf(folder, sizeof folder, "%.*s", there ? (int)sizeof folder - 1
+                                            : slash != NULL ? (int)(slash - name) + 1 : 1,
+             there ? name : slash != NULL ? name : ".");
+    if (access(folder, there && S_ISREG(info.st_mode) ? W_OK : W_OK | X_OK) != 0) {
+        snprintf(message, CLI_MESSAGE, "cannot write %.300s: %s", name, strerror(errno));
+        return NIGH_E_IO;
+    }
+    snprintf(folder, sizeof folder, "%.4000s/data.mdb", name);
+    if (!there || (S_ISDIR(info.st_mode) && access(folder, F_OK) != 0)) {
+        return NIGH_OK; /* it will be made */
+    }
+    written.device = info.st_dev;
+    written.inode = info.st_ino;
+    status = cli_lmdb_begin(&lmdb, path, false, false, 0, message);
+    if (status != NIGH_OK) {
+        return status == NIGH_E_NOT_FOUND ? NIGH_OK : status; /* so will the database */
+    }
+    status = nigh_lmdb_list(lmdb.txn, lmdb.dbi, id, 1, &entry, &found, message, CLI_MESSAGE);
+    cli_lmdb_end(&lmdb);
+    return status == NIGH_OK && found == 1 && entry.id == id && !replace ? NIGH_E_EXISTS : status;
 }
 
 nigh_status cli_lmdb_commit(cli_lmdb *lmdb, char *message) {
@@ -132,7 +301,7 @@ void cli_lmdb_end(cli_lmdb *lmdb) {
         mdb_txn_abort(lmdb->txn);
     }
     if (lmdb->env != NULL) {
-        mdb_env_close(lmdb->env);
+        env_give(lmdb->env);
     }
     memset(lmdb, 0, sizeof *lmdb);
 }
@@ -144,7 +313,9 @@ nigh_status cli_lmdb_open(const char *path, bool writes, const nigh_options *opt
     if (made == NULL) {
         return NIGH_E_NO_MEMORY;
     }
-    nigh_status status = cli_lmdb_begin(made, path, writes, false, 0, message);
+    uint64_t room = 0;
+    nigh_status status = writes ? room_of_change(path, slots, key_bytes, &room, message) : NIGH_OK;
+    status = status == NIGH_OK ? cli_lmdb_begin(made, path, writes, false, room, message) : status;
     if (status == NIGH_OK) {
         nigh_options own = *options;
         own.flags &= ~(uint32_t)NIGH_OPEN_WRITABLE;
@@ -186,10 +357,12 @@ nigh_status cli_lmdb_save(const nigh_index *index, const char *path, bool replac
         const nigh_status status = nigh_lmdb_prepare(writing->index, message, CLI_MESSAGE);
         return status == NIGH_OK ? cli_lmdb_commit(writing, message) : status;
     }
+    nigh_config config = {.struct_size = sizeof config};
     nigh_status status = nigh_save_bytes(index, 0, &bytes);
-    status = status == NIGH_OK
-                 ? cli_lmdb_begin(&lmdb, path, true, true, bytes + bytes / 4, message)
-                 : status;
+    status = status == NIGH_OK ? nigh_config_get(index, &config) : status;
+    status = status == NIGH_OK ? cli_lmdb_begin(&lmdb, path, true, true,
+                                                values_bytes(bytes, &config), message)
+                               : status;
     if (status != NIGH_OK) {
         return status;
     }
@@ -201,93 +374,6 @@ nigh_status cli_lmdb_save(const nigh_index *index, const char *path, bool replac
     }
     cli_lmdb_end(&lmdb);
     return status;
-}
-
-#else /* a build without LMDB */
-
-static nigh_status missing(char *message) {
-    snprintf(message, CLI_MESSAGE, "this nigh was built without LMDB (where liblmdb is installed, "
-                                   "a build has it)");
-    return NIGH_E_UNSUPPORTED;
-}
-
-nigh_status cli_lmdb_begin(cli_lmdb *lmdb, const char *path, bool writes, bool create,
-                           uint64_t room, char *message) {
-    (void)path;
-    (void)writes;
-    (void)create;
-    (void)room;
-    memset(lmdb, 0, sizeof *lmdb);
-    return missing(message);
-}
-
-nigh_status cli_lmdb_commit(cli_lmdb *lmdb, char *message) {
-    (void)lmdb;
-    return missing(message);
-}
-
-void cli_lmdb_end(cli_lmdb *lmdb) { (void)lmdb; }
-
-nigh_status cli_lmdb_open(const char *path, bool writes, const nigh_options *options,
-                          uint32_t slots, uint64_t key_bytes, nigh_index **index, cli_lmdb **held,
-                          char *message) {
-    (void)path;
-    (void)writes;
-    (void)options;
-    (void)slots;
-    (void)key_bytes;
-    (void)index;
-    (void)held;
-    return missing(message);
-}
-
-void cli_lmdb_close(cli_lmdb *held) { (void)held; }
-
-uint64_t cli_lmdb_bytes(const cli_lmdb *held) {
-    (void)held;
-    return 0;
-}
-
-nigh_status cli_lmdb_save(const nigh_index *index, const char *path, bool replace,
-                          nigh_lmdb_progress_fn progress, void *user, char *message) {
-    (void)index;
-    (void)path;
-    (void)replace;
-    (void)progress;
-    (void)user;
-    return missing(message);
-}
-
-/* The library's functions that verbs call once a transaction has begun: here none ever does. */
-nigh_status nigh_lmdb_list(void *txn, uint32_t dbi, uint32_t from, uint32_t count,
-                           nigh_lmdb_entry *entries, uint32_t *found, char *message,
-                           uint32_t message_bytes) {
-    (void)txn;
-    (void)dbi;
-    (void)from;
-    (void)count;
-    (void)entries;
-    (void)message_bytes;
-    *found = 0;
-    return missing(message);
-}
-
-nigh_status nigh_lmdb_drop(void *txn, uint32_t dbi, uint32_t id, char *message,
-                           uint32_t message_bytes) {
-    (void)txn;
-    (void)dbi;
-    (void)id;
-    (void)message_bytes;
-    return missing(message);
-}
-
-nigh_status nigh_lmdb_check(void *txn, uint32_t dbi, nigh_lmdb_report *report, char *message,
-                            uint32_t message_bytes) {
-    (void)txn;
-    (void)dbi;
-    (void)report;
-    (void)message_bytes;
-    return missing(message);
 }
 
 #endif

@@ -28,6 +28,9 @@ void cli_lmdb_env(const char *path, char env[CLI_LMDB_PATH]);
  * more; *bytes: of the environment's pages in use. */
 nigh_status cli_lmdb_begin(cli_lmdb *lmdb, const char *path, bool writes, bool create,
                            uint64_t room, char *message);
+/* Before long work: could an index be stored there? What reads from the same environment afterwards
+ * shares it.  @errors NIGH_E_EXISTS (without a message) */
+nigh_status cli_lmdb_output(const char *path, bool replace, char *message);
 nigh_status cli_lmdb_commit(cli_lmdb *lmdb, char *message);
 /* Whatever is open: the index, the transaction (aborted), the environment. */
 void cli_lmdb_end(cli_lmdb *lmdb);

@@ -99,6 +99,12 @@ static void list_json(const nigh_lmdb_entry *entries, uint32_t count, cli_json *
         const nigh_config *config = &entries[i].config;
         cli_json_open(json, NULL, '{');
         cli_json_u64(json, "id", entries[i].id);
+        cli_json_bool(json, "ok", entries[i].status == NIGH_OK);
+        if (entries[i].status != NIGH_OK) {
+            cli_json_text(json, "status_text", cli_status_text(entries[i].status));
+            cli_json_close(json);
+            continue;
+        }
         cli_json_u64(json, "dim", config->dim);
         cli_json_text(json, "metric", cli_name_at(CLI_METRICS, config->metric, text, sizeof text));
         cli_json_text(json, "dtype", cli_name_at(CLI_DTYPES, config->dtype, text, sizeof text));
@@ -118,6 +124,11 @@ static void list_text(const nigh_lmdb_entry *entries, uint32_t count) {
     char keys[16];
     for (uint32_t i = 0; i < count; i++) {
         const nigh_config *config = &entries[i].config;
+        if (entries[i].status != NIGH_OK) {
+            printf("%u\tits entry: %s; drop takes it out\n", entries[i].id,
+                   cli_status_text(entries[i].status));
+            continue;
+        }
         printf("%u\t%u x %s\t%s\t%s keys\t%" PRIu64 " blocks\t%" PRIu64 " bytes\n", entries[i].id,
                config->dim, cli_name_at(CLI_DTYPES, config->dtype, dtype, sizeof dtype),
                cli_name_at(CLI_METRICS, config->metric, metric, sizeof metric),
@@ -156,17 +167,66 @@ static int run_list(cli_lmdb *lmdb, const lmdb_settings *set, char *message) {
     return cli_flush(CLI_OK);
 }
 
-static int run_drop(cli_lmdb *lmdb, const lmdb_settings *set, char *message) {
+static int run_drop(cli_lmdb *lmdb, const lmdb_settings *set, const char *env, char *message) {
     if (set->has_id == 0) {
         return cli_usage("lmdb", "drop wants --id N: which index");
     }
     nigh_status status = nigh_lmdb_drop(lmdb->txn, lmdb->dbi, set->id, message, CLI_MESSAGE);
     status = status == NIGH_OK ? cli_lmdb_commit(lmdb, message) : status;
-    return status == NIGH_OK ? CLI_OK : cli_failed(status, "drop", message);
+    if (status == NIGH_OK && set->json != 0) {
+        cli_json json = {0};
+        cli_json_open(&json, NULL, '{');
+        cli_json_text(&json, "environment", env);
+        cli_json_u64(&json, "dropped", set->id);
+        cli_json_close(&json);
+    }
+    return status == NIGH_OK ? cli_flush(CLI_OK) : cli_failed(status, "drop", message);
 }
 
-/* The values of all indexes, then what they say: of one index, or each. */
-static int run_check_values(cli_lmdb *lmdb, const char *env, char *message) {
+static void check_json(cli_json *json, const char *env, const nigh_lmdb_report *report,
+                       const char *fault) {
+    static const char *const names[] = {"index", "region", "block"};
+    const uint32_t places[] = {report->id, report->region, report->block};
+    cli_json_open(json, NULL, '{');
+    cli_json_text(json, "environment", env);
+    cli_json_bool(json, "ok", report->status == NIGH_OK);
+    cli_json_u64(json, "fault", report->fault);
+    cli_json_text(json, "fault_text", report->fault != 0 ? fault : "");
+    for (size_t i = 0; i < CLI_COUNT(names); i++) {
+        if (places[i] != UINT32_MAX) {
+            cli_json_u64(json, names[i], places[i]);
+        } else {
+            cli_json_null(json, names[i]);
+        }
+    }
+    cli_json_u64(json, "indexes", report->indexes);
+    cli_json_u64(json, "unfinished", report->unfinished);
+    cli_json_u64(json, "blocks", report->blocks);
+    cli_json_u64(json, "bytes", report->bytes);
+    cli_json_u64(json, "other_page", report->other_page);
+    cli_json_open(json, "checks", '[');
+}
+
+static void check_text(const char *env, const nigh_lmdb_report *report, const char *fault) {
+    if (report->status != NIGH_OK) {
+        cli_say("%s: broken: %s (index %d, region %d, block %d)", env, fault, (int)report->id,
+                (int)report->region, (int)report->block);
+        return;
+    }
+    printf("%s: %u indexes, %" PRIu64 " blocks, %" PRIu64 " bytes, every checksum holds%s\n", env,
+           report->indexes, report->blocks, report->bytes,
+           report->unfinished != 0 ? "; a load is under way, or died (the next one sweeps it away)"
+                                   : "");
+    if (report->other_page != 0) {
+        printf("%s: %" PRIu64 " blocks are of a machine with pages of another size: sound, but "
+               "copied when they are opened; nigh lmdb export and import put that right\n",
+               env, report->other_page);
+    }
+}
+
+/* The values of all indexes, or of one. */
+static int run_check_values(cli_lmdb *lmdb, const lmdb_settings *set, const char *env,
+                            cli_json *json, char *message) {
     nigh_lmdb_report report = {.struct_size = sizeof report};
     static const char *const texts[] = {
         "no fault",
@@ -178,53 +238,50 @@ static int run_check_values(cli_lmdb *lmdb, const char *env, char *message) {
         "there are blocks that belong to no index",
     };
     const nigh_status status =
-        nigh_lmdb_check(lmdb->txn, lmdb->dbi, &report, message, CLI_MESSAGE);
+        nigh_lmdb_check(lmdb->txn, lmdb->dbi, set->has_id != 0 ? set->id : NIGH_LMDB_ALL, &report,
+                        message, CLI_MESSAGE);
     if (status != NIGH_OK) {
-        return cli_failed(status, env, message) == CLI_ERROR && status == NIGH_E_FORMAT
-                   ? CLI_FAILED
-                   : CLI_ERROR;
+        const int code = cli_failed(status, env, message);
+        return status == NIGH_E_FORMAT ? CLI_FAILED : code;
     }
-    if (report.status != NIGH_OK) {
-        cli_say("%s: broken: %s (index %d, region %d, block %d)", env,
-                report.fault < CLI_COUNT(texts) ? texts[report.fault] : "?", (int)report.id,
-                (int)report.region, (int)report.block);
-        return CLI_FAILED;
+    const char *fault = report.fault < CLI_COUNT(texts) ? texts[report.fault] : "?";
+    if (json != NULL) {
+        check_json(json, env, &report, fault);
+    } else {
+        check_text(env, &report, fault);
     }
-    printf("%s: %u indexes, %" PRIu64 " blocks, %" PRIu64 " bytes, every checksum holds%s\n", env,
-           report.indexes, report.blocks, report.bytes,
-           report.unfinished != 0 ? "; a load is under way, or died (the next one sweeps it away)"
-                                  : "");
-    return cli_flush(CLI_OK);
+    return report.status == NIGH_OK ? CLI_OK : CLI_FAILED;
 }
 
+/* Values first, then what they say, of one index or each; a broken one does not end it. */
 static int run_check_all(cli_lmdb *lmdb, lmdb_settings *set, const char *env, char *message) {
-    static char word[] = "check";
     nigh_lmdb_entry entry = {.struct_size = sizeof entry};
-    uint32_t found = 0;
+    cli_json json = {0};
+    cli_json *const out = set->json != 0 ? &json : NULL;
+    uint32_t found = 1;
     uint32_t from = set->has_id != 0 ? set->id : 0;
-    int code = run_check_values(lmdb, env, message);
-    while (code == CLI_OK && from <= NIGH_LMDB_ID_MAX) {
+    int worst = run_check_values(lmdb, set, env, out, message);
+    if (*message != 0) {
+        return worst;
+    }
+    while (found == 1 && from <= NIGH_LMDB_ID_MAX) {
         const nigh_status status = nigh_lmdb_list(lmdb->txn, lmdb->dbi, from, 1, &entry, &found,
                                                   message, CLI_MESSAGE);
         if (status != NIGH_OK) {
             return cli_failed(status, env, message);
         }
-        if (set->has_id != 0 && (found == 0 || entry.id != set->id)) {
-            cli_say("%s: there is no index %u", env, set->id);
-            return CLI_FAILED;
+        if (found == 1) {
+            name_of(set, env, entry.id);
+            from = set->has_id != 0 ? NIGH_LMDB_ID_MAX + 1 : entry.id + 1;
+            const int code = cli_check_index(set->name, out);
+            worst = code > worst ? code : worst;
         }
-        if (found == 0) {
-            break;
-        }
-        name_of(set, env, entry.id);
-        from = set->has_id != 0 ? NIGH_LMDB_ID_MAX + 1 : entry.id + 1;
-        cli_lmdb_end(lmdb); /* a process has an environment open once */
-        char *words[] = {word, set->name, NULL};
-        code = cli_verb_check.run(&cli_verb_check, 2, words);
-        const nigh_status again = cli_lmdb_begin(lmdb, set->name, false, false, 0, message);
-        code = code == CLI_OK && again != NIGH_OK ? cli_failed(again, env, message) : code;
     }
-    return code;
+    if (out != NULL) {
+        cli_json_close(out);
+        cli_json_close(out);
+    }
+    return cli_flush(worst);
 }
 
 /* ---- import and export ---------------------------------------------------------------------- */
@@ -233,11 +290,12 @@ static int copy(const char *from, const char *to, bool replace, bool json) {
     cli_access access = {.file_flags = NIGH_FILE_SEQUENTIAL};
     cli_index open;
     uint64_t bytes = 0;
-    int code = cli_open(&open, from, &access, NULL);
+    cli_replace = replace;
+    int code = cli_output_check("lmdb", to, from);
+    code = code == CLI_OK ? cli_open(&open, from, &access, NULL) : code;
     if (code != CLI_OK) {
         return code;
     }
-    cli_replace = replace;
     code = cli_save_index(&open, to, &bytes);
     if (code == CLI_OK && json) {
         cli_json out = {0};
@@ -284,7 +342,7 @@ static int run_env_verb(lmdb_settings *set, const char *word, char **args, int c
     if (status != NIGH_OK) {
         return cli_failed(status, args[0], message);
     }
-    const int code = writes                       ? run_drop(&lmdb, set, message)
+    const int code = writes                       ? run_drop(&lmdb, set, args[0], message)
                      : strcmp(word, "list") == 0 ? run_list(&lmdb, set, message)
                                                   : run_check_all(&lmdb, set, args[0], message);
     cli_lmdb_end(&lmdb);

@@ -132,6 +132,16 @@ int cli_output_apart(const char *verb, const char *path, const char *output) {
     return cli_usage(verb, "an index in LMDB is changed where it is; nigh lmdb export it before");
 }
 
+bool cli_replace;
+
+static int lmdb_failed(nigh_status status, const char *path, const char *message) {
+    if (status == NIGH_E_EXISTS) {
+        cli_say("%s: there is such an index already; --replace takes its place", path);
+        return CLI_ERROR;
+    }
+    return status == NIGH_OK ? CLI_OK : cli_failed(status, path, message);
+}
+
 int cli_output_check(const char *verb, const char *path, const char *input) {
     char folder[4096];
     struct stat out;
@@ -142,7 +152,8 @@ int cli_output_check(const char *verb, const char *path, const char *input) {
                                      : CLI_OK;
     }
     if (cli_lmdb_named(path)) {
-        return CLI_OK; /* LMDB says what is wrong with it */
+        char message[CLI_MESSAGE] = "";
+        return lmdb_failed(cli_lmdb_output(path, cli_replace, message), path, message);
     }
     bool there = stat(path, &out) == 0;
     if (there && S_ISDIR(out.st_mode)) {
@@ -217,8 +228,6 @@ static nigh_status save_index(void *user, nigh_write_fn write, void *to) {
     return nigh_save(what->index, what->flags, write, to);
 }
 
-bool cli_replace;
-
 static int32_t lmdb_part(void *user, uint64_t done, uint64_t total) {
     save_state *state = user;
     (void)total;
@@ -235,11 +244,7 @@ static int save_lmdb(const nigh_index *index, const char *path, uint64_t *bytes)
         status = cli_lmdb_save(index, path, cli_replace, lmdb_part, &state, message);
         cli_progress_end(&state.progress);
     }
-    if (status == NIGH_E_EXISTS) {
-        cli_say("%s: there is such an index already; --replace takes its place", path);
-        return CLI_ERROR;
-    }
-    return status == NIGH_OK ? CLI_OK : cli_failed(status, path, message);
+    return lmdb_failed(status, path, message);
 }
 
 int cli_save(const nigh_index *index, uint32_t flags, const char *path, uint64_t *bytes) {

@@ -1,8 +1,9 @@
 /* cli_verbs.h - the table of verbs, and the key-bytes rule that two of them share
- * layer C; uses: cli_options.h, cli_text.h
+ * layer C; uses: cli_json.h, cli_options.h, cli_text.h
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #ifndef NIGH_CLI_VERBS_H
 #define NIGH_CLI_VERBS_H
+#include "cli_json.h"
 #include "cli_options.h"
 #include "cli_text.h"
 
@@ -21,6 +22,10 @@ extern const cli_verb cli_verb_sha;
 extern const cli_verb cli_verb_import_hnswlib;
 extern const cli_verb cli_verb_export_hnswlib;
 extern const cli_verb cli_verb_lmdb;
+
+/* Checks an index and prints what it found: a line, or an object into *json.
+ * @returns CLI_OK, CLI_FAILED (broken), CLI_ERROR */
+int cli_check_index(const char *path, cli_json *json);
 
 /* Room for these keys: a key never crosses a block, so each block may lose a longest key less 1. */
 uint64_t cli_key_room(const cli_keys *keys, const nigh_config *config);

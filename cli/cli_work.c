@@ -37,8 +37,8 @@ static int work_begin(work_state *state, const cli_verb *verb, char **args) {
     cli_access access = {.file_flags = NIGH_FILE_PRIVATE};
     int code = CLI_OK;
     if (state->set.output != NULL) {
-        code = cli_output_check(verb->name, state->set.output, NULL);
-        code = code == CLI_OK ? cli_output_apart(verb->name, args[0], state->set.output) : code;
+        code = cli_output_apart(verb->name, args[0], state->set.output);
+        code = code == CLI_OK ? cli_output_check(verb->name, state->set.output, NULL) : code;
     } else {
         state->lock = cli_lock(args[0]);
         code = state->lock < 0 ? CLI_ERROR : CLI_OK;

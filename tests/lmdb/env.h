@@ -91,12 +91,25 @@ T_MAYBE void lx_close(fx *f) {
 /* Every value of the database and every index in it is sound. */
 T_MAYBE nigh_lmdb_report lx_check(MDB_txn *txn) {
     nigh_lmdb_report report = {.struct_size = sizeof report};
-    t_lmdb(nigh_lmdb_check(txn, dbi, &report, SAY));
+    t_lmdb(nigh_lmdb_check(txn, dbi, NIGH_LMDB_ALL, &report, SAY));
     if (report.status != NIGH_OK) {
         t_failf("fault %u of index %u, region %u, block %u", report.fault, report.id,
                 report.region, report.block);
     }
     return report;
+}
+
+T_MAYBE nigh_status sum_part(void *user, const void *bytes, uint64_t count) {
+    uint32_t *sum = user;
+    *sum = *sum * 31 + nighh_lmdb_checksum(bytes, count);
+    return NIGH_OK;
+}
+
+/* Which bytes nigh_save writes. */
+T_MAYBE uint32_t image_sum(const nigh_index *index) {
+    uint32_t sum = 0;
+    t_ok(nigh_save(index, 0, sum_part, &sum));
+    return sum;
 }
 
 T_MAYBE void lx_sound(uint32_t id) {

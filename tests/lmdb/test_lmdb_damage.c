@@ -59,7 +59,7 @@ static void use(fx *f, bool writes) {
 static void damaged(MDB_txn *txn, uint32_t id) {
     nigh_lmdb_report report = {.struct_size = sizeof report};
     fx f;
-    const nigh_status checked = nigh_lmdb_check(txn, dbi, &report, SAY);
+    const nigh_status checked = nigh_lmdb_check(txn, dbi, NIGH_LMDB_ALL, &report, SAY);
     t_assert(checked == NIGH_OK || checked == NIGH_E_FORMAT); /* the head itself */
     told += checked != NIGH_OK || report.status != NIGH_OK;
     for (uint32_t flags = 0; flags <= NIGH_LMDB_WRITE; flags++) {
@@ -193,7 +193,7 @@ TEST(told_apart) {
             key.bytes[4] ^= fault == 6 ? 64 : 0; /* of a store that is nobody's */
             put(txn, &key, bytes, size);
         }
-        t_lmdb(nigh_lmdb_check(txn, dbi, &report, SAY));
+        t_lmdb(nigh_lmdb_check(txn, dbi, NIGH_LMDB_ALL, &report, SAY));
         t_eq(report.status, NIGH_E_CORRUPT);
         t_eq(report.fault, fault);
         t_eq(report.id, fault == 6 ? LMDB_NONE : 5);

@@ -32,18 +32,6 @@ typedef struct row {
     uint32_t checksum; /* of the image */
 } row;
 
-static nigh_status sum_part(void *user, const void *bytes, uint64_t count) {
-    uint32_t *sum = user;
-    *sum = *sum * 31 + nighh_lmdb_checksum(bytes, count);
-    return NIGH_OK;
-}
-
-static uint32_t image_sum(const nigh_index *index) {
-    uint32_t sum = 0;
-    t_ok(nigh_save(index, 0, sum_part, &sum));
-    return sum;
-}
-
 static row row_get(MDB_txn *txn) {
     uint64_t key = 1;
     MDB_val at = {sizeof key, &key};
