@@ -413,7 +413,8 @@ NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
 /* ---- Index ---------------------------------------------------------------------------------- */
 
 /* Bytes of a handle for options->slot_max slots (1 or more).
- * @in config 1  @in options 1  @out bytes 1 */
+ * @in config 1  @in options 1  @out bytes 1
+ * @errors NIGH_E_UNSUPPORTED (the library was built without what config wants) */
 NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *options,
                                       uint64_t *bytes);
 /* An empty index. It has no room yet: see nigh_grow. No destroy: drop the memory.

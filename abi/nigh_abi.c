@@ -42,7 +42,10 @@ _Static_assert(sizeof(nigh_report) == NIGHI_REPORT_V1, "report grows at its end"
 static nigh_status nighi_config_take(const nigh_config *from, nigh_config *config) {
     const nigh_status status = nighi_struct_take(config, sizeof *config, NIGHI_CONFIG_V1, from);
     nighi_config_complete(config);
-    return status == NIGH_OK && !nighi_config_valid(config) ? NIGH_E_INVALID : status;
+    if (status == NIGH_OK && !nighi_config_valid(config)) {
+        return NIGH_E_INVALID;
+    }
+    return status == NIGH_OK && !nighi_config_supported(config) ? NIGH_E_UNSUPPORTED : status;
 }
 
 static nigh_status nighi_options_take(const nigh_options *from, nigh_options *options) {
@@ -154,29 +157,39 @@ NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
 
 /* ---- Index ---------------------------------------------------------------------------------- */
 
+/* Of an index to be made. */
+static nigh_status nighi_shape_take(const nigh_config *config, const nigh_options *options,
+                                    nigh_config *c, nigh_options *o) {
+    if (config == NULL || options == NULL || nighi_options_take(options, o) != NIGH_OK ||
+        o->slot_max == 0) {
+        return NIGH_E_INVALID;
+    }
+    return nighi_config_take(config, c);
+}
+
 NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *options,
                                       uint64_t *bytes) {
     nigh_config c;
     nigh_options o;
-    if (config == NULL || options == NULL || bytes == NULL ||
-        nighi_config_take(config, &c) != NIGH_OK || nighi_options_take(options, &o) != NIGH_OK ||
-        o.slot_max == 0) {
+    if (bytes == NULL) {
         return NIGH_E_INVALID;
     }
-    *bytes = nighi_index_bytes(&c, &o);
-    return NIGH_OK;
+    const nigh_status status = nighi_shape_take(config, options, &c, &o);
+    if (status == NIGH_OK) {
+        *bytes = nighi_index_bytes(&c, &o);
+    }
+    return status;
 }
 
 NIGH_API nigh_status nigh_index_init(const nigh_config *config, const nigh_options *options,
                                      void *memory, uint64_t memory_bytes, nigh_index **index) {
     nigh_config c;
     nigh_options o;
-    if (config == NULL || options == NULL || memory == NULL || index == NULL ||
-        nighi_config_take(config, &c) != NIGH_OK || nighi_options_take(options, &o) != NIGH_OK ||
-        o.slot_max == 0) {
+    if (memory == NULL || index == NULL) {
         return NIGH_E_INVALID;
     }
-    return nighi_index_init(&c, &o, memory, memory_bytes, index);
+    const nigh_status status = nighi_shape_take(config, options, &c, &o);
+    return status != NIGH_OK ? status : nighi_index_init(&c, &o, memory, memory_bytes, index);
 }
 
 NIGH_API nigh_status nigh_attach_bytes(const void *image, uint64_t image_bytes,
@@ -232,14 +245,14 @@ NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, ui
 NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory,
                                uint64_t memory_bytes) {
     if (index == NULL || slots == 0 || slots > index->slot_max ||
-        (memory == NULL) != (index->pager.map != NULL)) {
+        (memory == NULL) != nighi_mapped(index)) {
         return NIGH_E_INVALID;
     }
     if (((uintptr_t)memory & (NIGHI_CACHE_LINE - 1)) != 0) {
         return NIGH_E_MEMORY;
     }
-    return index->packed != 0 ? NIGH_E_READ_ONLY
-                              : nighi_grow_shared(index, slots, key_bytes, memory, memory_bytes);
+    return nighi_packed(index) ? NIGH_E_READ_ONLY
+                               : nighi_grow_shared(index, slots, key_bytes, memory, memory_bytes);
 }
 
 NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes) {
@@ -589,7 +602,7 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
         return NIGH_E_UNSUPPORTED;
     }
     const nigh_dirty_fn dirty = index->pager.dirty;
-    const bool paged = index->pager.map != NULL || (dirty != NULL && dirty != nighi_dirty_bits);
+    const bool paged = nighi_mapped(index) || (dirty != NULL && dirty != nighi_dirty_bits);
     /* codes in the job's memory, of which the pager would not know */
     const bool fresh = options->codes != NIGH_CODES_NONE &&
                        (options->codes != nighi_load(&index->config.codes) ||
@@ -709,7 +722,7 @@ static nigh_status nighi_get_one(const nigh_index *index, nigh_session *session,
     if (row == NULL) {
         return NIGH_OK;
     }
-    if (index->writer != NULL && index->source.kind == NIGHI_SOURCE_OWNED) {
+    if (index->writer != NULL && nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         if (!nighi_vector_copy(index, session, *slot, &version)) {
             return NIGH_E_BUSY;
         }

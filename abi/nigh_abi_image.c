@@ -6,20 +6,34 @@
 
 #define NIGHI_SAVE_FLAGS ((uint32_t)(NIGH_SAVE_GRAPH_ONLY | NIGH_SAVE_PACKED))
 
-NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes) {
-    if (index == NULL || bytes == NULL || (flags & ~NIGHI_SAVE_FLAGS) != 0) {
+static nigh_status nighi_save_flags(uint32_t flags) {
+    if ((flags & ~NIGHI_SAVE_FLAGS) != 0) {
         return NIGH_E_INVALID;
     }
-    *bytes = nighi_save_bytes(index, flags);
-    return NIGH_OK;
+    return !NIGHI_HAS_PACKED && (flags & NIGH_SAVE_PACKED) != 0 ? NIGH_E_UNSUPPORTED : NIGH_OK;
+}
+
+NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes) {
+    if (index == NULL || bytes == NULL) {
+        return NIGH_E_INVALID;
+    }
+    const nigh_status status = nighi_save_flags(flags);
+    if (status == NIGH_OK) {
+        *bytes = nighi_save_bytes(index, flags);
+    }
+    return status;
 }
 
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user) {
-    if (index == NULL || write == NULL || (flags & ~NIGHI_SAVE_FLAGS) != 0) {
+    if (index == NULL || write == NULL) {
         return NIGH_E_INVALID;
     }
-    nigh_status status = nighi_exclusive_begin(index);
+    nigh_status status = nighi_save_flags(flags);
+    if (status != NIGH_OK) {
+        return status;
+    }
+    status = nighi_exclusive_begin(index);
     if (status == NIGH_OK) {
         status = nighi_save(index, flags, write, user);
         nighi_exclusive_end(index);
@@ -32,7 +46,7 @@ NIGH_API nigh_status nigh_header(const nigh_index *index, void *header) {
     if (index == NULL || header == NULL) {
         return NIGH_E_INVALID;
     }
-    if (index->packed != 0) {
+    if (nighi_packed(index)) {
         return NIGH_E_READ_ONLY; /* its blocks are not those of that header */
     }
     if (index->writer == NULL && index->opened != 0) {

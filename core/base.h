@@ -18,6 +18,50 @@
 #error "nigh stores little-endian images; a big-endian target is not supported"
 #endif
 
+/* What a build leaves out, to be smaller: defined for the compiler, as -DNIGH_SMALL. None changes a
+ * result or a byte; an index that wants what is not there is refused with NIGH_E_UNSUPPORTED where
+ * it is made or attached. Constants rather than #ifdef, so that every build checks all of the code.
+ *   NIGH_SMALL          size before speed: no copies of loops for special cases, one kernel for all
+ *                       but the commonest types of vectors
+ *   NIGH_SINGLE_THREAD  no atomic instructions: one thread at a time (sync.h)
+ *   NIGH_NO_BYTES       no vectors or codes of bits, no vectors of bytes: I8, U8, B1; u7 stays
+ *   NIGH_NO_L1          no metric L1
+ *   NIGH_NO_PACKED      no packed images
+ *   NIGH_NO_SOURCES     vectors are the index's own: none borrowed or fetched, no metric of the
+ *                       caller's
+ *   NIGH_NO_PAGER       no pager, blocks or stores
+ *   NIGH_NO_JOBS        no jobs */
+#ifdef NIGH_NO_L1
+#define NIGHI_HAS_L1 0
+#else
+#define NIGHI_HAS_L1 1
+#endif
+#ifdef NIGH_NO_PAGER
+#define NIGHI_HAS_PAGER 0
+#else
+#define NIGHI_HAS_PAGER 1
+#endif
+#ifdef NIGH_NO_JOBS
+#define NIGHI_HAS_JOBS 0
+#else
+#define NIGHI_HAS_JOBS 1
+#endif
+#ifdef NIGH_NO_BYTES
+#define NIGHI_HAS_BYTES 0
+#else
+#define NIGHI_HAS_BYTES 1
+#endif
+#ifdef NIGH_NO_PACKED
+#define NIGHI_HAS_PACKED 0
+#else
+#define NIGHI_HAS_PACKED 1
+#endif
+#ifdef NIGH_NO_SOURCES
+#define NIGHI_HAS_SOURCES 0
+#else
+#define NIGHI_HAS_SOURCES 1
+#endif
+
 /* Cross-file functions are hidden from the dynamic symbol table, and static in the amalgam. */
 #ifndef NIGHI_FN
 #define NIGHI_FN __attribute__((visibility("hidden")))
@@ -31,7 +75,11 @@
 
 #define NIGHI_LIKELY(x) __builtin_expect(!!(x), 1)
 #define NIGHI_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#ifdef NIGH_SMALL
+#define NIGHI_INLINE static inline __attribute__((unused))
+#else
 #define NIGHI_INLINE static inline __attribute__((always_inline, unused))
+#endif
 #define NIGHI_NOINLINE __attribute__((noinline))
 
 /* Sizes may be uint64_t: what is copied lies in memory, so it fits size_t. */

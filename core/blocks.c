@@ -192,7 +192,7 @@ static nighi_span nighi_span_for(const nighi_region *region, uint64_t records, b
 /* The span that growing region `at` adds. */
 static nighi_span nighi_grow_span(const nigh_index *index, uint32_t at, uint32_t slots,
                                   uint64_t key_bytes) {
-    const bool cut = slots == index->slot_max && at != NIGHI_KEYBYTES && index->pager.map == NULL;
+    const bool cut = slots == index->slot_max && at != NIGHI_KEYBYTES && !nighi_mapped(index);
     const uint32_t wanted = at == NIGHI_UPPER ? nighi_grow_target(index, slots) : slots;
     return nighi_span_for(&index->regions[at], nighi_region_records(index, at, wanted, key_bytes),
                           cut);
@@ -285,7 +285,7 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
             continue;
         }
         nighi_store(&index->outgrown, 1u);
-        if (memory == NULL) {
+        if (NIGHI_HAS_PAGER && memory == NULL) {
             const nigh_status status = nighi_region_map(index, i, spans[i].last);
             if (status != NIGH_OK) {
                 return status;
@@ -300,7 +300,7 @@ NIGHI_FN nigh_status nighi_grow(nigh_index *index, uint32_t slots, uint64_t key_
 
 NIGHI_FN uint32_t nighi_slot_capacity(const nigh_index *index) {
     uint32_t slots = index->slot_max;
-    if (index->packed != 0) {
+    if (nighi_packed(index)) {
         return index->counts.slot_count;
     }
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
@@ -324,7 +324,7 @@ NIGHI_FN nigh_status nighi_dirty_bits(void *user, uint32_t region, uint32_t bloc
 
 NIGHI_FN nigh_status nighi_touch(nigh_index *index, uint32_t region, uint32_t at) {
     nighi_region *r = &index->regions[region];
-    if (index->pager.dirty == NULL || r->stride == 0) {
+    if (!nighi_followed(index) || r->stride == 0) {
         return NIGH_OK;
     }
     const uint32_t block = at >> r->shift;

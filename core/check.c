@@ -27,7 +27,7 @@ static bool nighi_fault(nigh_report *report, uint32_t fault, uint32_t slot, uint
 static bool nighi_check_row_end(const nigh_index *index, uint32_t slot, uint32_t level,
                                 nigh_report *report) {
     const uint32_t used = nighi_degree_max(index, level) * index->packed;
-    if (index->packed == 0 || used % 32 == 0) {
+    if (!nighi_packed(index) || used % 32 == 0) {
         return true;
     }
     return nighi_packed_place(index, slot, level)[used / 32] >> used % 32 == 0 ||
@@ -72,7 +72,7 @@ static bool nighi_check_row(const nigh_index *index, nigh_session *session, uint
 /* Link 0 of a row of layer 0. */
 static uint32_t nighi_check_first(const nigh_index *index, uint32_t slot) {
     const uint32_t *row = nighi_row0(index, slot);
-    return index->packed != 0 ? nighi_packed_link(index, row, 0) : nighi_link_slot(row[0]);
+    return nighi_packed(index) ? nighi_packed_link(index, row, 0) : nighi_link_slot(row[0]);
 }
 
 static bool nighi_check_parent(const nigh_index *index, nigh_session *session, uint32_t slot,
@@ -87,7 +87,7 @@ static bool nighi_check_parent(const nigh_index *index, nigh_session *session, u
     }
     const uint32_t *row = nighi_links(index, parent, 0, session->unpacked);
     const uint32_t at = nighi_links_find(row, index->config.m0, slot);
-    if (at == NIGHI_NONE || (index->packed == 0 && row[at] >> 31 == 0)) {
+    if (at == NIGHI_NONE || (!nighi_packed(index) && row[at] >> 31 == 0)) {
         report->unreachable++;
         return nighi_fault(report, NIGHI_FAULT_PARENT, slot, 0);
     }
@@ -101,7 +101,7 @@ static bool nighi_check_children(const nigh_index *index, nigh_session *session,
     for (uint32_t i = 0; i < index->config.m0 && nighi_link_slot(row[i]) != NIGHI_LINK_END; i++) {
         const uint32_t child = nighi_link_slot(row[i]);
         const bool its = child != index->counts.root && nighi_check_first(index, child) == slot;
-        const bool marked = index->packed != 0 ? its : row[i] >> 31 != 0;
+        const bool marked = nighi_packed(index) ? its : row[i] >> 31 != 0;
         children += marked;
         if (marked && (child <= slot || !its)) {
             return nighi_fault(report, NIGHI_FAULT_MARK, slot, 0);
@@ -117,7 +117,7 @@ static bool nighi_check_upper(const nigh_index *index, nigh_session *session, ui
                               uint64_t *upper, nigh_report *report) {
     const uint32_t first = nighi_node_word(index, slot) & NIGHI_UPPER_NONE;
     const uint32_t level = nighi_level(index, slot);
-    if (index->packed == 0 && first != NIGHI_UPPER_NONE && (level == 0 || first != *upper)) {
+    if (!nighi_packed(index) && first != NIGHI_UPPER_NONE && (level == 0 || first != *upper)) {
         return nighi_fault(report, NIGHI_FAULT_UPPER, slot, 1);
     }
     *upper += level;
@@ -133,7 +133,7 @@ static bool nighi_check_vector(const nigh_index *index, nigh_session *session, u
                                nigh_report *report) {
     const nighi_metric *metric = &index->metric;
     const nighi_region *region = &index->regions[NIGHI_VECTOR];
-    if (index->source.kind != NIGHI_SOURCE_OWNED) {
+    if (!nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         return true;
     }
     const uint8_t *vector = nighi_record(region, slot);
@@ -161,7 +161,7 @@ static bool nighi_check_vector(const nigh_index *index, nigh_session *session, u
 /* A code is that of the vector, its padding zero. Vectors elsewhere are not read. */
 static bool nighi_check_code(const nigh_index *index, nigh_session *session, uint32_t slot,
                              nigh_report *report) {
-    if (index->source.kind != NIGHI_SOURCE_OWNED || !nighi_coded(index)) {
+    if (!nighi_source_is(index, NIGHI_SOURCE_OWNED) || !nighi_coded(index)) {
         return true;
     }
     const uint8_t *vector = nighi_record(&index->regions[NIGHI_VECTOR], slot);
@@ -292,7 +292,7 @@ static bool nighi_check_keys(const nigh_index *index, uint64_t present, nigh_rep
     if (index->regions[NIGHI_KEYMAP].stride == 0) {
         return true;
     }
-    if (index->packed != 0) {
+    if (nighi_packed(index)) {
         return nighi_check_packed_keys(index, report);
     }
     for (uint32_t bucket = 0; bucket < index->counts.slot_count; bucket++) {
@@ -320,7 +320,7 @@ static bool nighi_check_layers(const nigh_index *index, nigh_report *report) {
     const nighi_counts *counts = &index->counts;
     const nighi_region *region = &index->regions[NIGHI_NODE];
     const uint32_t bits[2] = {counts->slot_count + counts->upper_count, counts->slot_count};
-    const uint32_t layers = index->packed != 0 ? nighi_packed_layers(counts) : 0;
+    const uint32_t layers = nighi_packed(index) ? nighi_packed_layers(counts) : 0;
     uint32_t before = 0;
     for (uint32_t at = 0; at < layers; at++) {
         const uint32_t *part = nighi_word(region, at);
@@ -329,7 +329,7 @@ static bool nighi_check_layers(const nigh_index *index, nigh_report *report) {
         }
         before += nighi_popcount(part[1]);
     }
-    for (uint32_t i = 0; index->packed != 0 && i < 2; i++) {
+    for (uint32_t i = 0; nighi_packed(index) && i < 2; i++) {
         const uint32_t last = i == 0 ? layers : region->capacity;
         const uint32_t *part = last > (i == 0 ? 0 : layers) ? nighi_word(region, last - 1) : NULL;
         if (part != NULL && bits[i] % 32 != 0 &&
@@ -337,7 +337,7 @@ static bool nighi_check_layers(const nigh_index *index, nigh_report *report) {
             return nighi_fault(report, NIGHI_FAULT_PADDING, NIGHI_NONE, 0);
         }
     }
-    return index->packed == 0 || before == counts->upper_count ||
+    return !nighi_packed(index) || before == counts->upper_count ||
            nighi_fault(report, NIGHI_FAULT_UPPER, NIGHI_NONE, 0);
 }
 

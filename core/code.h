@@ -68,7 +68,7 @@ NIGHI_INLINE bool nighi_draft_room(const nigh_session *session, uint32_t stride)
 }
 /* What links are chosen on: NIGHI_ON_*. */
 NIGHI_INLINE uint8_t nighi_coded_build(const nigh_index *index) {
-    if (index->draft != NULL) {
+    if (nighi_drafted(index)) {
         return NIGHI_ON_DRAFT;
     }
     return nighi_coded(index) && index->config.codes == NIGH_CODES_U7 &&

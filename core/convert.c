@@ -94,22 +94,16 @@ static void convert_to_halves(const float *in, uint32_t dim, uint32_t dtype, uin
 }
 
 static void convert_row_from(const float *in, uint32_t dim, uint32_t dtype, uint8_t *out) {
-    switch (dtype) {
-    case NIGH_DTYPE_F32:
+    if (dtype == NIGH_DTYPE_F32) {
         nighi_move(out, in, (size_t)dim * 4);
-        break;
-    case NIGH_DTYPE_I8:
-        convert_to_i8(in, dim, out);
-        break;
-    case NIGH_DTYPE_U8:
-        convert_to_u8(in, dim, out);
-        break;
-    case NIGH_DTYPE_B1:
-        convert_to_b1(in, dim, out);
-        break;
-    default:
+    } else if (nighi_dtype_floats(dtype)) {
         convert_to_halves(in, dim, dtype, out);
-        break;
+    } else if (NIGHI_HAS_BYTES && dtype == NIGH_DTYPE_I8) {
+        convert_to_i8(in, dim, out);
+    } else if (NIGHI_HAS_BYTES && dtype == NIGH_DTYPE_U8) {
+        convert_to_u8(in, dim, out);
+    } else if (NIGHI_HAS_BYTES) {
+        convert_to_b1(in, dim, out);
     }
 }
 
@@ -149,20 +143,23 @@ static float convert_element(const uint8_t *row, uint32_t i, uint32_t dtype, flo
     case NIGH_DTYPE_BF16:
         nighi_copy(&half, row + 2 * (size_t)i, 2);
         return nighi_f32_from_bf16(half);
-    case NIGH_DTYPE_I8:
-        return nighi_fp_mul(scale, (float)((int32_t)(int8_t)row[i] - zero));
-    case NIGH_DTYPE_U8:
-        return (float)row[i];
     default:
-        return (float)((row[i / 8] >> (i % 8)) & 1u);
+        break;
     }
+    if (!NIGHI_HAS_BYTES) {
+        return 0.0f;
+    }
+    if (dtype == NIGH_DTYPE_I8) {
+        return nighi_fp_mul(scale, (float)((int32_t)(int8_t)row[i] - zero));
+    }
+    return dtype == NIGH_DTYPE_U8 ? (float)row[i] : (float)((row[i / 8] >> (i % 8)) & 1u);
 }
 
 /* One row: writes to `out` unless it is NULL; says whether the row is good. */
 static bool convert_row_to(const uint8_t *row, uint32_t dim, uint32_t dtype, float *out) {
     float scale = 1.0f;
     int32_t zero = 0;
-    if (dtype == NIGH_DTYPE_I8) {
+    if (NIGHI_HAS_BYTES && dtype == NIGH_DTYPE_I8) {
         const uint8_t *trailer = row + nighi_round_up(dim, 4);
         scale = nighi_f32_from_bits(nighi_load_u32(trailer));
         zero = (int32_t)nighi_load_u32(trailer + 4);
@@ -170,7 +167,8 @@ static bool convert_row_to(const uint8_t *row, uint32_t dim, uint32_t dtype, flo
             return false;
         }
     }
-    if (dtype == NIGH_DTYPE_B1 && dim % 8 != 0 && row[dim / 8] >> (dim % 8) != 0) {
+    if (NIGHI_HAS_BYTES && dtype == NIGH_DTYPE_B1 && dim % 8 != 0 &&
+        row[dim / 8] >> (dim % 8) != 0) {
         return false;
     }
     for (uint32_t i = 0; i < dim; i++) {

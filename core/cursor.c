@@ -158,7 +158,7 @@ static nigh_status nighi_cursor_hand(const nigh_index *index, nigh_session *sess
                                      nighi_hits *hits, uint64_t entry) {
     const uint32_t found = hits->found;
     const uint64_t offset = hits->key_offset;
-    const bool owned = index->source.kind == NIGHI_SOURCE_OWNED;
+    const bool owned = nighi_source_is(index, NIGHI_SOURCE_OWNED);
     if (index->writer == NULL || !owned) {
         nighi_hit_plain(index, hits, entry);
         if (nighi_updates_none(index, session->cursor.updates)) {

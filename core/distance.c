@@ -273,17 +273,17 @@ nighi_batch_fn nighi_batch_pick(const nighi_metric *metric) {
     static const nighi_batch_fn u8[] = {batch_u8, batch_u8_ip, batch_u8_cosine, batch_u8};
     static const nighi_batch_fn floats[] = {batch_float, batch_float_ip, batch_float_cosine,
                                             batch_float};
-    if (metric->metric == NIGH_METRIC_CUSTOM) {
+    if (NIGHI_HAS_SOURCES && metric->metric == NIGH_METRIC_CUSTOM) {
         return batch_custom;
     }
-    if (metric->metric == NIGH_METRIC_HAMMING) {
+    if (NIGHI_HAS_BYTES && metric->metric == NIGH_METRIC_HAMMING) {
         return batch_hamming;
     }
     uint32_t row = metric->metric - NIGH_METRIC_L2;
-    if (metric->dtype == NIGH_DTYPE_I8) {
+    if (NIGHI_HAS_BYTES && metric->dtype == NIGH_DTYPE_I8) {
         return i8[row];
     }
-    if (metric->dtype == NIGH_DTYPE_U8) {
+    if (NIGHI_HAS_BYTES && metric->dtype == NIGH_DTYPE_U8) {
         return u8[row];
     }
     if (metric->metric == NIGH_METRIC_COSINE && metric->trailer_offset == 0) {

@@ -4,7 +4,7 @@
 #include "graph.h"
 
 NIGHI_FN uint32_t *nighi_row(const nigh_index *index, uint32_t slot, uint32_t level) {
-    NIGHI_ASSERT(index->packed == 0);
+    NIGHI_ASSERT(!nighi_packed(index));
     if (level == 0) {
         return nighi_row0(index, slot);
     }
@@ -17,7 +17,7 @@ NIGHI_FN uint32_t *nighi_row(const nigh_index *index, uint32_t slot, uint32_t le
 }
 
 NIGHI_FN uint32_t nighi_level(const nigh_index *index, uint32_t slot) {
-    if (index->packed != 0) {
+    if (nighi_packed(index)) {
         return nighi_packed_level(index, slot);
     }
     const uint32_t first = nighi_node_word(index, slot) & NIGHI_UPPER_NONE;

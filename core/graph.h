@@ -41,7 +41,7 @@ NIGHI_FN const uint32_t *nighi_packed_row(const nigh_index *index, uint32_t slot
 NIGHI_FN uint32_t nighi_packed_level(const nigh_index *index, uint32_t slot);
 
 NIGHI_INLINE uint32_t nighi_node_word(const nigh_index *index, uint32_t slot) {
-    if (NIGHI_UNLIKELY(index->packed != 0)) {
+    if (NIGHI_UNLIKELY(nighi_packed(index))) {
         return nighi_packed_word(index, slot);
     }
     return nighi_load_acquire(nighi_word(&index->regions[NIGHI_NODE], slot));
@@ -89,7 +89,7 @@ NIGHI_FN uint32_t *nighi_row(const nigh_index *index, uint32_t slot, uint32_t le
  * plain and packed rows. */
 NIGHI_INLINE const uint32_t *nighi_links(const nigh_index *index, uint32_t slot, uint32_t level,
                                          uint32_t *scratch) {
-    if (NIGHI_UNLIKELY(index->packed != 0)) {
+    if (NIGHI_UNLIKELY(nighi_packed(index))) {
         return nighi_packed_row(index, slot, level, scratch);
     }
     return level == 0 ? nighi_row0(index, slot) : nighi_row(index, slot, level);

@@ -58,7 +58,7 @@ static bool nighi_vector_asked(const nigh_index *index, nigh_session *session, u
 static bool nighi_entry_again(const nigh_index *index, nigh_session *session, uint32_t slot,
                               uint64_t *entry, uint32_t *version, nigh_status *status) {
     const void *vector = session->row;
-    if (index->source.kind != NIGHI_SOURCE_OWNED) {
+    if (!nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         if (!nighi_vector_asked(index, session, slot, version, &vector, status)) {
             return false;
         }

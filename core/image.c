@@ -38,6 +38,15 @@ NIGHI_FN void nighi_config_complete(nigh_config *config) {
     config->alpha = config->alpha == 0.0f ? 1.0f : config->alpha;
 }
 
+NIGHI_FN bool nighi_config_supported(const nigh_config *config) {
+    const bool callers = config->vectors == NIGH_VECTORS_EXTERNAL ||
+                         config->metric == NIGH_METRIC_CUSTOM;
+    return (NIGHI_HAS_BYTES || nighi_dtype_floats(config->dtype)) &&
+           (NIGHI_HAS_SOURCES || !callers) &&
+           (NIGHI_HAS_BYTES || config->codes != NIGH_CODES_B1) &&
+           (NIGHI_HAS_L1 || config->metric != NIGH_METRIC_L1);
+}
+
 NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
     const uint32_t block = c->block_bytes;
     return c->dim >= 1 && c->dim <= 65535 && nighi_metric_valid(c->metric, c->dtype) &&
@@ -399,7 +408,8 @@ static void nighi_save_pass(const nigh_index *index, const nighi_image_header *h
         if (pass == NIGHI_PASS_DATA) {
             nighi_sink_pad(sink, region->offset);
         }
-        if (nighi_repacks(i) && (index->packed != 0) != (header->packed != 0)) {
+        if (NIGHI_HAS_PACKED && nighi_repacks(i) &&
+            nighi_packed(index) != (header->packed != 0)) {
             nighi_repack(index, i, nighi_sink_take, sink);
         } else {
             for (uint32_t block = 0; block < region->block_count; block++) {
@@ -437,7 +447,7 @@ NIGHI_FN nigh_status nighi_seal(nigh_index *index) {
         return NIGH_E_READ_ONLY;
     }
     if (index->image == NULL) {
-        if (index->pager.dirty == NULL) {
+        if (!nighi_followed(index)) {
             return NIGH_E_UNSUPPORTED;
         }
     } else if (nighi_load(&index->outgrown) != 0) {

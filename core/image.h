@@ -72,6 +72,8 @@ NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config);
 NIGHI_FN void nighi_config_complete(nigh_config *config);
 /* Valid values, complete with defaults? */
 NIGHI_FN bool nighi_config_valid(const nigh_config *config);
+/* Has this build of the library what a valid configuration wants? */
+NIGHI_FN bool nighi_config_supported(const nigh_config *config);
 /* How a header says that vectors are encoded. */
 NIGHI_FN void nighi_header_coding(const nighi_image_header *header, const nigh_config *config,
                                   nighi_coding *coding);

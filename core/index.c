@@ -29,7 +29,7 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
         return 0;
     }
     const uint64_t there = (uint64_t)index->counts.upper_count + index->upper_extra;
-    const uint64_t records = index->packed != 0
+    const uint64_t records = nighi_packed(index)
                                  ? nighi_records_live(&index->counts, at, true)
                              : many ? there + mean + mean / 64 + 4096
                                     : nighi_region_records(index, at, slot_max, key_bytes);
@@ -159,6 +159,9 @@ static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t
     if (status != NIGH_OK) {
         return status;
     }
+    if (!nighi_config_supported(&config) || (!NIGHI_HAS_PACKED && header.packed != 0)) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nighi_shape(shape, &config, &header.counts);
     if (header.packed != 0) {
         shape->packed = (uint16_t)nighi_slot_bits(header.counts.slot_count);
@@ -279,7 +282,8 @@ NIGHI_FN void nighi_source_set(nigh_index *index, const nighi_source *source,
     void *custom_user = index->metric.custom_user;
     index->source = *source;
     if (source->kind != NIGHI_SOURCE_BORROWED) {
-        trailer_offset = config->dtype == NIGH_DTYPE_I8 ? row_bytes - 8 : 0;
+        trailer_offset =
+            NIGHI_HAS_BYTES && config->dtype == NIGH_DTYPE_I8 ? row_bytes - 8 : 0;
     }
     if (source->kind == NIGHI_SOURCE_OWNED &&
         nighi_trailer_bytes(config->metric, config->dtype) != 0) {
@@ -327,7 +331,7 @@ NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t
     const uint64_t bytes = nighi_writer_bytes(index);
     const bool attached = index->image != NULL || index->paged != 0;
     if (attached && ((index->flags & NIGH_OPEN_WRITABLE) == 0 || index->opened != 0 ||
-                     index->packed != 0)) {
+                     nighi_packed(index))) {
         return NIGH_E_READ_ONLY;
     }
     if (index->job != NULL) {

@@ -332,7 +332,7 @@ static uint32_t nighi_refine_after(nigh_job *job) {
         index->draft = refine->draft.region.stride != 0 ? &refine->draft : NULL;
         return phase + 1;
     case NIGHI_REFINE_CHOOSE:
-        if (index->draft != NULL && !nighi_draft_will_do(refine->agree)) {
+        if (nighi_drafted(index) && !nighi_draft_will_do(refine->agree)) {
             index->draft = NULL;
             return NIGHI_REFINE_CHOOSE; /* on true distances, then */
         }

@@ -95,14 +95,14 @@ static nigh_status nighi_vacuum_open_slot(nigh_index *index, uint32_t slot) {
 static nigh_status nighi_vacuum_open(nigh_job *job) {
     nigh_index *index = job->index;
     nighi_vacuum_job *vacuum = job->state;
-    const uint32_t to = index->pager.dirty == NULL
+    const uint32_t to = !nighi_followed(index)
                             ? vacuum->slot_count
                             : nighi_min_u32(vacuum->slot_count, vacuum->at + NIGHI_VACUUM_TREE);
     nigh_status status = NIGH_OK;
     nighi_image_open(index);
     nighi_store(&index->changed, 1u);
     while (vacuum->at < to && status == NIGH_OK) {
-        status = index->pager.dirty == NULL ? NIGH_OK : nighi_vacuum_open_slot(index, vacuum->at);
+        status = !nighi_followed(index) ? NIGH_OK : nighi_vacuum_open_slot(index, vacuum->at);
         vacuum->at += status == NIGH_OK;
     }
     return status;

@@ -7,7 +7,12 @@
 #include "kernel_isa.h"
 
 void nighi_kernels_pick(nighi_kernels *table, uint32_t features) {
+#if defined(NIGH_SMALL) && defined(__wasm_simd128__)
+    (void)features; /* a module with these instructions runs nowhere else */
+    nighi_kernels_simd128(table);
+#else
     nighi_kernels_scalar(table);
+#endif
 #if defined(__x86_64__) || defined(__i386__)
     if ((features & NIGH_CPU_SSE41) != 0) {
         nighi_kernels_sse41(table);
@@ -25,7 +30,7 @@ void nighi_kernels_pick(nighi_kernels *table, uint32_t features) {
     if ((features & NIGH_CPU_NEON) != 0) {
         nighi_kernels_neon(table, features);
     }
-#elif defined(__wasm_simd128__)
+#elif defined(__wasm_simd128__) && !defined(NIGH_SMALL)
     if ((features & NIGH_CPU_SIMD128) != 0) {
         nighi_kernels_simd128(table);
     }

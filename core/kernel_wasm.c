@@ -1,5 +1,5 @@
 /* kernel_wasm.c - WebAssembly SIMD128 kernels; none of relaxed SIMD, whose results may differ
- * layer L4; uses: base, fp, num, kernel, kernel_isa, kernel_loop, kernel_bytes, kernel_codes
+ * layer L4; uses: fp, num, kernel_isa, kernel_loop, kernel_small, kernel_bytes, kernel_codes
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "fp.h"
 #include "kernel_isa.h"
@@ -52,7 +52,12 @@ WASM_INLINE float wasm_reduce(v128_t v) {
 #define K_PART_F16(p, n) wasm_widen_f16(wasm_u32x4_extend_low_u16x8(wasm_tail(p, 2 * (n))))
 #define K_PART_BF16(p, n) wasm_widen_bf16(wasm_u32x4_extend_low_u16x8(wasm_tail(p, 2 * (n))))
 #define K_SPLIT 1
+#ifdef NIGH_SMALL
+#define K_STORE(p, v) wasm_v128_store(p, v)
+#include "kernel_small.h"
+#else
 #include "kernel_loop.h"
+#endif
 
 WASM_INLINE uint32_t wasm_sum(v128_t v) {
     v = wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
@@ -161,15 +166,21 @@ WASM_INLINE v128_t wasm_squares(v128_t sum, v128_t q, v128_t x) {
 
 void nighi_kernels_simd128(nighi_kernels *table) {
     simd128_fill_floats(table);
-    table->u8[NIGHI_OP_L2] = simd128_l2_u8;
-    table->u8[NIGHI_OP_DOT] = simd128_dot_u8;
-    table->u8[NIGHI_OP_L1] = simd128_l1_u8;
-    table->i8 = simd128_i8;
-    table->hamming = simd128_hamming;
+    if (NIGHI_HAS_BYTES) {
+        table->u8[NIGHI_OP_L2] = simd128_l2_u8;
+        table->u8[NIGHI_OP_DOT] = simd128_dot_u8;
+        table->u8[NIGHI_OP_L1] = simd128_l1_u8;
+        table->i8 = simd128_i8;
+        table->hamming = simd128_hamming;
+    }
     table->codes[NIGHI_CODE_L2] = simd128_code_l2;
     table->codes[NIGHI_CODE_DOT] = simd128_code_dot;
-    table->codes[NIGHI_CODE_L1] = simd128_code_l1;
-    table->codes[NIGHI_CODE_BITS] = simd128_code_bits;
+    if (NIGHI_HAS_L1) {
+        table->codes[NIGHI_CODE_L1] = simd128_code_l1;
+    }
+    if (NIGHI_HAS_BYTES) {
+        table->codes[NIGHI_CODE_BITS] = simd128_code_bits;
+    }
 }
 
 #endif

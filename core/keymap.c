@@ -138,7 +138,7 @@ NIGHI_FN uint32_t nighi_keymap_find(const nigh_index *index, const nighi_key *ke
         return NIGHI_NONE;
     }
     const uint32_t bucket = nighi_bucket_of(nighi_key_hash(index, key), count);
-    if (index->packed != 0) {
+    if (nighi_packed(index)) {
         return nighi_packed_find(index, key, bucket);
     }
     uint32_t slot = nighi_load_acquire(nighi_keymap_head(index, bucket));
@@ -291,7 +291,7 @@ static nigh_status nighi_chain_touch(nigh_index *index, uint32_t bucket, uint32_
 
 NIGHI_FN nigh_status nighi_keymap_touch_leave(nigh_index *index, uint32_t slot) {
     const uint32_t count = nighi_load(&index->counts.slot_count);
-    return index->regions[NIGHI_KEYMAP].stride == 0 || index->pager.dirty == NULL
+    return index->regions[NIGHI_KEYMAP].stride == 0 || !nighi_followed(index)
                ? NIGH_OK
                : nighi_chain_touch(index, nighi_keymap_bucket(index, slot, count), count);
 }

@@ -293,7 +293,7 @@ static nigh_status nighi_upper_touch(nigh_index *index, nighi_plan *plan, uint32
 NIGHI_FN nigh_status nighi_plan_touch(nigh_index *index, nigh_session *session) {
     nighi_plan *plan = &session->plan;
     nigh_status status = NIGH_OK;
-    if (index->pager.dirty == NULL) {
+    if (!nighi_followed(index)) {
         return NIGH_OK;
     }
     for (uint32_t i = 0; i < plan->row_count && status == NIGH_OK; i++) {

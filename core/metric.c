@@ -25,12 +25,17 @@ uint64_t nighi_row_bytes(uint32_t dim, uint32_t dtype) {
     }
 }
 
-static bool metric_is_float(uint32_t dtype) {
+bool nighi_dtype_floats(uint32_t dtype) {
     return dtype == NIGH_DTYPE_F32 || dtype == NIGH_DTYPE_F16 || dtype == NIGH_DTYPE_BF16;
 }
 
+/* Of byte types: false where a build has none of them, so that what follows is left out. */
+static bool metric_is(const nighi_metric *metric, uint32_t dtype) {
+    return NIGHI_HAS_BYTES != 0 && metric->dtype == dtype;
+}
+
 uint32_t nighi_trailer_bytes(uint32_t metric, uint32_t dtype) {
-    bool norm = metric_is_float(dtype) || dtype == NIGH_DTYPE_U8;
+    bool norm = nighi_dtype_floats(dtype) || dtype == NIGH_DTYPE_U8;
     return metric == NIGH_METRIC_COSINE && norm ? 8 : 0;
 }
 
@@ -118,7 +123,7 @@ static nigh_status metric_check_i8(const nighi_metric *metric, const void *row, 
 
 /* The bytes that pad an I8 row to a multiple of 4 are 0, so that equal vectors are equal bytes. */
 static bool metric_padding_zero(const nighi_metric *metric, const void *row) {
-    for (uint32_t i = metric->dim; metric->dtype == NIGH_DTYPE_I8 && (i & 3u) != 0; i++) {
+    for (uint32_t i = metric->dim; metric_is(metric, NIGH_DTYPE_I8) && (i & 3u) != 0; i++) {
         if (nighi_elem_u8(row, i) != 0) {
             return false;
         }
@@ -141,27 +146,29 @@ static uint32_t metric_row_scale_offset(const nighi_metric *metric) {
     return (uint32_t)nighi_round_up(metric->dim, 4);
 }
 
+static nigh_status metric_check_bits(const nighi_metric *metric, const void *vector) {
+    const uint32_t used = metric->dim & 7u;
+    const uint8_t last = nighi_elem_u8(vector, metric->row_bytes - 1);
+    return used != 0 && last >> used != 0 ? NIGH_E_VECTOR : NIGH_OK;
+}
+
 static nigh_status metric_check(const nighi_metric *metric, const void *vector,
                                 uint32_t scale_offset) {
     float scale;
     int32_t zero;
-    switch (metric->dtype) {
-    case NIGH_DTYPE_I8:
+    if (metric_is(metric, NIGH_DTYPE_I8)) {
         metric_scale(vector, scale_offset, &scale, &zero);
         return metric_check_i8(metric, vector, scale, zero);
-    case NIGH_DTYPE_U8:
-        if (metric->metric == NIGH_METRIC_COSINE && metric_all_bytes(vector, metric->dim, 0)) {
-            return NIGH_E_VECTOR;
-        }
-        return NIGH_OK;
-    case NIGH_DTYPE_B1: {
-        uint32_t used = metric->dim & 7u;
-        uint8_t last = nighi_elem_u8(vector, metric->row_bytes - 1);
-        return used != 0 && last >> used != 0 ? NIGH_E_VECTOR : NIGH_OK;
     }
-    default:
-        return metric_check_floats(metric, vector);
+    if (metric_is(metric, NIGH_DTYPE_U8)) {
+        const bool none = metric->metric == NIGH_METRIC_COSINE &&
+                          metric_all_bytes(vector, metric->dim, 0);
+        return none ? NIGH_E_VECTOR : NIGH_OK;
     }
+    if (metric_is(metric, NIGH_DTYPE_B1)) {
+        return metric_check_bits(metric, vector);
+    }
+    return metric_check_floats(metric, vector);
 }
 
 nigh_status nighi_row_check(const nighi_metric *metric, const void *row) {
@@ -179,7 +186,7 @@ nigh_status nighi_stored_check(const nighi_metric *metric, const void *vector) {
 
 void nighi_trailer_make(const nighi_metric *metric, const void *row, void *trailer) {
     float square_sum;
-    if (metric->dtype == NIGH_DTYPE_U8) {
+    if (metric_is(metric, NIGH_DTYPE_U8)) {
         const uint8_t *x = (const uint8_t *)row;
         square_sum =
             nighi_f32_from_i64((int64_t)metric->kernels.u8[NIGHI_OP_DOT](x, x, metric->dim));
@@ -224,7 +231,7 @@ static void metric_prepare(const nighi_metric *metric, const void *row, float *s
     if (metric->metric == NIGH_METRIC_CUSTOM || metric->metric == NIGH_METRIC_HAMMING) {
         return;
     }
-    if (metric->dtype == NIGH_DTYPE_I8) {
+    if (metric_is(metric, NIGH_DTYPE_I8)) {
         int32_t sums[3];
         metric_scale(row, scale_offset, &query->scale, &query->zero);
         metric->kernels.i8((const int8_t *)row, (const int8_t *)row, metric->dim, sums);
@@ -239,7 +246,7 @@ static void metric_prepare(const nighi_metric *metric, const void *row, float *s
     if (trailer_offset != 0) {
         uint32_t word = nighi_elem_word((const uint8_t *)row + trailer_offset);
         query->inverse_norm = nighi_f32_from_bits(word);
-    } else if (metric->dtype == NIGH_DTYPE_U8) {
+    } else if (metric_is(metric, NIGH_DTYPE_U8)) {
         uint32_t words[2];
         nighi_trailer_make(metric, row, words);
         query->inverse_norm = nighi_f32_from_bits(words[0]);

@@ -54,6 +54,8 @@ struct nighi_metric {
 
 /* Bytes of one row, 0 for an unknown dtype. */
 NIGHI_FN uint64_t nighi_row_bytes(uint32_t dim, uint32_t dtype);
+/* f32, f16 or bf16? */
+NIGHI_FN bool nighi_dtype_floats(uint32_t dtype);
 /* Bytes of the trailer that a stored vector has after its row (0 or 8). */
 NIGHI_FN uint32_t nighi_trailer_bytes(uint32_t metric, uint32_t dtype);
 /* Is this pair of metric and dtype defined at all? (B1 has hamming and custom, hamming has B1.) */

@@ -38,7 +38,7 @@ NIGHI_FN nigh_status nighi_write_begin(nigh_index *index) {
         const uint32_t gate = nighi_load_acquire(&writer->gate);
         /* A pager hears of blocks before a plan is stored; it must still be true then. */
         if ((gate & NIGHI_EXCLUSIVE) != 0 ||
-            (gate != 0 && nighi_load(&index->pager.dirty) != NULL)) {
+            (gate != 0 && nighi_followed(index))) {
             return NIGH_E_BUSY;
         }
         if (nighi_swap_if(&writer->gate, gate, gate + 1)) {
@@ -155,7 +155,7 @@ static void nighi_put_new(nigh_index *index, nighi_put_call *call) {
         const bool freed = call->key.value < count &&
                            nighi_node_free(nighi_node_word(index, (uint32_t)call->key.value));
         slot = freed ? (uint32_t)call->key.value : NIGHI_NONE;
-    } else if (index->source.kind != NIGHI_SOURCE_BORROWED || identity) {
+    } else if (!nighi_source_is(index, NIGHI_SOURCE_BORROWED) || identity) {
         slot = nighi_lowest_free(index);
     }
     call->reuses = slot != NIGHI_NONE;
@@ -227,7 +227,7 @@ static nigh_status nighi_reuse_touch(nigh_index *index, nigh_session *session, u
 static nigh_status nighi_put_touch(nigh_index *index, nigh_session *session,
                                    const nighi_put_call *call) {
     const uint32_t slot = call->slot;
-    if (index->pager.dirty == NULL) {
+    if (!nighi_followed(index)) {
         return NIGH_OK;
     }
     static const uint8_t regions[] = {NIGHI_LINKS0, NIGHI_NODE,   NIGHI_KEY,
@@ -274,7 +274,7 @@ static nigh_status nighi_claim_check(nigh_index *index, nigh_session *session,
         return NIGHI_AGAIN;
     }
     if (slot != call->slot && (call->row == NULL || index->config.keys == NIGH_KEYS_IDENTITY ||
-                               index->source.kind == NIGHI_SOURCE_BORROWED)) {
+                               nighi_source_is(index, NIGHI_SOURCE_BORROWED))) {
         return NIGHI_AGAIN; /* the vector or the key belongs to the slot */
     }
     call->slot = slot;
@@ -433,7 +433,7 @@ static nigh_status nighi_put_once(nigh_index *index, nigh_session *session, nigh
         return status;
     }
     const bool placed = nighi_placed(call);
-    if (placed && index->source.kind != NIGHI_SOURCE_OWNED &&
+    if (placed && !nighi_source_is(index, NIGHI_SOURCE_OWNED) &&
         (call->flags & NIGH_SET_EXCLUSIVE) == 0) {
         return NIGH_E_INVALID;
     }

@@ -28,9 +28,8 @@ static nigh_status nighi_vector_take(const nigh_index *index, nigh_session *sess
     nighi_plan *plan = &session->plan;
     const nighi_metric *metric = &index->metric;
     const uint32_t row_bytes = metric->row_bytes;
-    const uint32_t kind = index->source.kind;
     nigh_status status = NIGH_OK;
-    if (kind == NIGHI_SOURCE_BORROWED) {
+    if (nighi_source_is(index, NIGHI_SOURCE_BORROWED)) {
         if (slot >= index->source.count) {
             return NIGH_E_MISMATCH;
         }
@@ -39,8 +38,9 @@ static nigh_status nighi_vector_take(const nigh_index *index, nigh_session *sess
         return nighi_row_check(metric, plan->record);
     }
     if (row == NULL) {
-        status = kind == NIGHI_SOURCE_OWNED ? NIGH_E_INVALID
-                                            : nighi_fetch_new(index, session, slot, key, &row);
+        status = nighi_source_is(index, NIGHI_SOURCE_OWNED)
+                     ? NIGH_E_INVALID
+                     : nighi_fetch_new(index, session, slot, key, &row);
     }
     if (status == NIGH_OK) {
         status = nighi_row_check(metric, row);
@@ -50,7 +50,7 @@ static nigh_status nighi_vector_take(const nigh_index *index, nigh_session *sess
     }
     nighi_copy(plan->record, row, row_bytes);
     plan->vector = plan->record;
-    if (kind == NIGHI_SOURCE_OWNED) {
+    if (nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         const uint32_t stride = index->regions[NIGHI_VECTOR].stride;
         nighi_fill(plan->record + row_bytes, 0, stride - row_bytes);
         if (nighi_trailer_bytes(metric->metric, metric->dtype) != 0) {
@@ -68,7 +68,7 @@ static void nighi_code_take(const nigh_index *index, nigh_session *session) {
     if (nighi_coded(index)) {
         const float *floats = nighi_code_floats(index, plan->record, session->query_scratch);
         plan->code_clamped = nighi_code_encode(&index->coding, dim, floats, plan->code);
-    } else if (index->draft != NULL) {
+    } else if (nighi_drafted(index)) {
         const float *floats = nighi_code_floats(index, plan->record, session->query_scratch);
         (void)nighi_code_encode(&index->draft->coding, dim, floats, plan->code);
     }
@@ -77,7 +77,7 @@ static void nighi_code_take(const nigh_index *index, nigh_session *session) {
 NIGHI_FN nigh_status nighi_place_prepare(const nigh_index *index, nigh_session *session,
                                          uint32_t slot, const nighi_key *key, const void *row) {
     if ((nighi_coded(index) && !nighi_code_room(index, session)) ||
-        (index->draft != NULL && !nighi_draft_room(session, index->draft->coding.stride))) {
+        (nighi_drafted(index) && !nighi_draft_room(session, index->draft->coding.stride))) {
         return NIGH_E_SESSION; /* made before the index had such codes */
     }
     const nigh_status status = nighi_vector_take(index, session, slot, key, row);
@@ -99,11 +99,11 @@ NIGHI_FN void nighi_place_store(nigh_index *index, const nighi_plan *plan) {
     if (nighi_coded(index)) {
         nighi_racy_store(nighi_record(&index->regions[NIGHI_CODE], plan->self), plan->code,
                          index->regions[NIGHI_CODE].stride);
-    } else if (index->draft != NULL) {
+    } else if (nighi_drafted(index)) {
         nighi_copy(nighi_record(&index->draft->region, plan->self), plan->code,
                    index->draft->region.stride);
     }
-    if (index->source.kind == NIGHI_SOURCE_OWNED) {
+    if (nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         nighi_racy_store(nighi_record(&index->regions[NIGHI_VECTOR], plan->self), plan->record,
                          index->regions[NIGHI_VECTOR].stride);
     }

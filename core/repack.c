@@ -246,7 +246,7 @@ NIGHI_FN void nighi_repack(const nigh_index *index, uint32_t region, nighi_put_f
     if (index->regions[region].stride == 0) {
         return;
     }
-    if (index->packed == 0) {
+    if (!nighi_packed(index)) {
         nighi_pack(&out, region);
     } else if (region == NIGHI_LINKS0) {
         nighi_unpack_links0(&out);

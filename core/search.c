@@ -110,7 +110,7 @@ static void nighi_rerank_ask(const nighi_walk *walk, uint32_t count) {
     const bool keys = index->regions[NIGHI_KEY].stride != 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t slot = nighi_entry_slot(pool[i]);
-        if (index->packed == 0) {
+        if (!nighi_packed(index)) {
             __builtin_prefetch(nighi_record(&index->regions[NIGHI_NODE], slot), 0, 3);
         }
         if (keys) {

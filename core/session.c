@@ -107,7 +107,7 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
     session->keys = nighi_arena_take(arena, external ? session->batch_max : 0, 8);
     session->vectors = nighi_arena_take(arena, rounds, sizeof *session->vectors);
     session->unpacked =
-        nighi_arena_take(arena, index->packed != 0 ? 2 * (uint64_t)config->m0 : 0, 4);
+        nighi_arena_take(arena, nighi_packed(index) ? 2 * (uint64_t)config->m0 : 0, 4);
     session->distances = nighi_arena_take(arena, session->batch_max, sizeof(float));
     session->orders = nighi_arena_take(arena, session->batch_max, 4);
     session->worth = nighi_arena_take(arena, 2 * (uint64_t)session->batch_max, 8);

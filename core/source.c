@@ -4,10 +4,10 @@
 #include "source.h"
 
 NIGHI_FN nigh_status nighi_source_ready(const nigh_index *index, uint32_t slot_count) {
-    if (index->source.kind == NIGHI_SOURCE_NONE) {
+    if (nighi_source_is(index, NIGHI_SOURCE_NONE)) {
         return NIGH_E_NO_VECTORS;
     }
-    if (index->source.kind == NIGHI_SOURCE_BORROWED && index->source.count < slot_count) {
+    if (nighi_source_is(index, NIGHI_SOURCE_BORROWED) && index->source.count < slot_count) {
         return NIGH_E_MISMATCH;
     }
     if (index->config.metric == NIGH_METRIC_CUSTOM && index->metric.custom == NULL) {
@@ -31,7 +31,7 @@ static const uint64_t *nighi_callback_keys(const nigh_index *index, nigh_session
 NIGHI_FN nigh_status nighi_vectors(const nigh_index *index, nigh_session *session,
                                    const uint32_t *slots, uint32_t count, const void **vectors) {
     const nighi_source *source = &index->source;
-    if (source->kind != NIGHI_SOURCE_FETCHED) {
+    if (!nighi_source_is(index, NIGHI_SOURCE_FETCHED)) {
         for (uint32_t i = 0; i < count; i++) {
             vectors[i] = nighi_vector_address(index, slots[i]);
         }
@@ -58,7 +58,7 @@ NIGHI_FN nigh_status nighi_vectors(const nigh_index *index, nigh_session *sessio
 
 NIGHI_FN void nighi_row_from_stored(const nigh_index *index, const void *vector, void *row) {
     const nighi_metric *metric = &index->metric;
-    if (metric->dtype != NIGH_DTYPE_I8) {
+    if (!NIGHI_HAS_BYTES || metric->dtype != NIGH_DTYPE_I8) {
         nighi_copy(row, vector, metric->row_bytes);
         return;
     }
@@ -78,7 +78,7 @@ NIGHI_FN void nighi_row_from_stored(const nigh_index *index, const void *vector,
 NIGHI_FN void nighi_vectors_prefetch(const nigh_index *index, nigh_session *session,
                                      const uint32_t *slots, uint32_t count) {
     const nighi_source *source = &index->source;
-    if (source->kind == NIGHI_SOURCE_FETCHED && source->prefetch != NULL && count > 0) {
+    if (nighi_source_is(index, NIGHI_SOURCE_FETCHED) && source->prefetch != NULL && count > 0) {
         source->prefetch(source->user, slots, nighi_callback_keys(index, session, slots, count),
                          count);
     }

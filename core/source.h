@@ -10,11 +10,11 @@
 
 /* Every vector has an address that stays: no call per distance. */
 NIGHI_INLINE bool nighi_source_addressed(const nigh_index *index) {
-    return index->source.kind != NIGHI_SOURCE_FETCHED;
+    return !nighi_source_is(index, NIGHI_SOURCE_FETCHED);
 }
 
 NIGHI_INLINE const uint8_t *nighi_vector_address(const nigh_index *index, uint32_t slot) {
-    if (index->source.kind == NIGHI_SOURCE_OWNED) {
+    if (nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         return nighi_record(&index->regions[NIGHI_VECTOR], slot);
     }
     return index->source.base + (size_t)slot * (size_t)index->source.stride;

@@ -51,7 +51,7 @@ NIGHI_INLINE void nighi_space_get(const nigh_index *index, uint8_t on, nighi_spa
     space->rows = nighi_load_acquire(&rows->base);
     space->stride = coded ? space->coding->stride : rows->stride;
     space->bytes = (uint32_t)space->stride;
-    if (!coded && index->source.kind != NIGHI_SOURCE_OWNED) {
+    if (!coded && !nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         space->rows = space->addressed ? index->source.base : NULL;
         space->stride = (size_t)index->source.stride;
         space->bytes = index->metric.row_bytes;

@@ -170,6 +170,31 @@ struct nigh_index {
     uint32_t recoded; /* odd while the codes of config change */
 };
 
+/* A pager hears of blocks that change. */
+NIGHI_INLINE bool nighi_followed(const nigh_index *index) {
+    return NIGHI_HAS_PAGER != 0 && nighi_load(&index->pager.dirty) != NULL;
+}
+
+/* A pager brings blocks. */
+NIGHI_INLINE bool nighi_mapped(const nigh_index *index) {
+    return NIGHI_HAS_PAGER != 0 && index->pager.map != NULL;
+}
+
+/* A job builds on codes of its own. */
+NIGHI_INLINE bool nighi_drafted(const nigh_index *index) {
+    return NIGHI_HAS_JOBS != 0 && index->draft != NULL;
+}
+
+/* `kind`: NIGHI_SOURCE_*. */
+NIGHI_INLINE bool nighi_source_is(const nigh_index *index, uint32_t kind) {
+    return (NIGHI_HAS_SOURCES != 0 || kind <= NIGHI_SOURCE_OWNED) && index->source.kind == kind;
+}
+
+/* Read-only, with links of as few bits as they need (graph.h). */
+NIGHI_INLINE bool nighi_packed(const nigh_index *index) {
+    return NIGHI_HAS_PACKED != 0 && index->packed != 0;
+}
+
 /* Nodes have no parents: layer 0 need not be connected, and nothing may be linked to it. */
 NIGHI_INLINE bool nighi_unrooted(const nigh_index *index) {
     return (nighi_load(&index->config.build_flags) & NIGH_BUILD_UNROOTED) != 0;

@@ -222,7 +222,7 @@ static nigh_status nighi_commit_ready(nigh_store *store) {
 
 NIGHI_FN nigh_status nighi_store_commit(nigh_store *store, nigh_index *index) {
     nighi_image_header header;
-    if (store->device.write == NULL || index->packed != 0) {
+    if (store->device.write == NULL || nighi_packed(index)) {
         return NIGH_E_READ_ONLY; /* or: its blocks are not those of a store */
     }
     if (index->writer == NULL && index->opened != 0) {

@@ -228,7 +228,7 @@ NIGHI_FN void nighi_beam_open(nighi_beam_state *beam, const nighi_walk *walk, ui
     session->pool_count = 1;
     nighi_rounds_init(session, beam->rounds);
     beam->ask = level == 0 && beam->space.links != NULL;
-    beam->flat = beam->ask && walk->index->packed == 0;
+    beam->flat = beam->ask && !nighi_packed(walk->index);
 }
 
 /* One round: the next is taken, then this one merged. False: there are no more. */

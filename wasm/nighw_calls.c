@@ -15,6 +15,12 @@
 __attribute__((import_module("nigh"), import_name("callback"))) int32_t
 nighw_callback(int32_t kind, int32_t user, int32_t a, int32_t b, int32_t c, int32_t d, int32_t e);
 
+#ifdef NIGHW_SMALL /* a module without sources, pagers, jobs and stores */
+#define NIGHW_ALL 0
+#else
+#define NIGHW_ALL 1
+#endif
+
 static nigh_status call_fetch(void *user, const uint32_t *slots, const uint64_t *keys,
                               uint32_t count, void *scratch, const void **vectors) {
     return nighw_callback(NIGHW_FETCH, ADDRESS(user), ADDRESS(slots), ADDRESS(keys),
@@ -85,7 +91,7 @@ static nigh_status call_store_sync(void *user) {
 }
 
 EXPORT(nighw_function) uint32_t nighw_function(uint32_t kind) {
-    switch (kind) {
+    switch (NIGHW_ALL || kind == NIGHW_FILTER || kind == NIGHW_WRITE ? kind : 0) {
     case NIGHW_FETCH:
         return (uint32_t)(uintptr_t)call_fetch;
     case NIGHW_PREFETCH:
