@@ -77,6 +77,29 @@ SIGNATURES = {
 }
 
 
+@pytest.mark.parametrize("space", ["l2", "ip", "cosine"])
+def test_one_query_or_many(space, rng):
+    """One goes a way of its own; what it finds and refuses is the same."""
+    rows = rng.standard_normal((500, 12)).astype(np.float32)
+    index = hnswlib.Index(space, 12)
+    index.init_index(500)
+    index.add_items(rows)
+    for k in (1, np.int64(9), 500):
+        labels, distances = index.knn_query(rows[:3], k)
+        for query in (rows[1], rows[1:2], rows[1].tolist(), np.repeat(rows[1], 2)[::2],
+                      rows[1].astype(np.float64)):
+            got = index.knn_query(query, k)
+            assert got[0].shape == got[1].shape == (1, k) and got[0].dtype == np.uint64
+            assert (got[0][0] == labels[1]).all() and (got[1][0] == distances[1]).all()
+    with pytest.raises(RuntimeError, match="contiguous 2D array"):
+        index.knn_query(rows[0], 501)
+    for wrong in (rows[0][:7], rows[0][None, None]):
+        with pytest.raises(RuntimeError):
+            index.knn_query(wrong)
+    with pytest.raises(RuntimeError, match="not initiated"):
+        hnswlib.Index(space, 12).knn_query(rows[0])
+
+
 @pytest.mark.parametrize("kind", SIGNATURES)
 def test_signatures(kind):
     for name, wanted in SIGNATURES[kind].items():

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 import os
 import pickle
+import resource
+import signal
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -162,6 +165,70 @@ def test_not_a_graph(rows, tmp_path):
         index.load_graph(tmp_path / "nothing")
     with pytest.raises(RuntimeError, match="not initialized"):
         hnswlib.Index("l2", DIM).set_external_vectors(rows)
+
+
+def test_a_failed_save_keeps_the_older_graph(rows, tmp_path):
+    """Before, at its end, and in the middle."""
+    path = tmp_path / "index.graph"
+    index = graph_only(rows, "l2")
+    index.save_graph(path)
+    good = path.read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for most in (0, 5000, len(good) - 1):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, limit[1]))
+            with pytest.raises(RuntimeError):
+                index.save_graph(path)
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+            assert path.read_bytes() == good and os.listdir(tmp_path) == ["index.graph"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    index.mark_deleted(3)
+    index.save_graph(path)
+    assert path.read_bytes() != good
+
+
+def peak_of(body):
+    tracemalloc.start()
+    body()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_graph_is_read_once(tmp_path):
+    """Not as bytes first and as an array then, and without a place for vectors."""
+    wide = np.random.default_rng(3).standard_normal((2000, 256)).astype(np.float32)
+    index = hnswlib.Index("l2", 256)
+    index.init_index_graph_only(2000, wide, M=8, ef_construction=20)
+    index.add_items(wide)
+    path = tmp_path / "index.graph"
+    index.save_graph(path)
+    size = os.path.getsize(path)
+    again = hnswlib.Index("l2", 256)
+    assert peak_of(lambda: again.load_graph(path)) < size * 1.2 + 20000
+    assert len(again._waiting) == size + 96 - 76
+    again.set_external_vectors(wide)
+    assert (again.knn_query(wide)[0] == index.knn_query(wide)[0]).all()
+
+
+def test_memory_in_a_file_is_there(tmp_path):
+    """None of its pages is a hole, which on a full disk is a SIGBUS: that is told at once."""
+    index = hnswlib.Index("l2", DIM)
+    index.init_index_mmap(20000, tmp_path / "scratch")
+    about = os.stat(tmp_path / "scratch")
+    assert about.st_blocks * 512 >= about.st_size > 20000 * 4 * DIM
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100000, limit[1]))
+        with pytest.raises(RuntimeError, match="cannot reserve room in .*scratch2"):
+            hnswlib.Index("l2", DIM).init_index_mmap(20000, tmp_path / "scratch2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_memory_in_a_file(rows, tmp_path):

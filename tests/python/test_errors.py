@@ -1,10 +1,14 @@
 # test_errors.py - what is refused, how, and that it changes nothing
 # SPDX-License-Identifier: MIT OR Apache-2.0
+import threading
+import time
+
 import numpy as np
 import pytest
 
 import nigh
-from nigh import declarations
+import nigh.hnswlib
+from nigh import _index, declarations
 
 
 @pytest.fixture
@@ -130,6 +134,76 @@ def test_change_from_a_callback(index, vectors):
     own = nigh.Index(24, vectors=lambda slots, keys: (own.remove(0), vectors[keys.astype(int)])[1])
     with pytest.raises(nigh.BusyError):
         own.add(np.arange(50))
+
+
+@pytest.mark.parametrize("change", [lambda own: own.remove(0), lambda own: own.reserve(9000),
+                                    lambda own: own.close()])
+def test_change_from_a_thread_of_a_job(vectors, change):
+    """A thread that helps is inside too: it would wait for the job, and the job for it."""
+    here = threading.get_ident()
+    others = []
+
+    def fetch(slots, keys):
+        if threading.get_ident() != here:
+            others.append(1)
+            change(own)
+        else:
+            time.sleep(0.001)  # leaves work to the others
+        return vectors[keys.astype(int)]
+    own = nigh.Index(24, vectors=fetch)
+    caught = []
+
+    def build():
+        nonlocal here
+        here = threading.get_ident()
+        try:
+            own.build(np.arange(2000), threads=3)
+        except nigh.BusyError as error:
+            caught.append(error)
+    thread = threading.Thread(target=build, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive() and others and "callback" in str(caught[0])
+
+
+@pytest.mark.parametrize("count", [2**31 - 1, 2**32, 2**40, -1])
+def test_more_than_there_can_be(count):
+    for call in (lambda: nigh.Index(4, capacity=count), lambda: nigh.Index(4).reserve(count),
+                 lambda: nigh.Index(4, slot_max=count)):
+        with pytest.raises(nigh.InvalidError, match=f"{count} keys, expected 0 to 2147483646"):
+            call()
+    index = nigh.hnswlib.Index("l2", 4)
+    if count > 0:
+        with pytest.raises(RuntimeError, match="expected 0 to"):
+            index.init_index(count)
+    index.init_index(10)
+    if count > 0:
+        with pytest.raises(RuntimeError, match="expected 0 to"):
+            index.resize_index(count)
+
+
+def test_more_than_half_of_what_there_can_be():
+    """Twice the capacity would be too many slots; half of it is not refused for that."""
+    assert _index.slots_for(2**30 + 1) == 2**31 - 2 and _index.slots_for(3) == 4096
+    assert nigh.Index(4, keys="identity", external=True, m=2, slot_max=2**20).capacity == 0
+
+
+def test_misaligned_rows(vectors):
+    raw = np.zeros(2000 * 96 + 1, np.uint8)
+    raw[1:] = vectors.view(np.uint8).reshape(-1)
+    wrong = raw[1:].view(np.float32).reshape(2000, 24)
+    assert not wrong.flags.aligned
+    for by in ("slot", "key"):
+        with pytest.raises(nigh.MismatchError, match="multiples of 4 bytes"):
+            nigh.Index(24, vectors=wrong, vectors_by=by)
+    index = nigh.hnswlib.Index("l2", 24)  # this one takes a copy
+    index.init_index_graph_only(2000, wrong)
+    index.add_items(vectors)
+    assert index._external.flags.aligned and (index.get_items([5]) == vectors[5]).all()
+    halves = np.zeros(2000 * 48 + 1, np.uint8)
+    halves[1:] = vectors.astype(np.float16).view(np.uint8).reshape(-1)
+    index.set_external_vectors_fp16(halves[1:].view(np.float16).reshape(2000, 24))
+    assert index._external.flags.aligned and index.knn_query(vectors[5])[0][0, 0] == 5
 
 
 def test_modes(tmp_path):

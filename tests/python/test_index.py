@@ -17,6 +17,36 @@ def built(vectors, **options):
     return index
 
 
+@pytest.mark.parametrize("dtype", ["f32", "f16", "bf16", "i8", "u8", "b1"])
+def test_one_query_or_many(vectors, dtype):
+    """A search for one vector goes a way of its own; what it finds and refuses is the same."""
+    metric = "hamming" if dtype == "b1" else "l2"
+    rows = vectors > 0 if dtype == "b1" else np.abs(vectors) * 20
+    index = nigh.Index(24, metric, dtype)
+    index.build(np.arange(2000), rows)
+    for k in (1, np.int64(7), 2000, 1500):
+        many = index.search(rows[:4], k, ef=40)
+        for query, one in ((rows[2], many[2]), (rows[3].tolist(), many[3]),
+                           (np.repeat(rows[1], 2)[::2], many[1])):
+            if dtype == "b1" and isinstance(query, list):
+                query = np.array(query)
+            hits = index.search(query, k, ef=40)
+            assert (hits.keys == one.keys).all() and (hits.slots == one.slots).all()
+            assert hits.distances.tobytes() == one.distances.tobytes()
+            kept = hits.keys.copy()
+            index.search(rows[9], k, ef=40)
+            assert (hits.keys == kept).all()
+    few = nigh.Index(24, metric, dtype)
+    few.add([5, 6], rows[:2])
+    assert len(few.search(rows[0], 7)) == 2
+    for wrong in (rows[0][:7], rows[0].astype(complex)):
+        with pytest.raises(nigh.MismatchError):
+            few.search(wrong, 2)
+    with pytest.raises(ValueError):
+        few.search(rows[0], 2, ef=-1)
+    assert few.search(rows[0], 2, cost=True).cost["distances"] == 2
+
+
 def test_found_is_what_is_near(vectors, exact):
     index = built(vectors)
     right = 0

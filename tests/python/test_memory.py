@@ -44,6 +44,16 @@ def test_rows_with_gaps():
     assert (index.get(np.arange(4)) == wide).all()
 
 
+def test_build_converts_once(monkeypatch):
+    calls = []
+    plain = _arrays.Layout._converted
+    monkeypatch.setattr(_arrays.Layout, "_converted",
+                        lambda self, array: calls.append(len(array)) or plain(self, array))
+    index = nigh.Index(6)
+    assert index.build(np.arange(40), np.arange(240.0).reshape(40, 6)) == 40
+    assert calls == [40] and (index.get(39) == np.arange(234.0, 240.0)).all()
+
+
 def test_keys_go_straight_through():
     form = _arrays.KeyForm(declarations.NIGH_KEYS_U64, True, 0)
     keys = np.arange(5, dtype=np.uint64)

@@ -39,14 +39,16 @@ def test_versions_agree():
 
 def test_hosted_declarations():
     """Written by hand: each is a line of a header."""
-    headers = words(read("hosted", "nigh_hosted.h") + read("bindings", "python", "csrc",
-                                                           "rows_by_key.c"))
+    headers = words("".join(
+        [read("hosted", "nigh_hosted.h"), *(read("bindings", "python", "csrc", name) for name in (
+            "rows_by_key.c", "one_search.c", "reserved_file.c"))]))
     for line in words(_hosted.DECLARATIONS.replace("\\\n", "")).split(";"):
         name = line.strip()
         if "(" in name:
             assert re.search(re.escape(name) + ";", headers.replace("NIGH_API ", "")), name
-    struct = re.search(r"typedef struct rows_by_key \{.*?\} rows_by_key;", headers).group(0)
-    assert struct in words(_hosted.DECLARATIONS)
+    for name in ("rows_by_key", "one_search"):
+        struct = re.search(rf"typedef struct {name} \{{.*?\}} {name};", headers).group(0)
+        assert struct in words(_hosted.DECLARATIONS), name
     for name, value in vars(_hosted).items():
         if name.startswith("NIGH_"):
             assert re.search(rf"\b{name} = {value}\b", headers), name

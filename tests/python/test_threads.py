@@ -1,6 +1,8 @@
 # test_threads.py - the interpreter's lock, threads beside each other, processes
 # SPDX-License-Identifier: MIT OR Apache-2.0
+import gc
 import os
+import sys
 import threading
 import time
 
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 
 import nigh
-from nigh import _threads
+import nigh.hnswlib
+from nigh import _handle, _threads
 
 
 def test_lock_is_released(rng):
@@ -123,6 +126,116 @@ def test_fork(vectors):
         same = (index.search(vectors, 3, threads=2).keys == wanted).all()
         os._exit(0 if same else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def in_child(body):
+    """Runs body() in a forked child that ends as Python's do, and tells how."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            body()
+            gc.collect()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_child_leaves_the_file_of_its_parent(vectors, tmp_path):
+    """A child that seals it would say that it is whole while the parent goes on changing it."""
+    path = tmp_path / "index.nigh"
+    made = nigh.Index(24)
+    made.build(np.arange(2000), vectors)
+    made.save(path)
+    index = nigh.Index.open(path, "r+")
+    index.remove(7)
+    before = path.read_bytes()
+
+    def tries_to_change():
+        assert index.search(vectors[3], 1)[0] == (3, 0.0)
+        for call in (lambda: index.remove(8), lambda: index.unremove(7), index.flush,
+                     lambda: index.save(), lambda: index.set(3, vectors[4])):
+            with pytest.raises(nigh.BusyError, match="forked"):
+                call()
+        index.close()
+        with pytest.raises(nigh.ClosedError):
+            index.search(vectors[3], 1)
+
+    def only_ends():
+        nonlocal index
+        del index
+    for body in (tries_to_change, only_ends):
+        assert in_child(body) == 0
+        assert path.read_bytes() == before
+    index.remove(9)
+    index.close()
+    again = nigh.Index.open(path, verify=True)
+    assert 7 not in again and 8 in again and 9 not in again and again.check().sound
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_child_leaves_the_scratch_of_its_parent(vectors, tmp_path):
+    index = nigh.hnswlib.Index("l2", 24)
+    index.init_index_mmap(2100, tmp_path / "scratch")
+    index.add_items(vectors)
+
+    def changes():
+        assert index.knn_query(vectors[3])[0][0, 0] == 3
+        with pytest.raises(RuntimeError, match="forked"):
+            index.add_items(vectors[:1], [2000])
+    assert in_child(changes) == 0
+    index.resize_index(3000)  # it is memory now, which a child has for itself
+    assert in_child(lambda: index.add_items(vectors[:1], [2000])) == 0
+    assert index.get_current_count() == 2000
+
+
+def lines_of(function):
+    return {line for _, _, line in function.__code__.co_lines() if line is not None}
+
+
+def before_line(line, function, then):
+    """Calls `then` when the function comes to the line for the first time."""
+    todo = [then]
+
+    def trace(frame, event, argument):
+        if frame.f_code is not function.__code__:
+            return None
+        if event == "line" and frame.f_lineno == line and todo:
+            todo.pop()()
+        return trace
+    return trace
+
+
+@pytest.mark.parametrize("name", ["take", "give_back"])
+def test_sessions_from_before_codes(vectors, name):
+    """Wherever codes come in between: a session that has no room for them is never taken again."""
+    index = nigh.Index(24)
+    index.build(np.arange(500), vectors[:500])
+    handle = index._held()
+    function = getattr(_handle.Handle, name)
+    tried = []
+    for line in sorted(lines_of(function)):
+        came = []
+
+        def codes_come():
+            came.append(line)
+            handle.outdate_sessions()
+        old = handle.take(64, 1)
+        if name == "take":
+            handle.give_back(old)
+        before = sys.gettrace()
+        sys.settrace(before_line(line, function, codes_come))
+        try:
+            taken = handle.take(64, 1) if name == "take" else old
+            handle.give_back(taken)
+        finally:
+            sys.settrace(before)
+        if came:
+            tried.append(line)
+            assert all(one is not old for one in [handle.take(64, 1) for _ in range(20)]), line
+    assert len(tried) >= 3
 
 
 def test_gate():

@@ -26,6 +26,6 @@ __all__ = [
     "Allowed", "BusyError", "CancelledError", "ClosedError", "CorruptError", "DeletedError",
     "ExistsError", "FetchError", "FormatError", "FullError", "Hits", "HitsBatch", "Index",
     "InvalidError", "KeyFormError", "MismatchError", "NighError", "NoVectorsError",
-    "NotFoundError", "ReadOnlyError", "Report", "SystemRefusedError", "UnsupportedError",
-    "VectorError", "VectorSource", "errors", "features", "threads", "version",
+    "NotFoundError", "ReadOnlyError", "Report", "SystemRefusedError",
+    "UnsupportedError", "VectorError", "VectorSource", "errors", "features", "threads", "version",
 ]

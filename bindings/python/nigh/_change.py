@@ -50,12 +50,13 @@ class Change(Core):
         else:
             share(piece, count, 32, threads, _Nothing)
 
-    def _input(self, keys: Any, vectors: Any) -> "tuple[KeyRows, Rows, int]":
+    def _input(self, keys: Any, vectors: Any,
+               strided: bool = False) -> "tuple[KeyRows, Rows, int]":
         if vectors is None and not self._external:
             raise InvalidError("vectors are missing", c.NIGH_E_INVALID)
         if keys is None and self._keys.kind != c.NIGH_KEYS_IDENTITY:
             raise InvalidError("keys are missing", c.NIGH_E_INVALID)
-        rows = NO_ROWS if vectors is None else self._layout.rows(vectors)
+        rows = NO_ROWS if vectors is None else self._layout.rows(vectors, strided)
         key_rows = NO_KEYS if keys is None else self._keys.rows(keys)
         if keys is not None and vectors is not None and rows.count != key_rows.count:
             raise MismatchError(f"{key_rows.count} keys and {rows.count} vectors",

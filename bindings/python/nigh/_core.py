@@ -7,14 +7,13 @@ import numpy as np
 from . import _hosted as hosted
 from . import declarations as c
 from ._arrays import CODES, DTYPES, KEYS, METRICS, KeyForm, Layout, choice, name_of, plain
-from ._handle import Handle
+from ._handle import SLOTS_MAX, Handle, expect_slots
 from ._library import NULL, Memory, address_of, callback, check, ffi, lib, made
 from ._library import STOPPED
 from ._threads import Gate
 from .errors import ClosedError, InvalidError, MismatchError, UnsupportedError
 
 SLOTS_MIN = 1024  # room made for the first key
-SLOTS_MAX = 2**31 - 2
 VectorSource = Union[Any, Callable[[Any, Any], Any]]
 
 
@@ -55,8 +54,7 @@ class Core:
     def _grow(self, handle: Handle, slots: int, key_bytes: int,
               memory: Optional[Memory] = None) -> None:
         """Alone behind the gate."""
-        if slots > SLOTS_MAX:
-            raise InvalidError(f"{slots} slots, at most {SLOTS_MAX}", c.NIGH_E_FULL)
+        expect_slots(slots)
         if not self._grows:
             raise UnsupportedError("no room for more can be made here", c.NIGH_E_UNSUPPORTED)
         if slots > handle.slot_max:
@@ -69,6 +67,7 @@ class Core:
         handle = Handle.attached(old.image(), slot_max, c.NIGH_OPEN_WRITABLE)
         self._equip(handle)
         self._handle = handle
+        self._gate.only_here(False)  # whose memory is its own
         return handle
 
     def _room_for(self, count: int, key_bytes: int) -> None:
@@ -178,6 +177,10 @@ class Core:
                                 f"{unit}[n, {width}]", c.NIGH_E_MISMATCH)
         if not plain(array):
             raise MismatchError("rows of vectors must be contiguous and in rising order",
+                                c.NIGH_E_MISMATCH)
+        multiple = unit.itemsize
+        if array.ctypes.data % multiple or (len(array) > 1 and array.strides[0] % multiple):
+            raise MismatchError(f"rows of vectors must lie at multiples of {multiple} bytes",
                                 c.NIGH_E_MISMATCH)
         return array
 

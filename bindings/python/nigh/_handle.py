@@ -3,18 +3,29 @@
 import contextlib
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+import numpy as np
+
 from . import declarations as c
-from ._library import NULL, Memory, callback, check, ffi, lib, made, sized
+from ._library import (LONGS, NULL, Memory, callback, check, ffi, floats, lib, made, sized,
+                       words)
+from .errors import InvalidError
 
 SESSIONS_KEPT = 16  # idle ones of a kind
+ONES_KEPT = 8       # numbers of neighbours that a session has room made for
 EF_MIN, EF_MAX = 64, 65535
+SLOTS_MAX = 2**31 - 2
+
+
+Idle = Dict[Tuple[int, int], "List[Session]"]
 
 
 class Session:
-    """Scratch of one thread at a time."""
+    """Scratch of one thread at a time. home: while it is taken, the idle ones that it goes back
+    to."""
 
-    def __init__(self, handle: "Handle", kind: Tuple[int, int], epoch: int) -> None:
-        self.kind, self.epoch = kind, epoch
+    def __init__(self, handle: "Handle", kind: Tuple[int, int], home: Idle) -> None:
+        self.kind = kind
+        self.home: Optional[Idle] = home
         ef_max, flags = kind
         options = made("nigh_session_options", ef_max=ef_max, flags=flags)
         self.memory = Memory.new(sized(lib.nigh_session_bytes, handle.index, options))
@@ -23,6 +34,43 @@ class Session:
                                     out), "session")
         self.pointer = out[0]
         self.found = ffi.new("uint32_t *")
+        self.ones: Dict[int, One] = {}
+
+    def one(self, handle: "Handle", k: int, unit: Any, width: int) -> "One":
+        """What a search for the k nearest to one row is called with."""
+        if len(self.ones) >= ONES_KEPT:
+            self.ones.clear()
+        one = self.ones[k] = One(handle, self, k, unit, width)
+        return one
+
+
+class One:
+    """A search for one vector: what the library reads and where it writes. Of each search only
+    the query is copied in and the result out."""
+
+    __slots__ = ("call", "query", "raw", "keys", "distances", "slots", "flat", "options", "asked")
+
+    def __init__(self, handle: "Handle", session: Session, k: int, unit: Any, width: int) -> None:
+        self.query = np.zeros(width, unit)
+        self.raw = self.query.view(np.uint8)
+        self.keys = np.zeros((1, k), np.uint64)
+        self.distances = np.zeros((1, k), np.float32)
+        self.slots = np.zeros((1, k), np.uint32)
+        self.flat = (self.keys[0], self.distances[0], self.slots[0])
+        self.options: Any = None
+        self.asked: Any = None  # what the options were made of
+        self.call = ffi.new("one_search *", {
+            "index": handle.index, "session": session.pointer,
+            "query": ffi.from_buffer(self.query), "keys": ffi.from_buffer(LONGS, self.keys),
+            "distances": floats(self.distances), "slots": words(self.slots), "k": k})
+
+    def ask(self, asked: Any, options: Any) -> None:
+        self.asked, self.options, self.call.options = asked, options, options
+
+
+def expect_slots(count: int) -> None:
+    if not 0 <= count <= SLOTS_MAX:
+        raise InvalidError(f"room for {count} keys, expected 0 to {SLOTS_MAX}", c.NIGH_E_INVALID)
 
 
 class Handle:
@@ -34,14 +82,14 @@ class Handle:
         self.parts: List[Any] = []  # memory, arrays and callbacks that C refers to
         self.slot_max = 0
         self.key_mode = 0
-        self._idle: Dict[Tuple[int, int], List[Session]] = {}
-        self._epoch = 0
+        self._idle: Idle = {}
 
     # ---- Made, attached --------------------------------------------------------------------------
 
     @classmethod
     def new(cls, config: Any, slot_max: int, **more: int) -> "Handle":
         """An empty index without room."""
+        expect_slots(slot_max)
         self = cls()
         options = made("nigh_options", slot_max=slot_max, features=lib.nigh_features_hosted(),
                        **more)
@@ -55,6 +103,7 @@ class Handle:
     @classmethod
     def attached(cls, image: Memory, slot_max: int, flags: int) -> "Handle":
         """An index where its image lies. slot_max 0: as many as it has."""
+        expect_slots(slot_max)
         self = cls()
         self.parts.append(image)
         options = made("nigh_options", slot_max=slot_max, flags=flags,
@@ -132,21 +181,27 @@ class Handle:
             ef = EF_MIN
         elif ef < EF_MAX:
             ef = min(1 << (ef - 1).bit_length(), EF_MAX)
-        kind, epoch = (ef, flags), self._epoch
+        kind, home = (ef, flags), self._idle
         try:
-            return self._idle[kind].pop()  # one step for other threads
+            session = home[kind].pop()  # one step for other threads
+            session.home = home
+            return session
         except (KeyError, IndexError):
-            return Session(self, kind, epoch)
+            return Session(self, kind, home)
 
     def give_back(self, session: Session) -> None:
-        if session.epoch == self._epoch:
-            idle = self._idle.setdefault(session.kind, [])
-            if len(idle) < SESSIONS_KEPT:
-                idle.append(session)
+        """An outdated one goes to idle ones that nobody takes from any more."""
+        home, session.home = session.home, None
+        assert home is not None
+        idle = home.get(session.kind)
+        if idle is None:
+            idle = home.setdefault(session.kind, [])
+        if len(idle) < SESSIONS_KEPT:
+            idle.append(session)
 
     def outdate_sessions(self) -> None:
-        """Codes were made or dropped: from now on sessions must have room for what there is."""
-        self._epoch += 1
+        """Codes were made or dropped: from now on sessions must have room for what there is. A
+        search with one from before does without codes."""
         self._idle = {}
 
     def drop_sessions(self) -> None:

@@ -1,4 +1,4 @@
-# _hosted.py - what is used of nigh_hosted.h and rows_by_key.c, for cffi in ABI mode
+# _hosted.py - what is used of nigh_hosted.h, and of csrc/, for cffi in ABI mode
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A test compares each line with the headers."""
 
@@ -25,6 +25,8 @@ nigh_status nigh_save_write(void *saver, const void *bytes, uint64_t count);
 nigh_status nigh_save_commit(nigh_saver *saver, char *message, uint32_t message_bytes);
 nigh_status nigh_save_file(const nigh_index *index, uint32_t flags, const char *path, \
 char *message, uint32_t message_bytes);
+nigh_status nigh_python_reserve(const char *path, uint64_t bytes, char *message, \
+uint32_t message_bytes);
 nigh_status nigh_python_fetch(void *user, const uint32_t *slots, const uint64_t *keys, \
 uint32_t count, void *scratch, const void **vectors);
 void nigh_python_prefetch(void *user, const uint32_t *slots, const uint64_t *keys, \
@@ -42,4 +44,16 @@ typedef struct rows_by_key {
     uint32_t subvectors;
     uint32_t centroids;
 } rows_by_key;
+typedef struct one_search {
+    const nigh_index *index;
+    nigh_session *session;
+    const nigh_search_options *options;
+    const void *query;
+    uint64_t *keys;
+    float *distances;
+    uint32_t *slots;
+    uint32_t k;
+    uint32_t found;
+} one_search;
+nigh_status nigh_python_search(one_search *one);
 """

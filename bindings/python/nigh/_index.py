@@ -6,13 +6,18 @@ from typing import Any, Callable, Optional, Tuple
 
 from . import declarations as c
 from ._core import OPEN_FLAGS, VectorSource, config_of, distance_callback
-from ._handle import Handle
+from ._handle import SLOTS_MAX, Handle, expect_slots
 from ._arrays import Layout
 from ._library import Memory, check, ffi, lib, path_of, with_message
 from ._work import Work
 from .errors import InvalidError, UnsupportedError
 
 SLOT_COUNT_AT = 88  # docs/FORMAT.md
+
+
+def slots_for(count: int) -> int:
+    """Room for a table of a handle that will grow."""
+    return min(SLOTS_MAX, max(4096, 2 * count))
 
 
 def same_file(path: Any, other: Any) -> bool:
@@ -51,7 +56,8 @@ class Index(Work):
                             "alpha": alpha, "seed": seed, "block_bytes": block_bytes,
                             "key_bytes_max": key_bytes_max, "keep_pruned": keep_pruned,
                             "exact_build": exact_build, "code_span": code_span})
-        handle = Handle.new(config, slot_max or max(4096, 2 * capacity))
+        expect_slots(capacity)
+        handle = Handle.new(config, slot_max or slots_for(capacity))
         self._begin(handle, keys == "str")
         if function is not None:
             self._distance = distance_callback(function, self._layout)
@@ -81,12 +87,14 @@ class Index(Work):
         if mode == "w" and memory.size >= SLOT_COUNT_AT + 4:
             head = bytes(ffi.buffer(memory.address, SLOT_COUNT_AT + 4))
             count, = struct.unpack_from("<I", head, SLOT_COUNT_AT)
-            slot_max = min(2**31 - 2, max(4096, 2 * count))
+            slot_max = slots_for(count)
         flags = (c.NIGH_OPEN_WRITABLE if mode != "r" else 0) | (
             c.NIGH_OPEN_VERIFY if verify else 0) | (c.NIGH_OPEN_UNSEALED if unsealed else 0)
         self = cls._attached(memory, slot_max, flags, keys)
         self._path = path
         self._in_place = mode == "r+"
+        if self._in_place:
+            self._gate.only_here()
         self._grows = mode == "w"
         self._dress(distance, vectors, vectors_by)
         return self
@@ -103,7 +111,7 @@ class Index(Work):
         if slot_max is None:
             count = (struct.unpack_from("<I", view, SLOT_COUNT_AT)[0]
                      if len(view) >= SLOT_COUNT_AT + 4 else 0)
-            slot_max = min(2**31 - 2, max(4096, 2 * count))
+            slot_max = slots_for(count)
         self = cls._attached(memory, slot_max, c.NIGH_OPEN_WRITABLE, keys)
         self._dress(distance, vectors, vectors_by)
         return self
@@ -162,6 +170,9 @@ class Index(Work):
         """Gives the memory back when the last call under way has ended. Twice does not hurt."""
         handle = self._handle
         if handle is None:
+            return
+        if self._gate.foreign():  # a forked child: the file is its parent's
+            self._handle = None
             return
         if self._in_place:
             self.flush()

@@ -1,6 +1,6 @@
 # _search.py - searches, one or many, with filters; neighbours one after another
 # SPDX-License-Identifier: MIT OR Apache-2.0
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .errors import InvalidError, MismatchError
 BATCH = 64  # queries a call: between two calls Python may be interrupted, and threads share
 THREAD_QUERIES = 8  # fewer are not worth a thread
 PAGE = 32   # neighbours a call of a cursor
+ONE_MAX = 1024  # neighbours that a session keeps room for
 
 
 _options: Dict[Any, Any] = {}
@@ -98,6 +99,30 @@ class Allowed(NamedTuple):
     slot_count: int
 
 
+_search_one = lib.nigh_python_search
+
+
+def _cost(session: Any) -> "dict[str, int]":
+    out = made("nigh_session_stats")
+    check(lib.nigh_session_stats_get(session.pointer, out), "search")
+    return {name: getattr(out, name) for name in c.SIZES["nigh_session_stats"][1]
+            if name != "struct_size"}
+
+
+def _hits(one: Any, session: Any) -> Hits:
+    keys, distances, slots = one.flat
+    n = one.call.found
+    if n < len(keys):
+        keys, distances, slots = keys[:n], distances[:n], slots[:n]
+    return Hits(keys.copy(), distances.copy(), slots.copy())
+
+
+def _hits_with_cost(one: Any, session: Any) -> Hits:
+    hits = _hits(one, session)
+    hits.cost = _cost(session)
+    return hits
+
+
 class Search(Change):
     """Any number of threads search at once, beside others that change the index."""
 
@@ -113,8 +138,12 @@ class Search(Change):
         allow() returned. radius: only hits at this distance or nearer. exact: score every vector.
         codes False: true vectors only. threads: of a batch, 0 = as many as there are processors.
         cost: Hits.cost tells what one search cost."""
-        options = self._options(ef, gamma, radius, exact, codes, rerank, expansions,
-                                expansions_max)
+        asked = (ef, gamma, radius, exact, codes, rerank, expansions, expansions_max)
+        if filter is None and 0 < k <= ONE_MAX and not self._keys.strings:
+            query = np.asarray(query)
+            if query.ndim == 1:
+                return self._single(query, k, asked, _hits_with_cost if cost else _hits)
+        options = self._options(*asked)
         if k < 0:
             raise InvalidError(f"k {k}", c.NIGH_E_INVALID)
         rows = self._layout.rows(query)
@@ -135,6 +164,32 @@ class Search(Change):
                 _options[values] = options
         return options
 
+    def _single(self, vector: Any, k: int, asked: Any, result: Callable[[Any, Any], Any]) -> Any:
+        """A search without filter for one vector, of an index whose keys are numbers. result(one,
+        session) takes what was found."""
+        handle = self._held()
+        ef = asked[0] or 64
+        session = handle.take(ef if ef > k else k, c.NIGH_SESSION_READ)
+        try:
+            one = session.ones.get(k)
+            if one is None:
+                layout = self._layout
+                one = session.one(handle, k, layout.unit or np.dtype("u1"),
+                                  layout.row_bytes if layout.unit is None else layout.dim)
+            if one.asked != asked:
+                one.ask(asked, self._options(*asked))
+            query = one.query
+            if vector.dtype == query.dtype and vector.shape == query.shape:
+                query[:] = vector
+            else:
+                one.raw[:] = self._layout.rows(vector).keep.view(np.uint8)[0]
+            status = _search_one(one.call)
+            if status != c.NIGH_OK or caught():
+                check(status, "search")
+            return result(one, session)
+        finally:
+            handle.give_back(session)
+
     def _one(self, handle: Any, session: Any, query: Any, options: Any, k: int,
              cost: bool) -> Hits:
         room = self._keys.room(k)
@@ -145,13 +200,7 @@ class Search(Change):
         if status != c.NIGH_OK or caught():
             check(status, "search")
         n = session.found[0]
-        spent = None
-        if cost:
-            out = made("nigh_session_stats")
-            check(lib.nigh_session_stats_get(session.pointer, out), "search")
-            spent = {name: getattr(out, name) for name in c.SIZES["nigh_session_stats"][1]
-                     if name != "struct_size"}
-        return Hits(room.read(0, n), distances[:n], slots[:n], spent)
+        return Hits(room.read(0, n), distances[:n], slots[:n], _cost(session) if cost else None)
 
     def _many(self, handle: Any, rows: Any, options: Any, k: int, wide: int, chosen: Any,
               threads: int) -> HitsBatch:

@@ -129,6 +129,25 @@ class Gate:
         self._inside = 0
         self._waiting = 0
         self._alone = False
+        self._process: Optional[int] = None
+
+    def only_here(self, here: bool = True) -> None:
+        """From now on only this process may pass: what is behind the gate lies in memory that it
+        shares with its forked children, who know nothing of its locks."""
+        self._process = os.getpid() if here else None
+
+    def foreign(self) -> bool:
+        """Is this a child of the process whose memory it is?"""
+        return self._process is not None and self._process != os.getpid()
+
+    @contextlib.contextmanager
+    def helping(self) -> Iterator[None]:
+        """A thread that works for the one that is alone: it is inside as well."""
+        self._mine.inside = True
+        try:
+            yield
+        finally:
+            self._mine.inside = False
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
@@ -170,3 +189,5 @@ class Gate:
     def _enter(self) -> None:
         if getattr(self._mine, "inside", False):
             raise BusyError("a callback changes the index that called it")
+        if self.foreign():
+            raise BusyError("the file is changed in place by the process that forked this one")

@@ -11,7 +11,7 @@ from ._handle import Handle
 from ._library import NULL, Memory, callback, caught, check, ffi, lib, made, sized
 from ._library import threads as threads_here
 from ._search import Search
-from ._threads import together
+from ._threads import Gate, together
 from .errors import CancelledError, NighError
 
 WAIT_SECONDS = 50e-6
@@ -34,8 +34,9 @@ class Report(NamedTuple):
 class _Job:
     """A nigh_job under way. Threads run its tasks, each with a session of its own."""
 
-    def __init__(self, handle: Handle, what: str, ef: int, flags: int,
+    def __init__(self, handle: Handle, gate: Gate, what: str, ef: int, flags: int,
                  progress: Optional[Progress], cancel: Any) -> None:
+        self.gate = gate
         self.handle, self.what, self.ef, self.flags = handle, what, ef, flags
         self.progress, self.cancel = progress, cancel
         self.lock = threading.Lock()
@@ -79,6 +80,13 @@ class _Job:
         return bool(cancel.is_set() if hasattr(cancel, "is_set") else cancel())
 
     def _work(self, first: bool) -> None:
+        if first:
+            self._tasks(True)
+            return
+        with self.gate.helping():
+            self._tasks(False)
+
+    def _tasks(self, first: bool) -> None:
         now = made("nigh_progress")
         try:
             with self.handle.session(self.ef, self.flags) as session:
@@ -120,8 +128,7 @@ class Work(Search):
         """Inserts many vectors on several threads: the same index, byte for byte, whatever their
         number. Ends at the first key or vector that add() would refuse, after all before it.
         Returns how many are in."""
-        key_rows, rows, count = self._input(keys, vectors)
-        strided = self._layout.rows(vectors, strided=True) if vectors is not None else NO_ROWS
+        key_rows, rows, count = self._input(keys, vectors, strided=True)
         if count == 0:
             return 0
         with self._gate.alone():
@@ -131,8 +138,8 @@ class Work(Search):
                 self._more_for_build(handle, stats, count, key_rows.key_bytes)
             job = self._job("build", self._config.ef_build, 0, progress, cancel)
             options = made("nigh_job_options", kind=c.NIGH_JOB_BUILD,
-                           vector_stride=strided.stride)
-            done = job.run(options, key_rows, strided, count, threads)
+                           vector_stride=rows.stride)
+            done = job.run(options, key_rows, rows, count, threads)
         if job.error is None and job.status != c.NIGH_OK:
             job.error = self._failure(job.status, "build", key_rows, done)
         if job.error is not None:
@@ -151,7 +158,7 @@ class Work(Search):
 
     def _job(self, what: str, ef: int, flags: int, progress: Optional[Progress],
              cancel: Any) -> _Job:
-        return _Job(self._held(), what, ef, flags, progress, cancel)
+        return _Job(self._held(), self._gate, what, ef, flags, progress, cancel)
 
     def _plain_job(self, job: _Job, threads: int, **options: Any) -> None:
         done = job.run(made("nigh_job_options", **options), NO_KEYS, NO_ROWS, 0, threads)

@@ -10,7 +10,7 @@ from .. import declarations as c
 from .._arrays import KeyRoom, bitmap_of
 from .._library import NULL, Memory, ffi
 from .._library import threads as threads_here
-from .._search import Allowed
+from .._search import ONE_MAX, Allowed
 from ..errors import DeletedError, ExistsError, NighError
 from ._common import (CORRUPT, FULL, TOO_FEW, label_of, labels_of, normalised, runtime_errors,
                       space_of, threads_for, vectors_of)
@@ -23,6 +23,12 @@ NO_UPDATE = ("Can't use addPoint to update deleted elements if replacement of de
              "enabled.")
 JOB_ROWS = 64  # fewer rows are not worth a job
 EF_MAX = 65535
+
+
+def _rows_of_one(one: Any, session: Any) -> Tuple[Any, Any]:
+    if one.call.found < one.call.k:
+        raise RuntimeError(TOO_FEW)
+    return one.keys.copy(), one.distances.copy()
 
 
 class Basic:
@@ -179,6 +185,10 @@ class Basic:
         """Labels and distances, rows of k. A filter that is asked often is asked once for each
         label instead; it should answer the same each time."""
         graph = self._ready()
+        if filter is None and 0 < k <= ONE_MAX:
+            data = np.asarray(data)
+            if data.size == self._dim and data.shape in ((self._dim,), (1, self._dim)):
+                return self._knn_of_one(graph, data, k)
         vectors = vectors_of(data, self._dim)
         if k < 0:
             raise TypeError("knn_query(): incompatible function arguments")
@@ -202,6 +212,19 @@ class Basic:
             if int(found.min()) < k:
                 raise RuntimeError(TOO_FEW)
         return room.array.reshape(rows, k), distances
+
+    def _knn_of_one(self, graph: Graph, vector: Any, k: int) -> Tuple[Any, Any]:
+        if self._normalize:
+            vector = normalised(vectors_of(vector, self._dim))
+        ef = self._ef
+        ef = max(1, min(ef if ef > k else k, EF_MAX))
+        try:
+            found: Tuple[Any, Any] = graph._single(
+                vector if vector.ndim == 1 else vector[0], k,
+                (ef, 0.0, None, False, True, 0, 1, 0), _rows_of_one)
+        except NighError as error:
+            raise RuntimeError(str(error)) from error
+        return found
 
     def _chosen(self, graph: Graph, filter: Callable[[int], bool], queries: int, ef: int) -> Any:
         """A walk asks about each node that it sees, some ten for each of ef."""

@@ -4,6 +4,7 @@
 Here is what only Python's users know: the fork's graph files, and the dict that hnswlib pickles;
 both are the same records in another order."""
 import dataclasses
+import os
 import struct
 from typing import Any, Dict, List
 
@@ -120,8 +121,25 @@ class GraphWriter:
         self.at += len(data)
 
 
-def file_of_graph(data: Any, dim: int) -> Any:
-    """A graph file as a file of hnswlib whose vectors are zeros, which nobody looks at."""
+def file_of_graph(path: Any, dim: int) -> Any:
+    """A graph file as a file of hnswlib without vectors, which the library takes where they are
+    elsewhere: only the header is another. It is read once, to where it stays."""
+    with open(path, "rb") as file:
+        rest = max(0, os.fstat(file.fileno()).st_size - GRAPH_HEAD.size)
+        data = file.read(GRAPH_HEAD.size)
+        made = np.empty(HEAD.size + rest, np.uint8)
+        view = memoryview(made)[HEAD.size:]
+        while view and (got := file.readinto(view)):
+            view = view[got:]
+        if view:
+            raise RuntimeError("Index seems to be corrupted or unsupported")
+    head = _graph_head(data, dim, rest)
+    made[:HEAD.size] = np.frombuffer(head_bytes(head), np.uint8)
+    return made
+
+
+def _graph_head(data: bytes, dim: int, rest: int) -> Head:
+    """The header of hnswlib's for that of a graph file and so many bytes behind it."""
     if len(data) < GRAPH_HEAD.size or struct.unpack_from("<I", data)[0] != GRAPH_MAGIC:
         raise RuntimeError("Invalid graph file format (bad magic number)")
     (_, max_elements, count, m, max_m, max_m0, ef_construction, mult, max_level, entry,
@@ -130,21 +148,10 @@ def file_of_graph(data: Any, dim: int) -> Any:
         raise RuntimeError("Vector dimension mismatch: saved graph expects "
                            f"{vector_bytes // 4} dims, got {dim}")
     links = 4 * max_m0 + 4
-    if max_m0 > 1 << 20 or count * (links + LABEL_BYTES) > len(data) - GRAPH_HEAD.size:
+    if max_m0 > 1 << 20 or count * (links + LABEL_BYTES) > rest:
         raise RuntimeError("Index seems to be corrupted or unsupported")
-    size = links + vector_bytes + LABEL_BYTES
-    head = Head(0, max_elements, count, size, links + vector_bytes, links, max_level, entry, max_m,
+    return Head(0, max_elements, count, links + LABEL_BYTES, links, links, max_level, entry, max_m,
                 max_m0, m, mult, ef_construction)
-    records = np.frombuffer(data, np.uint8, count * (links + LABEL_BYTES), GRAPH_HEAD.size)
-    records = records.reshape(count, links + LABEL_BYTES)
-    upper = len(data) - GRAPH_HEAD.size - records.size
-    made = np.zeros(HEAD.size + count * size + upper, np.uint8)
-    made[:HEAD.size] = np.frombuffer(head_bytes(head), np.uint8)
-    rows = made[HEAD.size:HEAD.size + count * size].reshape(count, size)
-    rows[:, :links] = records[:, :links]
-    rows[:, links + vector_bytes:] = records[:, links:]
-    made[len(made) - upper:] = np.frombuffer(data, np.uint8, upper, len(data) - upper)
-    return made
 
 
 # ---- What hnswlib pickles ------------------------------------------------------------------------

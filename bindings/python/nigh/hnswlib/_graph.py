@@ -1,6 +1,7 @@
 # _graph.py - an index of nigh as hnswlib's classes need it: fixed room, hnswlib's files
 # SPDX-License-Identifier: MIT OR Apache-2.0
-from typing import Any, Callable, Optional
+import contextlib
+from typing import Any, Callable, Iterator, Optional
 
 from .. import _hosted as hosted
 from .. import declarations as c
@@ -8,6 +9,7 @@ from .._core import RowsByKey
 from .._handle import Handle
 from .._index import Index
 from .._library import NULL, Memory, callback, check, ffi, lib, made, path_of, with_message
+from ._files import GraphWriter
 
 
 class Graph(Index):
@@ -25,6 +27,7 @@ class Graph(Index):
         memory = None
         if path is not None:
             memory = file_memory(path, handle.grow_bytes(max(1, max_elements), 0))
+            self._gate.only_here()
         handle.grow(max(1, max_elements), 0, memory)
         self._grows = False
         return self
@@ -57,15 +60,17 @@ class Graph(Index):
 
     def write_file(self, path: Any, max_elements: int) -> None:
         """A file of hnswlib, replaced at once or left as it was."""
-        saver = ffi.new("nigh_saver **")
-        with_message(lib.nigh_save_begin, "save", path_of(path), saver)
-        try:
-            self._write(ffi.cast("nigh_write_fn", ffi.addressof(lib, "nigh_save_write")),
-                        saver[0], max_elements)
-        except BaseException:
-            lib.nigh_close(saver[0])
-            raise
-        with_message(lib.nigh_save_commit, "save", saver[0])
+        with replaced(path) as saver:
+            self._write(ffi.cast("nigh_write_fn", ffi.addressof(lib, "nigh_save_write")), saver,
+                        max_elements)
+
+    def write_graph(self, path: Any, max_elements: int) -> None:
+        """A graph file of the fork, likewise."""
+        with replaced(path) as saver:
+            writer = GraphWriter(lambda data: check(lib.nigh_save_write(
+                saver, ffi.from_buffer(data), len(data)), "save"))
+            self.write_to(writer.write, max_elements)
+            writer.flush()
 
     def write_to(self, sink: Callable[[bytes], Any], max_elements: int) -> None:
         """The bytes of a file of hnswlib, piece by piece."""
@@ -98,8 +103,20 @@ class Graph(Index):
                 self._plain_job(job, 0, kind=c.NIGH_JOB_ROOT)
 
 
+@contextlib.contextmanager
+def replaced(path: Any) -> Iterator[Any]:
+    """A nigh_saver: the file is replaced at once when the block ends, or stays as it was."""
+    saver = ffi.new("nigh_saver **")
+    with_message(lib.nigh_save_begin, "save", path_of(path), saver)
+    try:
+        yield saver[0]
+    except BaseException:
+        lib.nigh_close(saver[0])
+        raise
+    with_message(lib.nigh_save_commit, "save", saver[0])
+
+
 def file_memory(path: Any, size: int) -> Memory:
-    """A new file of zeros, mapped."""
-    with open(path, "wb") as file:
-        file.truncate(max(1, size))
+    """A new file of zeros, mapped. Its room on the disk is taken at once."""
+    with_message(lib.nigh_python_reserve, "reserve", path_of(path), max(1, size))
     return Memory.mapped(path, hosted.NIGH_FILE_SHARED | hosted.NIGH_FILE_RANDOM)

@@ -8,7 +8,7 @@ from .._core import RowsByKey
 from .._library import Memory, ffi
 from ._basic import Basic
 from ._common import CORRUPT, FULL, normalised, runtime_errors
-from ._files import GraphWriter, file_of_graph, head_of
+from ._files import file_of_graph, head_of
 from ._graph import Graph
 
 SAMPLE = 64  # rows of add_items that are compared with the array
@@ -53,8 +53,8 @@ class Index(Basic):
         """float32 rows as they lie; others are copied, as the fork does."""
         array = np.asarray(vectors)
         if array.dtype != np.float32 or array.ndim != 2 or array.strides[1] != 4 or \
-                array.strides[0] < 4 * self._dim:
-            array = np.ascontiguousarray(array, np.float32)
+                array.strides[0] < 4 * self._dim or not array.flags.aligned:
+            array = np.require(array, np.float32, ["C", "ALIGNED"])
         return self._shaped(array)
 
     def _shaped(self, array: Any) -> Any:
@@ -107,8 +107,8 @@ class Index(Basic):
         array = np.asarray(external_vectors)
         if array.dtype not in (np.dtype(np.uint16), np.dtype(np.float16)):
             raise TypeError("set_external_vectors_fp16(): incompatible function arguments")
-        if array.ndim == 2 and array.strides[1] != 2:
-            array = np.ascontiguousarray(array)
+        if array.ndim == 2 and (array.strides[1] != 2 or not array.flags.aligned):
+            array = np.require(array, None, ["C", "ALIGNED"])
         array = self._shaped(array)
         self._attach(RowsByKey(array, "f16"), array)
 
@@ -139,19 +139,15 @@ class Index(Basic):
     def save_graph(self, path_to_graph: Any) -> None:
         """Links and labels, without vectors, in the fork's format."""
         graph = self._ready()
-        with open(path_to_graph, "wb") as file, runtime_errors():
-            writer = GraphWriter(file.write)
-            graph.write_to(writer.write, self._max_elements)
-            writer.flush()
+        with runtime_errors():
+            graph.write_graph(path_to_graph, self._max_elements)
 
     def load_graph(self, path_to_graph: Any) -> None:
         """Searching waits for set_external_vectors."""
         try:
-            with open(path_to_graph, "rb") as file:
-                data = file.read()
+            whole = file_of_graph(path_to_graph, self._dim)
         except OSError as error:
             raise RuntimeError(f"Cannot open graph file: {error}") from error
-        whole = file_of_graph(data, self._dim)
         head = head_of(whole)
         self._graph = None
         self._forget()
