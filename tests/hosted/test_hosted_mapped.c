@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "folder.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "../support/data.h"
 
 enum { DIM = 64 };
@@ -27,6 +31,70 @@ TEST(memory_file) {
     }
     folder_drop();
 }
+
+#ifdef __linux__
+/* Stands before the system's: answers as file systems do that cannot reserve room, after so many
+ * signals. */
+static int fallocate_answer;
+static int fallocate_signals;
+static int fallocate_calls;
+
+int posix_fallocate(int descriptor, off_t offset, off_t bytes) {
+    fallocate_calls++;
+    if (fallocate_signals > 0) {
+        fallocate_signals--;
+        return EINTR;
+    }
+    if (fallocate_answer != 0) {
+        return fallocate_answer;
+    }
+    return fallocate(descriptor, 0, offset, bytes) == 0 ? 0 : errno;
+}
+
+static void reserves(int answer, int signals, int want) {
+    enum { BYTES = 300001 };
+    struct stat info;
+    int file = open(in_folder("room"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    t_assert(file >= 0);
+    fallocate_answer = answer;
+    fallocate_signals = signals;
+    fallocate_calls = 0;
+    t_eq(nighh_reserve(file, BYTES), want);
+    t_eq(fallocate_calls, signals + 1);
+    t_eq(fstat(file, &info), 0);
+    if (want == 0) {
+        t_eq(info.st_size, BYTES);
+        t_assert((uint64_t)info.st_blocks * 512 >= BYTES); /* none of it is a hole */
+    }
+    t_eq(close(file), 0);
+    fallocate_answer = fallocate_signals = 0;
+}
+
+TEST(room_is_reserved_or_written) {
+    folder_new();
+    reserves(0, 0, 0);
+    reserves(0, 3, 0);
+    reserves(EOPNOTSUPP, 0, 0);
+    reserves(EINVAL, 2, 0);
+    reserves(ENOSPC, 1, ENOSPC);
+    reserves(EIO, 0, EIO);
+    folder_drop();
+}
+
+static int writes_in_vain(void) {
+    const struct rlimit limit = {100000, 100000};
+    signal(SIGXFSZ, SIG_IGN);
+    t_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    reserves(EOPNOTSUPP, 0, EFBIG);
+    return 0;
+}
+
+TEST(room_that_is_not_there) {
+    folder_new();
+    t_eq(in_child(writes_in_vain), 0);
+    folder_drop();
+}
+#endif
 
 TEST(memory_file_refuses) {
     void *memory = &memory;
@@ -227,6 +295,10 @@ TEST(shared_between_processes) {
 
 SUITE {
     RUN(memory_file);
+#ifdef __linux__
+    RUN(room_is_reserved_or_written);
+    RUN(room_that_is_not_there);
+#endif
     RUN(memory_file_refuses);
     RUN(built_in_a_file);
     RUN(shared_between_processes);

@@ -160,6 +160,113 @@ TEST(refusals) {
     folder_drop();
 }
 
+enum { WHOLE = 576, SECTOR = 512 };
+
+/* A store that holds nothing yet, or that and an index without vectors: its bytes. */
+static size_t made_bytes(const char *path, const nigh_store_options *options, bool commits,
+                         uint8_t *bytes, size_t most) {
+    nigh_store_file *file = NULL;
+    unlink(path);
+    t_ok(nigh_store_file_open(path, 3, options, &file, message, sizeof message));
+    if (commits) {
+        const nigh_config config = config_of();
+        nigh_index *index = NULL;
+        t_ok(nigh_index_new(&config, NULL, 10, 0, &index));
+        t_ok(nigh_store_file_commit(file, index, message, sizeof message));
+        t_ok(nigh_close(index));
+    }
+    t_ok(nigh_close(file));
+    FILE *stream = fopen(path, "rb");
+    t_assert(stream != NULL);
+    const size_t size = fread(bytes, 1, most, stream);
+    t_assert(size < most && fclose(stream) == 0);
+    return size;
+}
+
+static void create(const char *path, const uint8_t *bytes, size_t size, nigh_status want) {
+    nigh_store_file *file = NULL;
+    file_put(path, bytes, size);
+    t_is(nigh_store_file_open(path, 3, NULL, &file, message, sizeof message), want);
+    if (want != NIGH_OK) {
+        t_assert(file_is(path, bytes, size));
+        return;
+    }
+    const nigh_config config = config_of();
+    nigh_index *index = NULL;
+    t_is(nigh_store_file_index(file, NULL, 0, 0, &index, message, sizeof message),
+         NIGH_E_NOT_FOUND);
+    t_ok(nigh_index_new(&config, NULL, 10, 0, &index));
+    t_ok(nigh_store_file_commit(file, index, message, sizeof message));
+    t_ok(nigh_close(index));
+    t_ok(nigh_close(file));
+}
+
+static size_t first_byte(const uint8_t *bytes, size_t size) {
+    size_t at = 0;
+    while (at < size && bytes[at] == 0) {
+        at++;
+    }
+    return at;
+}
+
+/* However much of it arrives, a store that the power cut short while it was made is made anew. */
+TEST(cut_while_it_was_made) {
+    static const uint32_t shapes[][2] = {{1024, 2}, {4096, 2}, {1024, 5}, {1u << 17, 3}};
+    enum { MOST = 1 << 20 };
+    uint8_t *whole = malloc(MOST), *cut = malloc(MOST);
+    folder_new();
+    const char *path = in_folder("x.store");
+    for (size_t s = 0; s < 4; s++) {
+        const nigh_store_options options = {
+            .struct_size = sizeof options, .page_bytes = shapes[s][0], .super_count = shapes[s][1]};
+        const size_t size = made_bytes(path, &options, false, whole, MOST);
+        const size_t at = first_byte(whole, size);
+        t_assert(size <= (size_t)shapes[s][0] * shapes[s][1] && at % shapes[s][0] == 0);
+        for (size_t got = 0; got <= WHOLE; got += got < 64 || got > 560 ? 1 : 31) {
+            memset(cut, 0, MOST); /* its beginning */
+            memcpy(cut + at, whole + at, got);
+            create(path, cut, (size_t)shapes[s][0] * shapes[s][1], NIGH_OK);
+        }
+        memset(cut, 0, MOST); /* its end */
+        memcpy(cut + at + SECTOR, whole + at + SECTOR, WHOLE - SECTOR);
+        create(path, cut, (size_t)shapes[s][0] * shapes[s][1], NIGH_OK);
+        memset(cut, 0, MOST); /* nothing, of pages that are there in part */
+        create(path, cut, (size_t)shapes[s][0] + 100, NIGH_OK);
+    }
+    folder_drop();
+    free(cut);
+    free(whole);
+}
+
+/* What may have been committed to, or is no store, stays as it is. */
+TEST(not_made_anew) {
+    enum { MOST = 1 << 20 };
+    uint8_t *bytes = calloc(1, MOST), *text = calloc(1, MOST);
+    folder_new();
+    const char *path = in_folder("x.store");
+    size_t size = made_bytes(path, NULL, true, bytes, MOST);
+    bytes[20] ^= 1;
+    bytes[4096 + 20] ^= 1;
+    create(path, bytes, size, NIGH_E_CORRUPT);
+    size_t newest = bytes[16] == 2 ? 0 : 4096; /* generation */
+    memset(bytes + 4096 - newest, 0, 4096);
+    create(path, bytes, size, NIGH_E_CORRUPT);
+    size = made_bytes(path, NULL, false, bytes, MOST); /* data behind it */
+    bytes[first_byte(bytes, size) + 20] ^= 1;
+    bytes[8192 + 5] = 1;
+    create(path, bytes, 8192 + 4096, NIGH_E_CORRUPT);
+    memcpy(text, "nigh", 4);
+    create(path, text, 4, NIGH_E_FORMAT);
+    create(path, text, 1, NIGH_E_FORMAT);
+    memcpy(text, "nights", 6);
+    create(path, text, 8192, NIGH_E_FORMAT);
+    text[0] = 0;
+    create(path, text, 8192, NIGH_E_FORMAT);
+    folder_drop();
+    free(text);
+    free(bytes);
+}
+
 TEST(damage_is_named) {
     folder_new();
     const char *path = in_folder("x.store");
@@ -327,6 +434,8 @@ SUITE {
     vectors_fill();
     RUN(made_and_gone_on_with);
     RUN(refusals);
+    RUN(cut_while_it_was_made);
+    RUN(not_made_anew);
     RUN(damage_is_named);
     RUN(one_writer_many_readers);
     RUN(killed_at_any_moment);
