@@ -53,7 +53,7 @@ static bool nighi_hnswlib_shape(nighi_hnswlib *from, uint32_t width, uint64_t *m
     *mult = nighi_hnswlib_take(&cursor, 8);
     const uint64_t ef = nighi_hnswlib_take(&cursor, width);
     if (words[0] != 0 || m0 > NIGHI_HNSWLIB_M0_MAX || words[5] != NIGHI_HNSWLIB_LINKS + m0 * 4 ||
-        words[4] <= words[5] || words[4] > UINT32_MAX - width || words[3] != words[4] + width) {
+        words[4] < words[5] || words[4] > UINT32_MAX - width || words[3] != words[4] + width) {
         return false;
     }
     from->max_elements = words[1];
@@ -70,13 +70,14 @@ static bool nighi_hnswlib_shape(nighi_hnswlib *from, uint32_t width, uint64_t *m
 }
 
 NIGHI_FN nigh_status nighi_hnswlib_open(const void *file, uint64_t bytes, uint32_t row_bytes,
-                                        nighi_hnswlib *from) {
+                                        bool external, nighi_hnswlib *from) {
     uint64_t mult = 0;
     *from = (nighi_hnswlib){.file = file, .bytes = bytes};
     if (!nighi_hnswlib_shape(from, 8, &mult) && !nighi_hnswlib_shape(from, 4, &mult)) {
         return NIGH_E_FORMAT;
     }
-    if (from->label_offset - from->vector_offset != row_bytes) {
+    const uint32_t vector_bytes = from->label_offset - from->vector_offset;
+    if (vector_bytes != row_bytes && (vector_bytes != 0 || !external)) {
         return NIGH_E_MISMATCH;
     }
     if (from->m == UINT32_MAX || from->count == UINT32_MAX) {
@@ -173,7 +174,8 @@ NIGHI_FN nigh_status nighi_hnswlib_config(const void *file, uint64_t bytes, nigh
     if (!nighi_hnswlib_space(config->metric, config->dtype)) {
         return NIGH_E_UNSUPPORTED;
     }
-    nigh_status status = nighi_hnswlib_open(file, bytes, (uint32_t)row_bytes, &from);
+    nigh_status status = nighi_hnswlib_open(file, bytes, (uint32_t)row_bytes,
+                                            config->vectors == NIGH_VECTORS_EXTERNAL, &from);
     if (status == NIGH_OK) {
         status = nighi_hnswlib_count(&from, &upper);
     }

@@ -47,9 +47,10 @@ typedef struct nighi_hnswlib_above {
 
 /* Is there such a space in hnswlib? */
 NIGHI_FN bool nighi_hnswlib_space(uint32_t metric, uint32_t dtype);
-/* Verifies the header, and that as many bytes as it says are there. */
+/* Verifies the header, and that as many bytes as it says are there. external: vectors of no bytes
+ * will do as well. */
 NIGHI_FN nigh_status nighi_hnswlib_open(const void *file, uint64_t bytes, uint32_t row_bytes,
-                                        nighi_hnswlib *from);
+                                        bool external, nighi_hnswlib *from);
 /* Begins before the first element's layers. */
 NIGHI_FN void nighi_hnswlib_above_begin(const nighi_hnswlib *from, nighi_hnswlib_above *above);
 /* Verifies the next element's layers, not yet what is in them. */

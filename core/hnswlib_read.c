@@ -204,7 +204,8 @@ NIGHI_FN nigh_status nighi_hnswlib_read(nigh_index *index, const void *file, uin
     uint32_t deleted = 0;
     nigh_status status = nighi_hnswlib_config(file, bytes, &config, &facts);
     if (status == NIGH_OK) {
-        status = nighi_hnswlib_open(file, bytes, index->metric.row_bytes, &from);
+        status = nighi_hnswlib_open(file, bytes, index->metric.row_bytes,
+                                    index->config.vectors == NIGH_VECTORS_EXTERNAL, &from);
     }
     if (status == NIGH_OK) {
         status = nighi_import_fits(index, &from, facts.upper_count);

@@ -231,6 +231,43 @@ TEST(identity_and_borrowed) {
     free(file.bytes);
 }
 
+/* A file of links and labels alone, for an index whose vectors are elsewhere: the same graph. */
+TEST(without_vectors) {
+    for (uint32_t i = 0; i < 2; i++) {
+        fx f, g;
+        hnsw_file file = plain(widths[i], NIGH_DTYPE_F32, 0);
+        nigh_config config = config_of(NIGH_METRIC_L2, NIGH_DTYPE_F32);
+        const size_t head = 10 * widths[i] + 16, links = 4 + 8 * M;
+        const size_t element = links + 4 * DIM + widths[i], bare = links + widths[i];
+        const size_t above = file.size - head - N * element;
+        const size_t size = head + N * bare + above;
+        uint8_t *without = calloc(1, size);
+        memcpy(without, file.bytes, head);
+        hnsw_put(without + 3 * widths[i], bare, widths[i]);
+        hnsw_put(without + 4 * widths[i], links, widths[i]);
+        for (uint32_t slot = 0; slot < N; slot++) {
+            uint8_t *to = without + head + slot * bare;
+            memcpy(to, file.bytes + head + slot * element, links);
+            memcpy(to + links, file.bytes + head + slot * element + links + 4 * DIM, widths[i]);
+        }
+        memcpy(without + head + N * bare, file.bytes + head + N * element, above);
+        t_is(hnsw_read(&f, without, size, &config, 0), NIGH_E_MISMATCH);
+        config.vectors = NIGH_VECTORS_EXTERNAL;
+        t_ok(hnsw_read(&f, file.bytes, file.size, &config, 0));
+        t_ok(hnsw_read(&g, without, size, &config, 0));
+        fx_same_image(f.index, g.index);
+        for (size_t cut = 1; cut < size; cut += 97) {
+            nigh_hnswlib facts = {.struct_size = sizeof facts};
+            t_is(nigh_hnswlib_config(without, size - cut, &config, &facts),
+                 size - cut < head ? NIGH_E_FORMAT : NIGH_E_CORRUPT);
+        }
+        fx_drop(&f);
+        fx_drop(&g);
+        free(without);
+        free(file.bytes);
+    }
+}
+
 /* Rows of a file are normalised, but those that are so already; tiny and huge ones too. */
 TEST(cosine_is_normalised) {
     fx f, g;
@@ -445,6 +482,7 @@ SUITE {
     RUN(facts);
     RUN(layers_of_any_height);
     RUN(identity_and_borrowed);
+    RUN(without_vectors);
     RUN(cosine_is_normalised);
     RUN(free_slots);
     RUN(empty_and_single);
