@@ -150,7 +150,10 @@ static int run_import(const cli_verb *verb, int argc, char **argv) {
     if (code == CLI_OK && state.set.root != 0) {
         code = cli_root(state.index, NULL);
     }
-    code = code == CLI_OK ? cli_save(state.index, 0, state.set.output, &state.file_bytes) : code;
+    if (code == CLI_OK) {
+        cli_index made = {.path = args[0], .index = state.index};
+        code = cli_save_index(&made, state.set.output, &state.file_bytes);
+    }
     code = code == CLI_OK ? import_report(&state) : code;
     nigh_close(state.index);
     nigh_close(state.file);
@@ -260,6 +263,10 @@ static int run_export(const cli_verb *verb, int argc, char **argv) {
     }
     if (strcmp(state.set.output, "-") == 0 && state.set.json != 0) {
         return cli_usage(verb->name, "-o - and --json both want standard output");
+    }
+    if (cli_named_store(state.set.output)) {
+        return cli_usage(verb->name, "%s: a store holds an index of nigh, not a file of hnswlib",
+                         state.set.output);
     }
     code = cli_output_check(verb->name, state.set.output, args[0]);
     code = code == CLI_OK ? export_run(&state, args) : code;

@@ -243,6 +243,20 @@ static int believe(const cli_index *open) {
     return CLI_OK;
 }
 
+/* Rows of the index's own type, or floats, which it is made of; others would be other vectors. */
+static int expect_dtype(const cli_index *open, const char *path) {
+    char file[16], index[16];
+    const uint32_t native = open->vectors.native, wanted = open->config.dtype;
+    if (native == wanted || native == NIGH_DTYPE_F32) {
+        return CLI_OK;
+    }
+    cli_say("%s: rows of %s; %s wants rows of %s%s", path,
+            cli_name_at(CLI_DTYPES, native, file, sizeof file), open->path,
+            cli_name_at(CLI_DTYPES, wanted, index, sizeof index),
+            wanted == NIGH_DTYPE_F32 ? "" : ", or f32 that it makes them of");
+    return CLI_ERROR;
+}
+
 int cli_open_vectors(cli_index *open, const char *verb, const char *path, uint32_t by) {
     if (!cli_external(open)) {
         return path == NULL ? CLI_OK
@@ -259,6 +273,7 @@ int cli_open_vectors(cli_index *open, const char *verb, const char *path, uint32
     }
     int code = cli_vectors_open(&open->vectors, path, 0, 0, open->config.dim,
                                 open->config.dtype == NIGH_DTYPE_B1);
+    code = code == CLI_OK ? expect_dtype(open, path) : code;
     code = code == CLI_OK ? choose(open, verb, path, &by) : code;
     if (code == CLI_OK) {
         code = by == CLI_BY_KEY ? lend_by_key(open) : cli_lend_vectors(open);

@@ -69,6 +69,24 @@ class Hnswlib(Command):
                 for name in ("c.nigh", "d.nigh")]
         self.assertEqual(*([[hit["key"] for hit in one] for one in answers] for answers in hits))
 
+    def test_into_a_store(self):
+        """A file named so is one, which can be changed in place; an image would be no store."""
+        self.exported()
+        for more in ([], ["--root"]):
+            self.nigh("import-hnswlib", "x.bin", "--space", "l2", "--dim", 6, *more, "-o",
+                      "y.nigh")
+            self.nigh("import-hnswlib", "x.bin", "--space", "l2", "--dim", 6, *more, "-o",
+                      "y.store")
+            self.assertIn(self.read("y.store")[:7], (b"nighs\n\x1a", bytes(7)))
+            self.assertEqual(self.read("y.nigh")[:6], b"nigh\r\n")
+            self.nigh("check", "y.store")
+            self.assertEqual(*(self.json("search", name, "x.npy", "-k", 5)["hits"]
+                               for name in ("y.nigh", "y.store")))
+        self.nigh("remove", "y.store", 11)
+        self.nigh("near", "y.store", 11, code=1)
+        self.fails(2, "a store holds an index of nigh", "export-hnswlib", "y.nigh", "-o",
+                   "z.store")
+
     def test_refusals(self):
         self.exported()
         words = "--space", "l2", "--dim", 6, "-o", "y.nigh"

@@ -551,6 +551,21 @@ class GraphOnly(Command):
             self.assertEqual(self.json("search", "g.nigh", "q.npy", "--vectors", "x.npy")["hits"],
                              self.json("search", "o.nigh", "q.npy")["hits"], dtype)
 
+    def test_rows_of_another_type(self):
+        """They might be converted, but those of the index they are not."""
+        npy(self.path("x.npy"), uniform(300, 9))
+        npy(self.path("h.npy"), uniform(300, 9), "<f2")
+        npy(self.path("i.npy"), [[1] * 9] * 300, "|i1")
+        self.nigh("build", "x.npy", "-o", "g.nigh", "--graph-only")
+        for name, kind in (("h.npy", "f16"), ("i.npy", "i8")):
+            self.fails(3, f"{name}: rows of {kind}; g.nigh wants rows of f32", "search", "g.nigh",
+                       "x.npy", "--vectors", name)
+        self.nigh("build", "h.npy", "-o", "h.nigh", "--graph-only")
+        self.fails(3, "i.npy: rows of i8; h.nigh wants rows of f16, or f32 that", "search",
+                   "h.nigh", "x.npy", "--vectors", "i.npy")
+        for name in ("x.npy", "h.npy"):
+            self.nigh("search", "h.nigh", "x.npy", "--vectors", name)
+
     def test_borrowed_kinds(self):
         source = random.Random(3)
         rows = [[source.randrange(128) for _ in range(11)] for _ in range(200)]
