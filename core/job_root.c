@@ -18,7 +18,9 @@
 #include "plan.h"
 #include "source.h"
 
-#define NIGHI_ROOT_STEP 1024u /* slots a task */
+#define NIGHI_ROOT_STEP 1024u       /* slots a task, at most, */
+#define NIGHI_ROOT_WORK (1u << 21)  /* and links compared: some milliseconds at any m0 */
+#define NIGHI_ROOT_ASKED (1u << 24) /* links compared for one slot, before it takes what it gets */
 #define NIGHI_ROOT_CHAIN 128u /* elders that are asked to make room */
 
 enum {
@@ -40,6 +42,8 @@ typedef struct nighi_root_job {
     uint32_t slot_count;
     uint32_t stage; /* NIGHI_ROOT_* */
     uint32_t at;    /* first slot of the task */
+    uint32_t end;   /* behind its last one */
+    uint64_t work;  /* links compared by it */
     uint32_t room;  /* no slot below it has room for a child */
     uint32_t children_max;
     uint32_t *parents;  /* of slots whose turn has not come: the youngest elder that links to it */
@@ -85,7 +89,10 @@ static uint32_t nighi_root_link(const nigh_index *index, uint32_t slot, uint32_t
     return link < index->counts.slot_count ? link : NIGHI_NONE;
 }
 
-static bool nighi_root_links(const nigh_index *index, uint32_t from, uint32_t to) {
+static bool nighi_root_links(const nigh_job *job, uint32_t from, uint32_t to) {
+    const nigh_index *index = job->index;
+    nighi_root_job *root = job->state;
+    root->work += index->config.m0;
     return nighi_links_find(nighi_row0(index, from), index->config.m0, to) != NIGHI_NONE;
 }
 
@@ -117,7 +124,7 @@ static uint32_t nighi_root_mutual(const nigh_job *job, uint32_t slot, uint32_t f
     const nighi_root_job *root = job->state;
     uint32_t link = 0;
     for (uint32_t i = 0; (link = nighi_root_link(index, slot, i)) != NIGHI_NONE; i++) {
-        if (link >= slot || !nighi_root_links(index, link, slot)) {
+        if (link >= slot || !nighi_root_links(job, link, slot)) {
             continue;
         }
         if (nighi_root_roomy(root, link)) {
@@ -150,17 +157,18 @@ static void nighi_root_shift(nigh_job *job, uint32_t child, uint32_t parent, uin
 static bool nighi_root_adopt(nigh_job *job, uint32_t slot) {
     const nigh_index *index = job->index;
     const nighi_root_job *root = job->state;
+    const uint64_t enough = root->work + NIGHI_ROOT_ASKED;
     uint32_t count = 0;
     uint32_t parent = nighi_root_mutual(job, slot, NIGHI_NONE, &count);
     if (parent != NIGHI_NONE) {
         nighi_root_shift(job, slot, parent, NIGHI_NONE);
         return true;
     }
-    for (uint32_t at = 0; at < count; at++) {
+    for (uint32_t at = 0; at < count && root->work < enough; at++) {
         const uint32_t elder = root->steps[at].elder;
         uint32_t child = 0;
         for (uint32_t i = 0; (child = nighi_root_link(index, elder, i)) != NIGHI_NONE; i++) {
-            if (child >= slot || root->parents[child] != elder) {
+            if (child >= slot || root->parents[child] != elder || root->work >= enough) {
                 continue;
             }
             parent = nighi_root_mutual(job, child, at, &count);
@@ -249,7 +257,8 @@ static nigh_status nighi_root_add(nigh_job *job, nigh_session *session, uint32_t
         count++;
     }
     *at = count;
-    if (count == m0) {
+    if (count == m0) { /* distances, and links looked up again */
+        ((nighi_root_job *)job->state)->work += (uint64_t)m0 * (index->config.dim / 4 + 8);
         nighi_space space;
         uint32_t sorted = 0;
         nighi_space_get(index, NIGHI_ON_VECTORS, &space);
@@ -285,12 +294,12 @@ static nigh_status nighi_root_join(nigh_job *job, nigh_session *session, uint32_
     uint32_t *row = nighi_row0(index, slot);
     uint32_t at = 0;
     nigh_status status = NIGH_OK;
-    if (!nighi_root_links(index, parent, slot)) {
+    if (!nighi_root_links(job, parent, slot)) {
         const uint32_t keep =
             parent == index->counts.root ? NIGHI_NONE : nighi_root_link(index, parent, 0);
         status = nighi_root_add(job, session, parent, slot | NIGHI_LINK_MARK, keep, &at);
     }
-    if (status == NIGH_OK && !nighi_root_links(index, slot, parent)) {
+    if (status == NIGH_OK && !nighi_root_links(job, slot, parent)) {
         status = nighi_root_add(job, session, slot, parent, NIGHI_NONE, &at);
         if (status == NIGH_OK) {
             const uint32_t first = nighi_load(&row[0]);
@@ -321,11 +330,12 @@ static nigh_status nighi_root_store(nigh_job *job, nigh_session *session, uint32
 
 /* ---- The job -------------------------------------------------------------------------------- */
 
-/* Each task reads what the one before it stored, so a phase is one task. */
+/* Each task reads what the one before it stored, so a phase is one task. Where it ends depends on
+ * the graph alone. */
 static bool nighi_root_next(nigh_job *job) {
     nighi_root_job *root = job->state;
     if (job->phase++ > 0) {
-        root->at += NIGHI_ROOT_STEP;
+        root->at = root->end;
         if (root->at >= root->slot_count || root->stage == NIGHI_ROOT_END) {
             root->stage++;
             root->at = 0;
@@ -342,10 +352,12 @@ static void nighi_root_end(nigh_index *index) {
 
 static nigh_status nighi_root_task(nigh_job *job, nigh_session *session, uint32_t task) {
     nigh_index *index = job->index;
-    const nighi_root_job *root = job->state;
-    const uint32_t end = root->at + nighi_min_u32(NIGHI_ROOT_STEP, root->slot_count - root->at);
+    nighi_root_job *root = job->state;
+    const uint32_t most = root->at + nighi_min_u32(NIGHI_ROOT_STEP, root->slot_count - root->at);
+    uint32_t slot = root->at;
     nigh_status status = NIGH_OK;
     (void)task;
+    root->work = 0;
     if (root->stage > NIGHI_ROOT_CHOOSE) {
         const uint32_t version = nighi_lock(&index->writer->alloc);
         nighi_image_open(index);
@@ -356,7 +368,8 @@ static nigh_status nighi_root_task(nigh_job *job, nigh_session *session, uint32_
         nighi_root_end(index);
         return NIGH_OK;
     }
-    for (uint32_t slot = root->at; slot < end && status == NIGH_OK; slot++) {
+    for (; slot < most && root->work < NIGHI_ROOT_WORK && status == NIGH_OK; slot++) {
+        root->work += index->config.m0;
         if (root->stage == NIGHI_ROOT_ELDERS) {
             nighi_root_elders(job, slot);
         } else if (root->stage != NIGHI_ROOT_CHOOSE) {
@@ -366,7 +379,8 @@ static nigh_status nighi_root_task(nigh_job *job, nigh_session *session, uint32_
         }
     }
     if (status == NIGH_OK) {
-        nighi_job_done(job, end - root->at);
+        root->end = slot;
+        nighi_job_done(job, slot - root->at);
     }
     return status;
 }

@@ -186,6 +186,76 @@ TEST(interrupted) {
     free(want.data);
 }
 
+/* A task is short however long rows are: where a slot costs more there are fewer in it. */
+TEST(long_rows) {
+    enum { MANY = 1200, M = 256 };
+    rng r = {5};
+    nigh_config config = {.struct_size = sizeof config, .dim = DIM, .metric = NIGH_METRIC_L2};
+    fx f;
+    nigh_job *job = NULL;
+    nigh_progress progress = {0};
+    const nigh_job_options options = fx_job_options(NIGH_JOB_ROOT);
+    config.dtype = NIGH_DTYPE_F32;
+    hnsw_file file = hnsw_file_make(&r, 8, MANY, M, DIM, NIGH_DTYPE_F32, 0, NULL, 0);
+    for (uint32_t slot = 0; slot < MANY; slot++) { /* to those before it, none of which link back */
+        uint8_t *list = hnsw_list(&file, slot, 0);
+        hnsw_put(list, 2 * M, 2);
+        for (uint32_t i = 0; i < 2 * M; i++) {
+            hnsw_put(list + 4 + (size_t)i * 4, (slot + MANY - 1 - i) % MANY, 4);
+        }
+    }
+    t_ok(hnsw_read(&f, file.bytes, file.size, &config, MANY));
+    free(file.bytes);
+    t_ok(fx_job_begin(&f, &options, NULL, NULL, 0, &job));
+    uint32_t steps = 0;
+    for (; progress.state != NIGH_JOB_DONE; steps++) {
+        t_ok(fx_job_step(job, f.session, &progress));
+    }
+    t_assert(steps > 60); /* in most rows 512 links are looked for in 512 others */
+    t_ok(nigh_job_end(job));
+    fx_check(f.index, f.session);
+    fx_drop(&f);
+}
+
+/* Marks that a job which was ended early leaves say nothing, and a packed image drops them. */
+TEST(marks_of_half_a_job) {
+    fx f, packed, plain;
+    nigh_job *job = NULL;
+    nigh_progress progress = {0};
+    const nigh_job_options options = fx_job_options(NIGH_JOB_ROOT);
+    open_drawn(&f, 6, N, 11);
+    t_ok(fx_job_begin(&f, &options, NULL, NULL, 0, &job));
+    for (uint32_t i = 0; i < 3; i++) { /* elders, choice, marks */
+        t_ok(fx_job_step(job, f.session, &progress));
+    }
+    t_assert(progress.state != NIGH_JOB_DONE);
+    t_ok(nigh_job_end(job));
+    fx_bytes half = fx_save(f.index, 0), small = fx_save(f.index, NIGH_SAVE_PACKED);
+    t_ok(fx_attach(&packed, small.data, small.size, 0, 0, 0));
+    fx_bytes back = fx_save(packed.index, 0);
+    t_ok(fx_attach(&plain, back.data, back.size, 0, 0, 0));
+    fx_bytes again = fx_save(plain.index, NIGH_SAVE_PACKED);
+    t_assert(again.size == small.size && memcmp(again.data, small.data, again.size) == 0);
+    t_eq(back.size, half.size);
+    uint64_t links = 0, marks = 0; /* where region 0 lies: docs/FORMAT.md */
+    memcpy(&links, half.data + 120, sizeof links);
+    for (uint64_t at = links; at < links + (uint64_t)N * 4 * f.config.m0; at += 4) {
+        uint32_t word = 0, other = 0;
+        memcpy(&word, half.data + at, 4);
+        memcpy(&other, back.data + at, 4);
+        t_eq(other, word & 0x7fffffffu);
+        marks += word >> 31;
+    }
+    t_assert(marks > N / 2);
+    free(half.data);
+    free(small.data);
+    free(back.data);
+    free(again.data);
+    fx_drop(&f);
+    fx_drop(&packed);
+    fx_drop(&plain);
+}
+
 /* In place, in an image that is sealed afterwards. */
 TEST(in_place) {
     fx f, g, h;
@@ -331,6 +401,8 @@ SUITE {
     RUN(afterwards);
     RUN(there_and_back);
     RUN(interrupted);
+    RUN(long_rows);
+    RUN(marks_of_half_a_job);
     RUN(in_place);
     RUN(vectors_elsewhere);
     RUN(paged);
