@@ -5,9 +5,9 @@
 
 Writes build/wasm/nigh.wasm (SIMD128), nigh-plain.wasm and nigh-small.wasm, and prints their sizes;
 --emscripten: build/wasm-emscripten too, from the same sources. --vendored copies nigh.wasm into the
-Go module that embeds it; with --check nothing is copied, and a copy that is not what this tree and compiler
-make is a failure. Another compiler makes other bytes: then the copy is only tested (tests/wasm),
-and the check says so. Ends with "N passed, N failed" when it checks."""
+Go module that embeds it; with --check nothing is copied, and a copy that is not what this tree and
+compiler make is a failure. Another compiler makes other bytes: then the copy is only tested
+(tests/wasm), and the check says so. Ends with "N passed, N failed" when it checks."""
 import argparse
 import gzip
 import hashlib
