@@ -4,7 +4,8 @@
 """usage: generate.py [--check]
 
 Reads abi/nigh.h (Python's standard library is enough) and writes nigh.json and what each template
-makes of it. A new language is one template and one line in OUTPUTS. --check writes nothing and
+makes of it. A new language is one template and one line in OUTPUTS. Headers of hosted/ are read
+for those that want them: BESIDE. --check writes nothing and
 fails when a file is not what the header says."""
 import argparse
 import json
@@ -32,6 +33,13 @@ OUTPUTS = {
     "bindings/python/nigh/declarations.py": cffi.render,
     "bindings/luajit/nigh.lua": luajit.render,
 }
+# Headers that include nigh.h and those before them, and what is made of each.
+BESIDE = {
+    "hosted/nigh_hosted.h": {
+        "bindings/rust-sys/src/ffi_hosted.rs": rust.render_beside("nigh_hosted.h")},
+    "hosted/nigh_lmdb.h": {
+        "bindings/rust-sys/src/ffi_lmdb.rs": rust.render_beside("nigh_lmdb.h")},
+}
 LOCK = "abi/nigh.lock"
 
 
@@ -43,13 +51,22 @@ def old_text(path):
         return ""
 
 
+def render_all():
+    """{path: text} of all that is generated but the lock; the model of nigh.h."""
+    models = [layout.add(header.read(os.path.join(ROOT, "abi", "nigh.h")))]
+    texts = {path: render(models[0]) for path, render in OUTPUTS.items()}
+    for name, outputs in BESIDE.items():
+        models.append(layout.add(header.read(os.path.join(ROOT, name), models), models))
+        texts.update((path, render(models[-1])) for path, render in outputs.items())
+    return texts, models[0]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     try:
-        model = layout.add(header.read(os.path.join(ROOT, "abi", "nigh.h")))
-        texts = {path: render(model) for path, render in OUTPUTS.items()}
+        texts, model = render_all()
         texts[LOCK] = lock.render(model, old_text(LOCK))
     except (header.HeaderError, layout.LayoutError, lock.LockError) as error:
         sys.exit(f"generate.py: {error}")

@@ -44,6 +44,10 @@ def read_text(path):
         return file.read()
 
 
+def generated():
+    return [*generate.OUTPUTS, *(path for outputs in generate.BESIDE.values() for path in outputs)]
+
+
 def model_of(source):
     return layout.add(header.resolve(header.Reader(source).read()))
 
@@ -106,6 +110,27 @@ class Reading(unittest.TestCase):
         self.refuses("nigh_s *s);", "uint32_t in, nigh_s *s);", "a word of another language")
         self.refuses("@errors NIGH_E_FULL", "@errors NIGH_E_FUL", "there is no NIGH_E_FUL$")
 
+    def test_a_header_beside(self):
+        """It may use what the headers that it includes declare, and not declare it again."""
+        below = [model_of(SAMPLE)]
+        more = """#include "nigh.h"
+/* Both. */
+typedef struct nigh_t { uint32_t a; uint32_t b; nigh_s s; } nigh_t;
+/* Goes. @in txn any  @out t 1  @errors NIGH_E_FULL */
+NIGH_API nigh_status nigh_go(void *txn, const nigh_index *index, nigh_t *t);
+"""
+        model = layout.add(header.resolve(header.Reader(more).read(), below), below)
+        found = model["structs"][0]
+        self.assertEqual((found["size"], [f["offset"] for f in found["fields"]]), (24, [0, 4, 8]))
+        for old, new, said in [("uint32_t b; nigh_s", "nigh_s", "differs between 32 and 64"),
+                               ("nigh_s s;", "nigh_x s;", "nigh_t: s: nigh_x"),
+                               ("@in txn any", "@in txn 1", "txn: @in, but not const"),
+                               ("nigh_t", "nigh_s", "nigh_s is there twice"),
+                               ("NIGH_E_FULL", "NIGH_E_NONE", "there is no NIGH_E_NONE")]:
+            with self.assertRaisesRegex((header.HeaderError, layout.LayoutError), said):
+                text_now = more.replace(old, new)
+                layout.add(header.resolve(header.Reader(text_now).read(), below), below)
+
     def test_scalars_are_known(self):
         """Every type in a signature is a fixed-width number, a float, or a pointer."""
         model = layout.add(header.read(HEADER))
@@ -118,7 +143,8 @@ class Files(unittest.TestCase):
     def in_copy(self, change=None, lose=None):
         """generate.py --check in a copy of the tree that was tampered with."""
         with tempfile.TemporaryDirectory() as root:
-            for path in [*generate.OUTPUTS, generate.LOCK, "abi/nigh.h", "abi/generate.py"]:
+            for path in [*generated(), *generate.BESIDE, generate.LOCK, "abi/nigh.h",
+                         "abi/generate.py"]:
                 os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
                 shutil.copy(os.path.join(sources.ROOT, path), os.path.join(root, path))
             shutil.copytree(os.path.join(sources.ROOT, "abi/bindgen"),
@@ -139,7 +165,7 @@ class Files(unittest.TestCase):
         self.assertEqual(self.in_copy()[0], 0)
 
     def test_each_stale_file_is_found(self):
-        for path in generate.OUTPUTS:
+        for path in generated():
             status, said = self.in_copy(lose=path)
             self.assertEqual((status, path in said), (1, True), path)
 

@@ -16,9 +16,10 @@ TOKEN = re.compile(r"""(?P<comment>/\*.*?\*/) | (?P<line>^[ \t]*\#[^\n]*$)
                        | (?P<word>[A-Za-z_]\w*) | (?P<number>-?\d\w*) | (?P<mark>"C"|[{}()\[\]*,;=])
                        | (?P<space>\s+)""", re.VERBOSE | re.DOTALL | re.MULTILINE)
 # Of the preprocessor only this: what else there was, compilers would see and this reader not.
-LINE = re.compile(r"#define NIGH_VERSION_(?P<part>\w+) (?P<number>\d+)|#include <stdint\.h>"
-                  r"|#if(ndef NIGH_(H|API)|def __cplusplus)( /\*.*\*/)?"
-                  r"|#define NIGH_(H|API)|#endif( /\* NIGH_H \*/)?")
+LINE = re.compile(r"#define NIGH_VERSION_(?P<part>\w+) (?P<number>\d+)"
+                  r"|#include (<stdint\.h>|\"nigh(_hosted)?\.h\")"
+                  r"|#if(ndef NIGH_((HOSTED_|LMDB_)?H|API)|def __cplusplus)( /\*.*\*/)?"
+                  r"|#define NIGH_((HOSTED_|LMDB_)?H|API)|#endif( /\* NIGH_(HOSTED_|LMDB_)?H \*/)?")
 
 
 class Token:
@@ -271,12 +272,12 @@ class Reader:
         return self.model
 
 
-def resolve(model):
+def resolve(model, below=()):
     """Parameters get direction, shape and nullability: their own, or those of the function that
-    the comment refers to."""
+    the comment refers to. `below`: models of the headers that this one includes."""
     functions = {f["name"]: f for f in model["functions"]}
-    handles = {o["name"] for o in model["opaque"]}
-    callbacks = {c["name"] for c in model["callbacks"]}
+    handles = {o["name"] for one in (*below, model) for o in one["opaque"]}
+    callbacks = {c["name"] for one in (*below, model) for c in one["callbacks"]}
 
     def tag_of(entry, parameter):
         if parameter in entry["tags"]:
@@ -304,10 +305,10 @@ def resolve(model):
                 parameter.update(tag)
     for entry in model["functions"] + model["callbacks"]:
         del entry["tags"]
-    rules.check(model)
+    rules.check(model, below)
     return model
 
 
-def read(path):
+def read(path, below=()):
     with open(path, encoding="utf-8") as file:
-        return resolve(Reader(file.read()).read())
+        return resolve(Reader(file.read()).read(), below)

@@ -17,13 +17,15 @@ def align_up(at, to):
     return (at + to - 1) // to * to
 
 
-def lay_out(struct, target):
-    """(size, offsets by field name)."""
+def lay_out(struct, target, known):
+    """(size, offsets by field name, alignment)."""
     at, most, offsets = 0, 1, {}
     for field in struct["fields"]:
         kind = field["type"]
         if kind["pointers"] > 0:
             size = alignment = target["pointer"]
+        elif kind["base"] in known:
+            size, _, alignment = lay_out(known[kind["base"]], target, known)
         else:
             size = SIZES[kind["base"]]
             alignment = target["u64"] if kind["base"] == "u64" else size
@@ -31,13 +33,14 @@ def lay_out(struct, target):
         offsets[field["name"]] = at
         at += size
         most = max(most, alignment)
-    return align_up(at, most), offsets
+    return align_up(at, most), offsets, most
 
 
-def add(model):
+def add(model, below=()):
     """Structures get `size`, fields `offset`, in bytes: the same everywhere, or it is an error."""
+    known = {struct["name"]: struct for one in (*below, model) for struct in one["structs"]}
     for struct in model["structs"]:
-        laid = [lay_out(struct, target) for target in TARGETS.values()]
+        laid = [lay_out(struct, target, known)[:2] for target in TARGETS.values()]
         if any(one != laid[0] for one in laid):
             raise LayoutError(f"{struct['name']} differs between 32 and 64 bits: {laid}")
         struct["size"], offsets = laid[0]

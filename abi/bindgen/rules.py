@@ -42,8 +42,8 @@ def check_type(where, kind, known):
 def check_direction(where, parameter):
     """`const` and the tag say the same."""
     kind = parameter["type"]
-    if parameter["role"] != "pointer" or kind["pointers"] != 1:
-        return
+    if parameter["role"] != "pointer" or kind["pointers"] != 1 or parameter["shape"] == "any":
+        return  # any: an object of another library, which only that one looks into
     if kind["const"] != (parameter["direction"] == "in"):
         raise HeaderError(f"{where}: @{parameter['direction']}, but "
                           f"{'' if kind['const'] else 'not '}const")
@@ -64,14 +64,14 @@ def check_call(entry, known, errors):
             raise HeaderError(f"{name}: there is no {error}")
 
 
-def check(model):
-    """Raises HeaderError."""
-    values = [value for enum in model["enums"] for value in enum["values"]]
+def check(model, below=()):
+    """Raises HeaderError. `below`: models of the headers that this one includes."""
+    values = [value for one in (*below, model) for enum in one["enums"] for value in enum["values"]]
     constants = once([value["name"] for value in values], "enum")
     for value in values:
         if value["value"] not in INTEGERS:
             raise HeaderError(f"{value['name']} does not fit 32 bits")
-    groups = [once([one["name"] for one in model[kind]], kind)
+    groups = [once([one["name"] for each in (*below, model) for one in each[kind]], kind)
               for kind in ("structs", "opaque", "callbacks", "functions")]
     once([name for group in groups for name in sorted(group)], "declarations")
     known = {"pointed": {"void", "char"} | groups[0] | groups[1], "callbacks": groups[2]}
@@ -80,8 +80,9 @@ def check(model):
         if not struct["fields"]:
             raise HeaderError(f"{struct['name']} has no fields")
         for field in struct["fields"]:
-            check_type(f"{struct['name']}: {field['name']}", field["type"],
-                       {**known, "callbacks": ()})
+            kind = field["type"]
+            if kind["base"] not in groups[0] or kind["pointers"] > 0:  # a structure within
+                check_type(f"{struct['name']}: {field['name']}", kind, {**known, "callbacks": ()})
     for callback in model["callbacks"]:
         first = callback["parameters"][:1]
         if not first or (first[0]["name"], first[0]["role"]) != ("user", "user"):

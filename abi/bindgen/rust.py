@@ -1,4 +1,4 @@
-# rust.py - bindings/rust-sys/src/ffi.rs
+# rust.py - bindings/rust-sys/src/ffi.rs, and what its feature `lmdb` adds
 # SPDX-License-Identifier: MIT OR Apache-2.0
 import re
 
@@ -53,7 +53,8 @@ def default_value(struct):
     """On one line if it fits, as rustfmt has it."""
     fields = []
     for field in struct["fields"]:
-        zero = "0.0" if field["type"]["base"] == "f32" else "0"
+        base = field["type"]["base"]
+        zero = {"f32": "0.0"}.get(base, "0" if base in SCALARS else f"{base}::default()")
         size = "core::mem::size_of::<Self>() as u32"
         fields.append(f"{field['name']}: {size if field['name'] == 'struct_size' else zero}")
     line = f"        Self {{ {', '.join(fields)} }}"
@@ -96,6 +97,21 @@ def render(model):
     out = marked("//", "nigh.h for Rust: what C says, nothing more")
     out += ["#![allow(non_camel_case_types)]", "", "use core::ffi::{c_char, c_void};", "",
             "pub type nigh_status = i32;", ""]
+    return "\n".join(out + declarations(model))
+
+
+def render_beside(name):
+    """A template for a header of hosted/, whose declarations stand beside those of nigh.h."""
+    def render_one(model):
+        out = marked("//", f"{name} for Rust: what C says, nothing more", f"hosted/{name}")
+        out += ["#![allow(non_camel_case_types)]", "", "use core::ffi::{c_char, c_void};", "",
+                "use crate::ffi::*;", ""]
+        return "\n".join(out + declarations(model))
+    return render_one
+
+
+def declarations(model):
+    out = []
     for enum in model["enums"]:
         out += [f"// {line}" for line in lines_of(enum["doc"], 96)]
         for value in enum["values"]:
@@ -129,5 +145,4 @@ def render(model):
     for function in model["functions"]:
         out += function_doc(function, "    ")
         out += signature(function, f"pub fn {function['name']}", "    ")
-    out += ["}", ""]
-    return "\n".join(out)
+    return out + ["}", ""]

@@ -9,9 +9,9 @@ def lines_of(text, width):
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def marked(comment, what):
+def marked(comment, what, header="abi/nigh.h"):
     return [f"{comment} {what}", f"{comment} SPDX-License-Identifier: MIT OR Apache-2.0",
-            f"{comment} Generated from abi/nigh.h by abi/generate.py. Do not edit.", ""]
+            f"{comment} Generated from {header} by abi/generate.py. Do not edit.", ""]
 
 
 def commented(text, open_, each, width=96):

@@ -87,13 +87,13 @@ NIGH_API nigh_status nigh_memory_new(uint64_t bytes, void **memory);
  * short the system writes it out and reads it again, so it may be larger than RAM. For nigh_grow
  * and jobs. Its room on the disk is taken at once, so that it never fails later, and is free again
  * after nigh_close or however the process ends.
- * @out memory bytes  @out message message_bytes or NULL
+ * @in path cstring  @out memory bytes  @out message message_bytes or NULL
  * @errors NIGH_E_IO (no room, or no such folder) NIGH_E_NO_MEMORY NIGH_E_INVALID (0 bytes) */
 NIGH_API nigh_status nigh_memory_file(const char *path, uint64_t bytes, void **memory,
                                       char *message, uint32_t message_bytes);
 /* Gives back what a function of this header handed out: memory, mapped file, rows, index, session
  * (before its index), saver (aborts it), store file. NULL is fine, anything else unknown
- * NIGH_E_INVALID. */
+ * NIGH_E_INVALID.  @in object any or NULL */
 NIGH_API nigh_status nigh_close(const void *object);
 
 /* ---- Index ---------------------------------------------------------------------------------- */
@@ -110,7 +110,8 @@ NIGH_API nigh_status nigh_index_new(const nigh_config *config, const nigh_option
  * options->slot_max is raised to `slots`). SHARED changes in place, without room for more than the
  * file has (NIGH_E_UNSUPPORTED): nigh_seal before nigh_close, which then flushes to the disk. If
  * others cut the file short meanwhile, the system sends SIGBUS; nigh_save_file never does that.
- * @in options 1 or NULL  @out index 1  @out message message_bytes or NULL
+ * @in path cstring  @in options 1 or NULL  @out index 1
+ * @out message message_bytes or NULL
  * @errors NIGH_E_IO NIGH_E_NO_MEMORY NIGH_E_BUSY (another process writes it), nigh_attach's */
 NIGH_API nigh_status nigh_index_open(const char *path, uint32_t flags, const nigh_options *options,
                                      uint32_t slots, uint64_t key_bytes, nigh_index **index,
@@ -122,19 +123,19 @@ NIGH_API nigh_status nigh_session_new(const nigh_index *index, const nigh_sessio
 /* ---- Files ---------------------------------------------------------------------------------- */
 
 /* Maps a regular file that is not empty; page aligned. flags NIGH_FILE_*.
- * @out address *bytes  @out bytes 1  @out message message_bytes or NULL
+ * @in path cstring  @out address *bytes  @out bytes 1  @out message message_bytes or NULL
  * @errors NIGH_E_IO NIGH_E_FORMAT (empty) NIGH_E_BUSY (SHARED: locked by another process) */
 NIGH_API nigh_status nigh_file_map(const char *path, uint32_t flags, void **address,
                                    uint64_t *bytes, char *message, uint32_t message_bytes);
 /* Begins to replace `path`: a temporary in the same folder, which only nigh_save_commit gives its
  * name, so that a reader sees the old file or the new one. Symbolic links are followed, permissions
  * of an existing file are kept. A pipe or device is written directly. At most 64 at a time.
- * @out saver 1  @out message message_bytes or NULL
+ * @in path cstring  @out saver 1  @out message message_bytes or NULL
  * @errors NIGH_E_IO NIGH_E_BUSY NIGH_E_NO_MEMORY */
 NIGH_API nigh_status nigh_save_begin(const char *path, nigh_saver **saver, char *message,
                                      uint32_t message_bytes);
 /* Appends; a nigh_write_fn, `saver` being its user. A failure is kept for nigh_save_commit.
- * @in saver 1  @in bytes count  @errors NIGH_E_WRITE */
+ * @in saver any  @in bytes count  @errors NIGH_E_WRITE */
 NIGH_API nigh_status nigh_save_write(void *saver, const void *bytes, uint64_t count);
 /* Flushes to the disk, renames, flushes the folder. Closes the saver in any case; on failure the
  * temporary is gone and the old file as it was. nigh_close instead gives up.
@@ -144,7 +145,7 @@ NIGH_API nigh_status nigh_save_commit(nigh_saver *saver, char *message, uint32_t
  * called at any moment and allocates and locks nothing. */
 NIGH_API void nigh_save_abort_all(void);
 /* nigh_save into a file, replaced as by nigh_save_begin. flags NIGH_SAVE_*.
- * @out message message_bytes or NULL
+ * @in path cstring  @out message message_bytes or NULL
  * @errors NIGH_E_WRITE NIGH_E_IO NIGH_E_NO_MEMORY NIGH_E_BUSY */
 NIGH_API nigh_status nigh_save_file(const nigh_index *index, uint32_t flags, const char *path,
                                     char *message, uint32_t message_bytes);
@@ -154,8 +155,8 @@ NIGH_API nigh_status nigh_save_file(const nigh_index *index, uint32_t flags, con
 /* Opens a file that keeps an index as a store does (nigh.h): a commit writes what changed, and is
  * there as a whole or not at all, whatever happens meanwhile. One process writes, others read the
  * index of the last commit at any time; they wait while a commit goes on.
- * @in options 1 or NULL (page_bytes and super_count of a new one)  @out file 1
- * @out message message_bytes or NULL
+ * options: page_bytes and super_count of a new one.
+ * @in path cstring  @in options 1 or NULL  @out file 1  @out message message_bytes or NULL
  * @errors NIGH_E_IO NIGH_E_NO_MEMORY NIGH_E_BUSY (another process writes it) NIGH_E_FORMAT (no
  *   store) NIGH_E_CORRUPT */
 NIGH_API nigh_status nigh_store_file_open(const char *path, uint32_t flags,
@@ -187,9 +188,10 @@ NIGH_API nigh_status nigh_store_file_commit(nigh_store_file *file, nigh_index *i
  * TEXT: *base is the keys one after another without line ends and *key_lengths their lengths, as
  * nigh_insert takes them (an empty line has length 0). nigh_close(*base).
  * Rows of .fvecs and its like all have one dim: every row is checked, beyond 1 GiB the first and
- * last 65536 and each 257th between. flags: hints of NIGH_FILE_*.
- * @in dim RAW: elements per row; else 0, or what the file must have  @out rows 1  @out base rows
- * @out key_lengths rows->count or NULL  @out message message_bytes or NULL
+ * last 65536 and each 257th between. flags: hints of NIGH_FILE_*. dim: of RAW the elements per row;
+ * else 0, or what the file must have.
+ * @in path cstring  @out rows 1  @out base rows  @out key_lengths rows->count or NULL
+ * @out message message_bytes or NULL
  * @errors NIGH_E_IO NIGH_E_FORMAT NIGH_E_MISMATCH (dim) NIGH_E_UNSUPPORTED (other kinds of .npy) */
 NIGH_API nigh_status nigh_rows_open(const char *path, uint32_t format, uint32_t dim, uint32_t flags,
                                     nigh_rows *rows, const void **base,
@@ -209,7 +211,7 @@ NIGH_API nigh_status nigh_rows_write(nigh_saver *saver, const nigh_rows *shape, 
  * first status that is not NIGH_OK stops the others after their task; of several failures that of
  * the lowest task is returned. *cancel non-zero (stored atomically, by any thread or a signal
  * handler) stops likewise. Signals go to the calling thread, not to the others.
- * @in cancel 1 or NULL  @errors NIGH_E_CANCELLED and the tasks' */
+ * @in cancel 1 or NULL  @in run function  @errors NIGH_E_CANCELLED and the tasks' */
 NIGH_API nigh_status nigh_tasks_run(uint64_t task_count, uint32_t thread_count,
                                     const uint32_t *cancel, nigh_task_fn run, void *user);
 
