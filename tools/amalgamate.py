@@ -17,7 +17,9 @@ GUARD = re.compile(r"^\s*#\s*ifndef\s+(\w+_H)\s*\n\s*#\s*define\s+\1\b", re.MULT
 SEARCH = ("core", "abi")
 # packages cannot reach above their own root
 VENDORED = ("bindings/go", "bindings/rust-sys/csrc", "bindings/python/csrc")
-HOSTED = ("bindings/python/csrc",)  # these get the sources of hosted/ too, as they are
+# These get the sources of hosted/ too, as they are, by the lists of CMakeLists.txt.
+HOSTED = {"bindings/python/csrc": ("NIGH_HOSTED_SOURCES",),
+          "bindings/rust-sys/csrc": ("NIGH_HOSTED_SOURCES", "NIGH_LMDB_SOURCES")}
 # Go compiles what lies in a package's folder, unless the file itself says when not to.
 FIRST = {"bindings/go/nigh.c": "//go:build !nigh_system\n\n"}
 
@@ -93,11 +95,15 @@ def amalgam(root=sources.ROOT):
         return {"nigh.c": head + "".join(result.parts), "nigh.h": file.read()}
 
 
-def hosted(root=sources.ROOT):
+HEADERS = {"NIGH_HOSTED_SOURCES": ("hosted/hosted.h", "hosted/nigh_hosted.h"),
+           "NIGH_LMDB_SOURCES": ("hosted/hosted_lmdb.h", "hosted/nigh_lmdb.h")}
+
+
+def hosted(lists, root=sources.ROOT):
     """The sources of hosted/: {file name: text}."""
     texts = {}
-    for path in ("hosted/hosted.h", "hosted/nigh_hosted.h",
-                 *sources.cmake_list("NIGH_HOSTED_SOURCES", root)):
+    for path in (path for name in lists
+                 for path in (*HEADERS[name], *sources.cmake_list(name, root))):
         with open(os.path.join(root, path), encoding="utf-8") as file:
             texts[os.path.basename(path)] = file.read()
     return texts
@@ -113,8 +119,9 @@ def write(folder, check):
     """Files of `folder` that are, or were, not what they should be."""
     stale = 0
     texts = amalgam()
-    if os.path.relpath(folder, sources.ROOT) in HOSTED:
-        texts.update(hosted())
+    lists = HOSTED.get(os.path.relpath(folder, sources.ROOT))
+    if lists:
+        texts.update(hosted(lists))
         for name in left_over(folder, texts):
             stale += 1
             path = os.path.join(folder, name)

@@ -1,4 +1,5 @@
-// build.rs - compiles csrc/nigh.c, or asks pkg-config for an installed library (feature `system`)
+// build.rs - compiles csrc/nigh.c, or asks pkg-config for an installed library (feature `system`);
+// for the feature `lmdb` also the sources of hosted/
 // SPDX-License-Identifier: MIT OR Apache-2.0
 use std::env;
 use std::path::PathBuf;
@@ -10,12 +11,46 @@ fn main() {
     } else {
         compile();
     }
+    if env::var_os("CARGO_FEATURE_LMDB").is_some() {
+        compile_hosted();
+    }
+}
+
+fn csrc() -> PathBuf {
+    PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("csrc")
+}
+
+/// What wants an operating system, over LMDB as csrc/lmdb/lmdb.h has it.
+fn compile_hosted() {
+    if env::var_os("CARGO_CFG_UNIX").is_none() {
+        println!("cargo::error=feature `lmdb` is for Unix systems");
+        return;
+    }
+    let source = csrc();
+    println!("cargo::rerun-if-changed=csrc");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&source)
+        .expect("csrc is part of the crate")
+        .map(|entry| entry.expect("a folder that can be read").path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("hosted") && name.ends_with(".c")
+        })
+        .collect();
+    files.sort();
+    let mut build = cc::Build::new();
+    build
+        .files(files)
+        .include(&source)
+        .include(source.join("lmdb"))
+        .std("c11")
+        .flag("-fvisibility=hidden")
+        .opt_level(2)
+        .compile("nigh_hosted");
 }
 
 /// The vendored source. It is freestanding: a target needs no C library and no headers of one.
 fn compile() {
-    let source =
-        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("csrc");
+    let source = csrc();
     println!("cargo::rerun-if-changed=csrc/nigh.c");
     println!("cargo::rerun-if-changed=csrc/nigh.h");
     // Dependents with a build script find these as DEP_NIGH_INCLUDE and DEP_NIGH_ROOT.

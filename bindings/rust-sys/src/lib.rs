@@ -24,11 +24,22 @@
 //! Feature `system`: links an installed library that `pkg-config` knows, instead of compiling.
 //! A dependent's build script finds the header in `DEP_NIGH_INCLUDE`.
 //!
+//! Feature `lmdb`: also `nigh_lmdb.h` and `nigh_hosted.h`, for Unix. No liblmdb is linked: the
+//! transactions that these functions take are a `bridge::Txn`, whose functions are the caller's.
+//!
 //! Builds for every target with a C compiler in the style of gcc or clang, among them
 //! `wasm32-unknown-unknown` (`-C target-feature=+simd128` is passed on to C) and
 //! `thumbv7em-none-eabihf`.
 #![no_std]
 
+#[cfg(feature = "lmdb")]
+pub mod bridge;
 mod ffi;
+#[cfg(feature = "lmdb")]
+mod ffi_hosted;
+#[cfg(feature = "lmdb")]
+mod ffi_lmdb;
 
 pub use ffi::*;
+#[cfg(feature = "lmdb")]
+pub use {ffi_hosted::*, ffi_lmdb::*};
