@@ -66,8 +66,9 @@ def tests(count, what, arguments, env=None, prefix=()):
 
 
 def generated(folder):
-    """What tests of the command's files want."""
-    return {"NIGH_GOLDEN": golden.make(folder)}
+    """What tests of the command's files want, and the command."""
+    folder = golden.make(folder)
+    return {"NIGH_GOLDEN": folder, "NIGH_COMMAND": os.path.join(folder, "command", "nigh")}
 
 
 # ---- Steps --------------------------------------------------------------------------------------
@@ -78,13 +79,14 @@ def lint(count):
     succeeds(count, "fmt", ["cargo", "fmt", "--check"])
     clippy = ["cargo", "clippy", "-q", "--all-targets"]
     succeeds(count, "clippy", [*clippy, *deny])
-    succeeds(count, "clippy with all", [*clippy, "-p", "nigh", "--features", "half,rayon", *deny])
+    succeeds(count, "clippy with all", [*clippy, "-p", "nigh", "--features", "half,rayon,lmdb",
+                                        *deny])
     succeeds(count, "clippy with std", [*clippy, "-p", "nigh", "--no-default-features",
                                         "--features", "std", *deny])
 
 
 def documentation(count):
-    some = ["--features", "nigh/half,nigh/rayon"]
+    some = ["--features", "nigh/half,nigh/rayon,nigh/lmdb"]
     succeeds(count, "doc", ["cargo", "doc", "-q", "--no-deps", *some],
              {"RUSTDOCFLAGS": "-D warnings"})
 
@@ -92,8 +94,8 @@ def documentation(count):
 def interface(count):
     """The public interface, from rustdoc's JSON, which is not stable: hence the variable."""
     out = os.path.join(ROOT, "build", "rust-json")
-    status, output = run(["cargo", "rustdoc", "-q", "-p", "nigh", "--features", "half,rayon", "--",
-                          "-Z", "unstable-options", "--output-format", "json"],
+    status, output = run(["cargo", "rustdoc", "-q", "-p", "nigh", "--features", "half,rayon,lmdb",
+                          "--", "-Z", "unstable-options", "--output-format", "json"],
                          {"RUSTC_BOOTSTRAP": "1", "CARGO_TARGET_DIR": out})
     if count.check("rustdoc's JSON", status == 0, output):
         tool = os.path.join(ROOT, "tests", "bindings", "rust_api.py")
@@ -113,7 +115,9 @@ def interface(count):
 
 def default(count):
     env = generated(os.path.join(ROOT, "build", "bindings"))
-    tests(count, "all tests", ["--workspace", "--", "--include-ignored"], env)
+    # With what only adds modules; what changes others is for `features`.
+    tests(count, "all tests", ["--workspace", "--features", "nigh/lmdb", "--",
+                               "--include-ignored"], env)
 
 
 def features(count):
@@ -197,8 +201,9 @@ def packed_crate(count, path):
                 str(os.path.getsize(path)))
     with tarfile.open(path) as archive:
         names = [name.split("/", 1)[1] for name in archive.getnames()]
-    inside = "csrc/nigh.c" if "sys" in crate else "src/index.rs"
-    for name in ("Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs", inside):
+    inside = (("csrc/nigh.c", "csrc/hosted_lmdb.c", "csrc/lmdb/lmdb.h") if "sys" in crate
+              else ("src/index.rs", "src/lmdb/bridge.rs"))
+    for name in ("Cargo.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs", *inside):
         count.check(f"{crate} has {name}", name in names)
 
 
@@ -230,8 +235,9 @@ def address(count):
            "RUSTFLAGS": "-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer",
            "CC_x86_64_unknown_linux_gnu": "clang-19",
            "CFLAGS_x86_64_unknown_linux_gnu": "-fsanitize=address -fno-omit-frame-pointer"}
-    tests(count, "address sanitizer", [*HEAP, "--test", "threads", "--test", "leaks", "--test",
-                                       "filters", "--test", "stores", "--test", "files"], env)
+    tests(count, "address sanitizer",
+          [*HEAP, "--features", "lmdb", "--test", "threads", "--test", "leaks", "--test", "filters",
+           "--test", "stores", "--test", "files", "--test", "lmdb"], env)
 
 
 def threads(count):

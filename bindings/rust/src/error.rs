@@ -85,6 +85,17 @@ pub enum Error {
         /// Units done before.
         done: u64,
     },
+    /// The LMDB environment is full: what is committed stays. Abort the transaction, enlarge the
+    /// map (`heed::Env::resize`), and do it again.
+    #[cfg(feature = "lmdb")]
+    MapFull,
+    /// As many blocks are changed as one LMDB transaction takes. Nothing is lost: `prepare`, commit,
+    /// and go on in the next transaction.
+    #[cfg(feature = "lmdb")]
+    TransactionFull,
+    /// LMDB or heed refused; the text tells why.
+    #[cfg(feature = "lmdb")]
+    Lmdb(String),
     /// Reading or writing failed.
     #[cfg(feature = "std")]
     Io(std::io::Error),
@@ -127,6 +138,12 @@ impl fmt::Display for Error {
             Error::Session => "the session is too small for this call",
             Error::NoMemory { bytes } => return write!(f, "no memory for {bytes} bytes"),
             Error::Cancelled { done } => return write!(f, "cancelled after {done} units"),
+            #[cfg(feature = "lmdb")]
+            Error::MapFull => "the LMDB environment is full: enlarge its map",
+            #[cfg(feature = "lmdb")]
+            Error::TransactionFull => "too many blocks for one LMDB transaction: commit, go on",
+            #[cfg(feature = "lmdb")]
+            Error::Lmdb(text) => text,
             #[cfg(feature = "std")]
             Error::Io(error) => return error.fmt(f),
             Error::Status(status) => return write!(f, "{} (status {status})", text_of(*status)),

@@ -251,9 +251,9 @@ impl<K: Key, E: Element> Index<K, E> {
 /// ```
 #[must_use]
 pub struct OpenOptions<E: Element = f32, S: VectorStore<E> = Owned> {
-    store: S,
-    distance: Option<Function<E::Unit>>,
-    raw: sys::nigh_options,
+    pub(crate) store: S,
+    pub(crate) distance: Option<Function<E::Unit>>,
+    pub(crate) raw: sys::nigh_options,
     read_only: bool,
     kinds: PhantomData<E>,
 }
@@ -425,16 +425,21 @@ impl<E: Element, S: VectorStore<E>> OpenOptions<E, S> {
         let held = unsafe { Core::attach(start, bytes, None, &sys::nigh_options::default())? };
         let count = held.stats().slot_count;
         drop(held);
-        let wanted = match self.raw.slot_max {
-            0 => count.saturating_mul(2).max(CAPACITY),
-            slots => slots.max(count),
-        };
-        self.raw.slot_max = wanted.min((1 << 31) - 2);
+        self.raw.slot_max = self.slot_max_for(count);
         self.flag(sys::NIGH_OPEN_WRITABLE, true);
         // SAFETY: the image is the index's own.
         let index = unsafe { self.attach_at(start, bytes, Some(image))? };
         index.first_growth()?;
         Ok(index)
+    }
+
+    /// Slots for an index that has `count` and is to be changed.
+    pub(crate) fn slot_max_for(&self, count: u32) -> u32 {
+        let wanted = match self.raw.slot_max {
+            0 => count.saturating_mul(2).max(CAPACITY),
+            slots => slots.max(count),
+        };
+        wanted.min((1 << 31) - 2)
     }
 
     /// # Safety
@@ -452,7 +457,7 @@ impl<E: Element, S: VectorStore<E>> OpenOptions<E, S> {
     }
 
     /// The types say what the image must hold.
-    fn compare<K: Key>(&self, config: &sys::nigh_config) -> Result<()> {
+    pub(crate) fn compare<K: Key>(&self, config: &sys::nigh_config) -> Result<()> {
         let mismatch = |what, expected: &str, found: &str| {
             Err(Error::Mismatch {
                 what,
@@ -492,7 +497,7 @@ pub(crate) fn dtype_name(dtype: u32) -> &'static str {
     }
 }
 
-fn keys_name(keys: u32) -> &'static str {
+pub(crate) fn keys_name(keys: u32) -> &'static str {
     match keys {
         sys::NIGH_KEYS_U64 => "u64",
         sys::NIGH_KEYS_BYTES => "byte strings",

@@ -14,12 +14,18 @@ use crate::sync::{Lock, Pool};
 
 const FIRST_SLOTS: u32 = 1024;
 const FIRST_KEY_BYTES: u64 = 16 * 1024;
+/// What the pager of hosted/ says when there is no memory for a block.
+#[cfg(feature = "lmdb")]
+const PAGER_FAILED: sys::nigh_status = -1199;
 
 pub(crate) struct Core {
     raw: *mut sys::nigh_index,
     #[allow(dead_code)] // `raw` lies in it
-    handle: Memory,
+    handle: Handle,
     writer: Option<Memory>,
+    /// Blocks come from a pager, which wants one writer at a time: whose turn it is.
+    #[cfg(feature = "lmdb")]
+    turn: Option<Lock<()>>,
     #[cfg_attr(not(feature = "mmap"), allow(dead_code))] // `raw` may lie in it
     pub(crate) image: Option<Memory>,
     /// What C was donated: blocks, and codes.
@@ -30,6 +36,27 @@ pub(crate) struct Core {
     era: AtomicU32,
     pub(crate) config: sys::nigh_config,
     pub(crate) options: sys::nigh_options,
+}
+
+/// Where the handle of C lies.
+#[allow(dead_code)]
+enum Handle {
+    Memory(Memory),
+    #[cfg(feature = "lmdb")]
+    Hosted(Hosted),
+}
+
+/// A handle that nigh_close gives back, with all that C keeps for it.
+#[cfg(feature = "lmdb")]
+struct Hosted(*mut sys::nigh_index);
+
+#[cfg(feature = "lmdb")]
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        // SAFETY: handed out by nigh_lmdb_open, and closed once; sessions are only memory.
+        let status = unsafe { sys::nigh_close(self.0.cast_const().cast()) };
+        debug_assert_eq!(status, sys::NIGH_OK);
+    }
 }
 
 // SAFETY: the functions of C that take `&Core` here are thread-safe, as nigh.h says; those that want
@@ -55,8 +82,23 @@ impl Core {
             check(sys::nigh_index_init(config, options, handle.pointer(), bytes, &mut raw))?;
             handle
         };
-        let mut made = Self::with(raw, handle, None, *options)?;
+        let mut made = Self::with(raw, Handle::Memory(handle), None, *options)?;
         made.make_writable()?;
+        Ok(made)
+    }
+
+    /// An index that nigh_lmdb_open has handed out.
+    ///
+    /// # Safety
+    /// `raw` is nobody else's, and what it lies in outlives this object.
+    #[cfg(feature = "lmdb")]
+    pub(crate) unsafe fn hosted(
+        raw: *mut sys::nigh_index,
+        writes: bool,
+        options: sys::nigh_options,
+    ) -> Result<Self> {
+        let mut made = Self::with(raw, Handle::Hosted(Hosted(raw)), None, options)?;
+        made.turn = writes.then(|| Lock::new(()));
         Ok(made)
     }
 
@@ -80,7 +122,7 @@ impl Core {
                 .map_err(unaligned)?;
             handle
         };
-        let mut made = Self::with(raw, handle, image, *options)?;
+        let mut made = Self::with(raw, Handle::Memory(handle), image, *options)?;
         if options.flags & sys::NIGH_OPEN_WRITABLE != 0 {
             made.make_writable()?;
         }
@@ -89,7 +131,7 @@ impl Core {
 
     fn with(
         raw: *mut sys::nigh_index,
-        handle: Memory,
+        handle: Handle,
         image: Option<Memory>,
         options: sys::nigh_options,
     ) -> Result<Self> {
@@ -97,6 +139,8 @@ impl Core {
             raw,
             handle,
             writer: None,
+            #[cfg(feature = "lmdb")]
+            turn: None,
             image,
             donated: Lock::new(Vec::new()),
             readers: Pool::new(),
@@ -124,7 +168,31 @@ impl Core {
     }
 
     pub(crate) fn writable(&self) -> bool {
-        self.writer.is_some()
+        self.writer.is_some() || self.takes_turns()
+    }
+
+    /// One writer at a time, and one thread for jobs.
+    #[cfg(feature = "lmdb")]
+    pub(crate) fn takes_turns(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    #[cfg(not(feature = "lmdb"))]
+    pub(crate) fn takes_turns(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "lmdb")]
+    fn in_turn<R>(&self, work: impl FnOnce() -> R) -> R {
+        match &self.turn {
+            Some(turn) => turn.with(|()| work()),
+            None => work(),
+        }
+    }
+
+    #[cfg(not(feature = "lmdb"))]
+    fn in_turn<R>(&self, work: impl FnOnce() -> R) -> R {
+        work()
     }
 
     /// The configuration with what changes of it: whether the graph is rooted.
@@ -165,6 +233,13 @@ impl Core {
             if bytes == 0 {
                 return Ok(false);
             }
+            if self.takes_turns() {
+                let grow = || sys::nigh_grow(self.raw, slots, key_bytes, ptr::null_mut(), 0);
+                return match self.in_turn(grow) {
+                    sys::NIGH_OK => Ok(true),
+                    status => Err(full(self, status)),
+                };
+            }
             donated.try_reserve(1).map_err(|_| Error::NoMemory { bytes })?;
             let memory = Memory::new(bytes)?;
             check(sys::nigh_grow(self.raw, slots, key_bytes, memory.pointer(), bytes))?;
@@ -182,12 +257,14 @@ impl Core {
             }
             let stats = self.stats();
             let same = stats.slot_capacity;
-            let twice = same.saturating_mul(2).max(FIRST_SLOTS).min(stats.slot_max);
+            // What lies in LMDB wants room only for what one transaction brings.
+            let more = if self.takes_turns() { (same / 8).max(FIRST_SLOTS) } else { same };
+            let further = same.saturating_add(more).max(FIRST_SLOTS).min(stats.slot_max);
             let keys = (stats.key_bytes + extra).max(2 * stats.key_bytes).max(FIRST_KEY_BYTES);
             let keys = if self.config.keys == sys::NIGH_KEYS_BYTES { keys } else { 0 };
             let used = stats.slot_count - stats.free_count;
             let grown = (used < same && self.donate(donated, same, keys)?)
-                || self.donate(donated, twice, keys)?;
+                || self.donate(donated, further, keys)?;
             if grown {
                 Ok(())
             } else {
@@ -264,11 +341,11 @@ impl Core {
         mut call: impl FnMut(*mut sys::nigh_session) -> sys::nigh_status,
     ) -> Result<sys::nigh_status> {
         let session = self.writer()?;
-        let mut status = call(session.raw());
+        let mut status = self.in_turn(|| call(session.raw()));
         if status == sys::NIGH_E_SESSION {
             drop(session);
             let session = self.writer()?;
-            status = call(session.raw());
+            status = self.in_turn(|| call(session.raw()));
             self.give_writer(session);
         } else {
             self.give_writer(session);
@@ -296,6 +373,14 @@ fn config_of(raw: *const sys::nigh_index) -> sys::nigh_config {
 
 /// An error of C that names the capacity, or what an imported graph wants first.
 pub(crate) fn full(core: &Core, status: sys::nigh_status) -> Error {
+    #[cfg(feature = "lmdb")]
+    if core.takes_turns() {
+        match status {
+            sys::NIGH_E_FULL_TXN => return Error::TransactionFull,
+            PAGER_FAILED => return Error::NoMemory { bytes: 0 },
+            _ => {}
+        }
+    }
     let unrooted = || core.config_now().build_flags & sys::NIGH_BUILD_UNROOTED != 0;
     match from_status(status) {
         Error::Full { .. } => Error::Full { capacity: core.stats().slot_max as usize },

@@ -258,7 +258,7 @@ impl<'a> Job<'a> {
             Ok(run) => run,
             Err(error) => return (Progress::default(), Err(error)),
         };
-        run.work_all(self.thread_count());
+        run.work_all(if self.core.takes_turns() { 1 } else { self.thread_count() });
         run.end()
     }
 

@@ -20,6 +20,8 @@ mod hnswlib;
 mod index;
 mod job;
 mod key;
+#[cfg(feature = "lmdb")]
+pub mod lmdb;
 mod memory;
 mod metric;
 mod panic;

@@ -32,6 +32,18 @@ pub(crate) fn guarded<R>(instead: R, work: impl FnOnce() -> R) -> R {
     }
 }
 
+/// The same, also while a panic waits: what C does in the end still has to be done.
+#[cfg(feature = "lmdb")]
+pub(crate) fn guarded_too<R>(instead: R, work: impl FnOnce() -> R) -> R {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result,
+        Err(payload) => {
+            CAUGHT.set(Some(CAUGHT.take().unwrap_or(payload)));
+            instead
+        }
+    }
+}
+
 /// After C has returned: what a callback panicked with, goes on here.
 #[cfg(feature = "std")]
 pub(crate) fn resume() {
@@ -61,5 +73,13 @@ mod tests {
         assert_eq!(caught.downcast_ref(), Some(&"first"));
         resume();
         assert_eq!(guarded(0, || 2), 2);
+        #[cfg(feature = "lmdb")]
+        {
+            assert_eq!(guarded(0, || panic!("first")), 0);
+            assert_eq!(guarded_too(0, || 3), 3);
+            assert_eq!(guarded_too(0, || panic!("second")), 0);
+            let caught = catch_unwind(resume).unwrap_err();
+            assert_eq!(caught.downcast_ref(), Some(&"first"));
+        }
     }
 }

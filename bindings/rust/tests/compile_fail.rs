@@ -3,5 +3,8 @@
 #[test]
 #[ignore = "compiles many programs; its words are those of one compiler"]
 fn lifetimes() {
-    trybuild::TestCases::new().compile_fail("tests/fail/*.rs");
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/fail/*.rs");
+    #[cfg(feature = "lmdb")]
+    cases.compile_fail("tests/fail_lmdb/*.rs");
 }
