@@ -93,13 +93,12 @@ def documentation(count):
 
 def interface(count):
     """The public interface, from rustdoc's JSON, which is not stable: hence the variable."""
-    out = os.path.join(ROOT, "build", "rust-json")
     status, output = run(["cargo", "rustdoc", "-q", "-p", "nigh", "--features", "half,rayon,lmdb",
                           "--", "-Z", "unstable-options", "--output-format", "json"],
-                         {"RUSTC_BOOTSTRAP": "1", "CARGO_TARGET_DIR": out})
+                         {"RUSTC_BOOTSTRAP": "1"})
     if count.check("rustdoc's JSON", status == 0, output):
         tool = os.path.join(ROOT, "tests", "bindings", "rust_api.py")
-        document = os.path.join(out, "doc", "nigh.json")
+        document = os.path.join(OUT, "doc", "nigh.json")
         listed = os.path.join(CRATES, "rust", "api.txt")
         succeeds(count, "the interface is as listed", [sys.executable, tool, document, listed])
         # A line that is gone is seen.
