@@ -237,9 +237,9 @@ static int run_check_values(cli_lmdb *lmdb, const lmdb_settings *set, const char
         "bytes that are not used are not zero",
         "there are blocks that belong to no index",
     };
+    const uint32_t id = set->has_id != 0 ? set->id : (uint32_t)NIGH_LMDB_ALL;
     const nigh_status status =
-        nigh_lmdb_check(lmdb->txn, lmdb->dbi, set->has_id != 0 ? set->id : NIGH_LMDB_ALL, &report,
-                        message, CLI_MESSAGE);
+        nigh_lmdb_check(lmdb->txn, lmdb->dbi, id, &report, message, CLI_MESSAGE);
     if (status != NIGH_OK) {
         const int code = cli_failed(status, env, message);
         return status == NIGH_E_FORMAT ? CLI_FAILED : code;

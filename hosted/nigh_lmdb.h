@@ -42,7 +42,7 @@ enum {
 };
 
 enum { NIGH_LMDB_ID_MAX = 65535, NIGH_LMDB_BLOCKS_MAX = 100000 }; /* changed in a transaction */
-#define NIGH_LMDB_ALL 0xffffffffu /* for nigh_lmdb_check: every index */
+enum { NIGH_LMDB_ALL = 65536 }; /* for nigh_lmdb_check: every index; ids are smaller */
 /* nigh_config.block_bytes of indexes that are built, loaded and then mostly read: at M 16 all pages
  * but those of vectors come to 138.6 bytes a vector with identity keys, in blocks of 65536 (the
  * default, of which small transactions write a third) to 145.2. */

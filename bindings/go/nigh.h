@@ -413,7 +413,8 @@ NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
 /* ---- Index ---------------------------------------------------------------------------------- */
 
 /* Bytes of a handle for options->slot_max slots (1 or more).
- * @in config 1  @in options 1  @out bytes 1 */
+ * @in config 1  @in options 1  @out bytes 1
+ * @errors NIGH_E_UNSUPPORTED (the library was built without what config wants) */
 NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *options,
                                       uint64_t *bytes);
 /* An empty index. It has no room yet: see nigh_grow. No destroy: drop the memory.
@@ -437,7 +438,10 @@ NIGH_API nigh_status nigh_attach(void *image, uint64_t image_bytes, const nigh_o
  * `header` is what nigh_header once gave (nigh_attach_bytes takes it too). map is called for every
  * block in use, in order, each whole; what it gives must be what the index stored there, and is
  * believed as that of an image is. A failed call leaves nothing behind. nigh_grow with memory NULL
- * asks for new ones. With NIGH_OPEN_WRITABLE and a writer state the index may be changed.
+ * asks for new ones. With NIGH_OPEN_WRITABLE and a writer state the index may be changed. A header
+ * says how many blocks there are, and a handle wants 8 bytes and more for each: one from a stranger
+ * may say millions (nigh_attach_bytes: gigabytes) where there are none. Look whether the blocks are
+ * there, or at that size, before memory is allocated.
  * @in header header_bytes  @in options 1 or NULL  @in map function kept
  * @in dirty function kept or NULL  @in user any kept  @inout memory memory_bytes kept  @out index 1
  * @errors as nigh_attach, and NIGH_E_FULL (map failed) or what it gave from NIGH_E_USER on */
@@ -677,10 +681,11 @@ NIGH_API nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, 
                                          nigh_hnswlib *hnswlib);
 /* Fills an empty, writable index without codes and with u64 or identity keys: the same links in the
  * same order, the same layers, labels as keys, deleted elements removed. With external vectors the
- * file's are not looked at. Everything is verified; a file that is refused leaves the index empty.
- * From the second element on it is NIGH_BUILD_UNROOTED. The file is not needed any more, unless its
- * vectors are borrowed. Searches with expansions 1 answer as hnswlib does at the same ef. COSINE:
- * vectors are as hnswlib normalised them.
+ * file's are not looked at, and it may have none (labels are where vectors would be). Everything is
+ * verified; a file that is refused leaves the index empty. From the second element on it is
+ * NIGH_BUILD_UNROOTED. The file is not needed any more, unless its vectors are borrowed. Searches
+ * with expansions 1 answer as hnswlib does at the same ef. COSINE: vectors are as hnswlib
+ * normalised them.
  * @in file file_bytes
  * @errors nigh_hnswlib_config's; NIGH_E_MISMATCH (the configuration is not such) NIGH_E_FULL
  *   NIGH_E_VECTOR (NaN, infinity; COSINE: zero) NIGH_E_KEY (labels that identity keys are not)

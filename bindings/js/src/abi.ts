@@ -393,7 +393,10 @@ export interface NighExports {
    * called for every block in use, in order, each whole; what it gives must be what the index
    * stored there, and is believed as that of an image is. A failed call leaves nothing behind.
    * nigh_grow with memory NULL asks for new ones. With NIGH_OPEN_WRITABLE and a writer state
-   * the index may be changed.
+   * the index may be changed. A header says how many blocks there are, and a handle wants 8
+   * bytes and more for each: one from a stranger may say millions (nigh_attach_bytes:
+   * gigabytes) where there are none. Look whether the blocks are there, or at that size,
+   * before memory is allocated.
    */
   nigh_attach_blocks(header: Pointer, header_bytes: bigint, options: Pointer, map: Pointer, dirty: Pointer, user: Pointer, memory: Pointer, memory_bytes: bigint, index: Pointer): number;
   /**
@@ -572,10 +575,11 @@ export interface NighExports {
   /**
    * Fills an empty, writable index without codes and with u64 or identity keys: the same links
    * in the same order, the same layers, labels as keys, deleted elements removed. With
-   * external vectors the file's are not looked at. Everything is verified; a file that is
-   * refused leaves the index empty. From the second element on it is NIGH_BUILD_UNROOTED. The
-   * file is not needed any more, unless its vectors are borrowed. Searches with expansions 1
-   * answer as hnswlib does at the same ef. COSINE: vectors are as hnswlib normalised them.
+   * external vectors the file's are not looked at, and it may have none (labels are where
+   * vectors would be). Everything is verified; a file that is refused leaves the index empty.
+   * From the second element on it is NIGH_BUILD_UNROOTED. The file is not needed any more,
+   * unless its vectors are borrowed. Searches with expansions 1 answer as hnswlib does at the
+   * same ef. COSINE: vectors are as hnswlib normalised them.
    */
   nigh_hnswlib_read(index: Pointer, file: Pointer, file_bytes: bigint): number;
   /**

@@ -63,7 +63,8 @@ typedef struct nigh_rows {
 /* nigh_store_file_open. None: read-only. */
 enum {
     NIGH_STORE_FILE_WRITE = 1, /* one process at a time */
-    NIGH_STORE_FILE_CREATE = 2 /* with WRITE: an empty store if there is no file, or an empty one */
+    NIGH_STORE_FILE_CREATE = 2 /* with WRITE: an empty store if there is no file, an empty one, or
+                                  what a power cut left of one that was being made */
 };
 
 typedef struct nigh_store_file nigh_store_file; /* opaque: an open file with a store */

@@ -66,6 +66,9 @@ typedef struct nighh_mapping {
 NIGHH_FN nigh_status nighh_map(const char *path, uint32_t flags, nighh_mapping *mapping,
                                const nighh_errors *errors);
 NIGHH_FN nigh_status nighh_unmap(nighh_mapping *mapping);
+/* Makes a file so long and takes its room on the disk, now: a page without would be a SIGBUS later.
+ * @returns 0 or an errno value */
+NIGHH_FN int nighh_reserve(int descriptor, uint64_t bytes);
 
 /* A row file in memory: where its rows are. `dim` as in nigh_rows_open. */
 typedef struct nighh_parsed {

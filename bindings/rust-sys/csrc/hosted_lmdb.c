@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILED (-1199) /* what a pager says: core passes it on, the reason is in the handle */
-
 typedef struct place {
     uint8_t *own; /* copy in memory of the handle, NULL: where LMDB has it */
     bool changed; /* since it was stored */
@@ -33,7 +31,8 @@ typedef struct holder {
     places regions[LMDB_REGIONS];
     MDB_cursor *cursor; /* while it is opened */
     uint32_t dirty;     /* blocks changed in this transaction */
-    nigh_status failed; /* what the pager met */
+    nigh_status failed; /* what the pager met, with its message */
+    bool verifies;      /* checksums, while it is opened */
     bool writes;
     void *handle;
     void *writer;
@@ -61,9 +60,15 @@ static nigh_status holder_release(void *context) {
 
 /* ---- The pager ------------------------------------------------------------------------------ */
 
+/* The core passes on what a user's pager may say, from NIGH_E_USER on; open looks at `failed`. */
 static nigh_status pager_failed(holder *held, nigh_status status, const char *text) {
     held->failed = nighh_fail(&held->lmdb.errors, status, "%s", text);
-    return FAILED;
+    return NIGH_E_USER;
+}
+
+static nigh_status no_memory(holder *held) {
+    (void)pager_failed(held, NIGH_E_NO_MEMORY, nighh_status_text(NIGH_E_NO_MEMORY));
+    return NIGH_E_FULL_MEMORY;
 }
 
 /* The place of a block, made if need be; NULL: no memory. */
@@ -88,7 +93,7 @@ static nigh_status own_block(holder *held, place *at, const void *rows, uint64_t
                              uint64_t bytes, void **address) {
     at->own = aligned(bytes);
     if (at->own == NULL) {
-        return pager_failed(held, NIGH_E_NO_MEMORY, nighh_status_text(NIGH_E_NO_MEMORY));
+        return no_memory(held);
     }
     if (live > 0) {
         memcpy(at->own, rows, (size_t)live);
@@ -113,7 +118,7 @@ static nigh_status read_value(holder *held, uint32_t region, uint32_t block, MDB
     }
     if (result != MDB_SUCCESS) {
         held->failed = nighh_lmdb_fail(&held->lmdb, result);
-        return FAILED;
+        return NIGH_E_USER;
     }
     return NIGH_OK;
 }
@@ -134,6 +139,17 @@ static bool stays(const holder *held, const MDB_val *value) {
                                   txn != (uint64_t)mdb_txn_id(held->lmdb.txn));
 }
 
+/* Does a value say of itself what it should, and does its checksum hold? */
+static bool is_sound(const holder *held, uint32_t region, uint32_t block, uint64_t live,
+                     const MDB_val *value) {
+    const uint8_t *rows = (const uint8_t *)value->mv_data + LMDB_BLOCK_HEADER;
+    nighh_lmdb_block got;
+    uint64_t txn = 0;
+    return nighh_lmdb_block_get(value, &got, &txn) && got.store == held->stored.store &&
+           got.region == region && got.block == block && got.bytes == live &&
+           nighh_lmdb_checksum(rows, live) == got.checksum;
+}
+
 static nigh_status map_block(void *user, uint32_t region, uint32_t block, uint64_t bytes,
                              void **address) {
     holder *held = user;
@@ -142,7 +158,7 @@ static nigh_status map_block(void *user, uint32_t region, uint32_t block, uint64
     MDB_val value = {0, NULL};
     place *at = held->writes ? place_of(held, region, block) : NULL;
     if (held->writes && at == NULL) {
-        return pager_failed(held, NIGH_E_NO_MEMORY, nighh_status_text(NIGH_E_NO_MEMORY));
+        return no_memory(held);
     }
     if (live == 0) { /* beyond what is stored */
         return at != NULL ? own_block(held, at, NULL, 0, bytes, address)
@@ -156,12 +172,15 @@ static nigh_status map_block(void *user, uint32_t region, uint32_t block, uint64
         return pager_failed(held, NIGH_E_CORRUPT, "a block is cut short");
     }
     *address = (uint8_t *)value.mv_data + LMDB_BLOCK_HEADER;
+    if (held->verifies && !is_sound(held, region, block, live, &value)) {
+        return pager_failed(held, NIGH_E_CORRUPT, "the checksum of a block does not hold");
+    }
     if (stays(held, &value)) {
         return NIGH_OK;
     }
     at = at != NULL ? at : place_of(held, region, block);
     return at != NULL ? own_block(held, at, *address, live, bytes, address)
-                      : pager_failed(held, NIGH_E_NO_MEMORY, nighh_status_text(NIGH_E_NO_MEMORY));
+                      : no_memory(held);
 }
 
 static nigh_status dirty_block(void *user, uint32_t region, uint32_t block, uint64_t bytes,
@@ -170,7 +189,7 @@ static nigh_status dirty_block(void *user, uint32_t region, uint32_t block, uint
     place *at = place_of(held, region, block);
     nigh_status status = NIGH_OK;
     if (at == NULL) {
-        return FAILED;
+        return no_memory(held);
     }
     if (!at->counted && held->dirty >= nighh_lmdb_blocks_max) {
         return NIGH_E_FULL_TXN;
@@ -252,6 +271,7 @@ static nigh_status open_index(holder *held, const nigh_options *options, uint32_
     if (status != NIGH_OK) {
         return nighh_fail(&lmdb->errors, status, "wrong argument");
     }
+    held->verifies = (own.flags & NIGH_OPEN_VERIFY) != 0;
     own.flags |= held->writes ? (uint32_t)NIGH_OPEN_WRITABLE : 0;
     own.slot_max = slots > own.slot_max ? slots : own.slot_max;
     status = nighh_lmdb_index_get(lmdb, held->id, &held->stored);
@@ -268,8 +288,8 @@ static nigh_status open_index(holder *held, const nigh_options *options, uint32_
     status = attach(held, &own, slots, key_bytes);
     mdb_cursor_close(held->cursor);
     held->cursor = NULL;
-    if (status == FAILED) {
-        return held->failed; /* with its message */
+    if (status != NIGH_OK && held->failed != NIGH_OK) {
+        return held->failed;
     }
     return status == NIGH_OK ? status
                              : nighh_fail(&lmdb->errors, status, "%s", nighh_lmdb_text(status));
@@ -290,6 +310,10 @@ nigh_status nigh_lmdb_open(void *txn, uint32_t dbi, uint32_t id, uint32_t flags,
     holder *held = calloc(1, sizeof *held);
     if (held == NULL) {
         return nighh_fail(&lmdb.errors, NIGH_E_NO_MEMORY, "no memory");
+    }
+    if (writes) { /* what dead readers saw is kept from being used again until somebody looks */
+        int dead = 0;
+        (void)mdb_reader_check(mdb_txn_env(lmdb.txn), &dead);
     }
     held->lmdb = lmdb;
     held->lmdb.errors.path = held->lmdb.subject;
@@ -388,7 +412,10 @@ static bool has_changed(const holder *held, const uint8_t *header) {
 static nigh_status prepare(holder *held) {
     nighh_lmdb_index now = held->stored;
     MDB_txn *outer = NULL;
-    nigh_status status = nigh_header(held->index, now.header);
+    /* First, because it refuses while a save or a job reads the index: what counts as clean then is
+     * still marked `changed` here, and stored now or the next time. */
+    nigh_status status = nigh_seal(held->index);
+    status = status == NIGH_OK ? nigh_header(held->index, now.header) : status;
     if (status != NIGH_OK) {
         return nighh_fail(&held->lmdb.errors, status, "%s", nighh_lmdb_text(status));
     }
@@ -414,7 +441,7 @@ static nigh_status prepare(holder *held) {
             held->regions[i].list[block].changed = false;
         }
     }
-    return nigh_seal(held->index);
+    return NIGH_OK;
 }
 
 nigh_status nigh_lmdb_prepare(nigh_index *index, char *message, uint32_t message_bytes) {

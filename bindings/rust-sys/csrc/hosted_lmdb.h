@@ -28,6 +28,7 @@ enum { LMDB_HEAD = 0, LMDB_CATALOGUE = 1, LMDB_LOADING = 2, LMDB_BLOCK = 3 }; /*
 #define LMDB_NONE 0xffffffffu
 #define LMDB_PAGE_HEADER 16u /* before a value on pages of its own */
 #define LMDB_BLOCK_HEADER 48u
+#define LMDB_LOADING_BYTES 16u
 #define LMDB_HEADER_BYTES ((size_t)NIGH_HEADER_BYTES)
 
 /* One call: where it works and how it fails. */
@@ -87,13 +88,15 @@ NIGHH_FN void nighh_lmdb_block_put(uint8_t *value, const nighh_lmdb_block *block
 /* Does a value hold this block?  *txn: which transaction wrote it */
 NIGHH_FN bool nighh_lmdb_block_get(const MDB_val *value, nighh_lmdb_block *block, uint64_t *txn);
 
-/* ---- Records (hosted_lmdb_record.c) --------------------------------------------------------- */
+/* ---- Records (hosted_lmdb_record.c, _drop.c, _alive.c) -------------------------------------- */
 
 NIGHH_FN nighh_lmdb_key nighh_lmdb_key_id(uint32_t kind, uint32_t id);
 NIGHH_FN nighh_lmdb_key nighh_lmdb_key_block(uint32_t store, uint32_t region, uint32_t block);
 NIGHH_FN MDB_val nighh_lmdb_val(const nighh_lmdb_key *key);
 /* LMDB's result as a status, with its message. */
 NIGHH_FN nigh_status nighh_lmdb_fail(const nighh_lmdb *lmdb, int result);
+/* The same without messages: for what is looked at on the way. */
+NIGHH_FN nighh_lmdb nighh_lmdb_quiet(const nighh_lmdb *lmdb);
 /* What messages are about.  id LMDB_NONE: none */
 NIGHH_FN void nighh_lmdb_subject(nighh_lmdb *lmdb, uint32_t id);
 /* Begins a call: empties the message, looks at transaction and database. id LMDB_NONE: none. */
@@ -120,6 +123,11 @@ NIGHH_FN nigh_status nighh_lmdb_head(const nighh_lmdb *lmdb, uint32_t *next);
  * less 1. */
 NIGHH_FN nigh_status nighh_lmdb_blocks_delete(const nighh_lmdb *lmdb, uint32_t store,
                                               uint32_t region, uint32_t block, uint32_t region_end);
+/* Marks a load under way for as long as the descriptor is open: what goes into its record.
+ * @returns a descriptor, or -1 and *place 0 */
+NIGHH_FN int nighh_lmdb_alive_lock(MDB_env *env, uint64_t *place);
+/* Is it marked?  @returns 1, 0, or -1: unknown */
+NIGHH_FN int nighh_lmdb_alive(MDB_env *env, uint64_t place);
 /* Takes out stores of loads whose process is gone. */
 NIGHH_FN nigh_status nighh_lmdb_sweep_dead(const nighh_lmdb *lmdb, uint32_t *swept);
 /* nighh_status_text, and the statuses of nigh_lmdb.h. */

@@ -1,4 +1,4 @@
-/* hosted_lmdb_catalogue.c - databases and indexes made, listed, dropped
+/* hosted_lmdb_catalogue.c - databases and indexes made, listed
  * layer H; uses: hosted_lmdb.h
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "hosted_lmdb.h"
@@ -103,22 +103,23 @@ static uint64_t pages_of(const nighh_lmdb *lmdb, const nighh_lmdb_region *region
     return LMDB_PAGE_HEADER + nighh_lmdb_value_bytes(lmdb->page_bytes, live);
 }
 
-static nigh_status fill_entry(const nighh_lmdb *lmdb, uint32_t id, const nighh_lmdb_index *index,
-                              nigh_lmdb_entry *entry) {
-    nigh_lmdb_entry made = {.struct_size = entry->struct_size, .id = id, .changes = index->changes};
-    const nigh_status status = config_of(index->header, &made.config);
-    for (uint32_t i = 0; i < LMDB_REGIONS; i++) {
-        const nighh_lmdb_region *region = &index->regions[i];
+static void fill_entry(const nighh_lmdb *lmdb, uint32_t id, const MDB_val *value,
+                       nigh_lmdb_entry *entry) {
+    const nighh_lmdb quiet = nighh_lmdb_quiet(lmdb);
+    nigh_lmdb_entry made = {.struct_size = entry->struct_size, .id = id};
+    nighh_lmdb_index index;
+    made.status = nighh_lmdb_index_parse(&quiet, value, &index);
+    made.status = made.status == NIGH_OK ? config_of(index.header, &made.config) : made.status;
+    for (uint32_t i = 0; i < LMDB_REGIONS && made.status == NIGH_OK; i++) {
+        const nighh_lmdb_region *region = &index.regions[i];
         const uint32_t last = region->blocks != 0 ? region->blocks - 1 : 0;
+        made.changes = index.changes;
         made.blocks += region->blocks;
         if (region->blocks != 0) { /* all but the last one are whole */
             made.bytes += last * pages_of(lmdb, region, 0) + pages_of(lmdb, region, last);
         }
     }
     *entry = made;
-    return status == NIGH_OK ? status
-                             : nighh_fail(&lmdb->errors, status, "index %u: %s", id,
-                                          nighh_lmdb_text(status));
 }
 
 static nigh_status list(const nighh_lmdb *lmdb, MDB_cursor *cursor, uint32_t from, uint32_t count,
@@ -127,29 +128,24 @@ static nigh_status list(const nighh_lmdb *lmdb, MDB_cursor *cursor, uint32_t fro
     const uint32_t struct_size = entries[0].struct_size;
     MDB_val at = nighh_lmdb_val(&first);
     MDB_val value;
-    nigh_status status = NIGH_OK;
     uint32_t filled = 0;
     int result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
-    while (result == MDB_SUCCESS && filled < count && status == NIGH_OK) {
+    while (result == MDB_SUCCESS && filled < count) {
         const uint8_t *key = at.mv_data;
-        nighh_lmdb_index index;
         if (at.mv_size != first.count || key[0] != LMDB_CATALOGUE) {
             result = MDB_NOTFOUND;
             break;
         }
         entries[filled].struct_size = struct_size;
-        status = nighh_lmdb_index_parse(lmdb, &value, &index);
-        if (status == NIGH_OK) {
-            status = fill_entry(lmdb, (uint32_t)key[1] << 8 | key[2], &index, &entries[filled]);
-            filled++;
-        }
+        fill_entry(lmdb, (uint32_t)key[1] << 8 | key[2], &value, &entries[filled]);
+        filled++;
         result = mdb_cursor_get(cursor, &at, &value, MDB_NEXT);
     }
-    if (status == NIGH_OK && result != MDB_SUCCESS && result != MDB_NOTFOUND) {
-        status = nighh_lmdb_fail(lmdb, result);
+    if (result != MDB_SUCCESS && result != MDB_NOTFOUND) {
+        return nighh_lmdb_fail(lmdb, result);
     }
-    *found = status == NIGH_OK ? filled : *found;
-    return status;
+    *found = filled;
+    return NIGH_OK;
 }
 
 nigh_status nigh_lmdb_list(void *txn, uint32_t dbi, uint32_t from, uint32_t count,
@@ -178,55 +174,6 @@ nigh_status nigh_lmdb_list(void *txn, uint32_t dbi, uint32_t from, uint32_t coun
     if (status == NIGH_OK) {
         status = list(&lmdb, cursor, from, count, entries, found);
         mdb_cursor_close(cursor);
-    }
-    return status;
-}
-
-/* ---- Drop and sweep ------------------------------------------------------------------------- */
-
-nigh_status nigh_lmdb_drop(void *txn, uint32_t dbi, uint32_t id, char *message,
-                           uint32_t message_bytes) {
-    nighh_lmdb lmdb;
-    nighh_lmdb_index index;
-    MDB_txn *outer = NULL;
-    nigh_status status = nighh_lmdb_begin(&lmdb, txn, dbi, id, true, message, message_bytes);
-    if (status != NIGH_OK) {
-        return status;
-    }
-    status = id != LMDB_NONE ? nighh_lmdb_index_get(&lmdb, id, &index) : NIGH_E_INVALID;
-    if (status == NIGH_E_NOT_FOUND || status == NIGH_E_INVALID) {
-        return nighh_fail(&lmdb.errors, status,
-                          status == NIGH_E_INVALID ? "wrong argument" : "there is no such index");
-    }
-    status = status == NIGH_OK ? nighh_lmdb_nest(&lmdb, &outer) : status;
-    if (status != NIGH_OK) {
-        return status;
-    }
-    const nighh_lmdb_key key = nighh_lmdb_key_id(LMDB_CATALOGUE, id);
-    MDB_val at = nighh_lmdb_val(&key);
-    status = nighh_lmdb_fail(&lmdb, mdb_del(lmdb.txn, dbi, &at, NULL));
-    status = status == NIGH_OK ? nighh_lmdb_blocks_delete(&lmdb, index.store, 0, 0, 255) : status;
-    return nighh_lmdb_unnest(&lmdb, outer, status);
-}
-
-nigh_status nigh_lmdb_sweep(void *txn, uint32_t dbi, uint32_t flags, uint32_t *swept,
-                            char *message, uint32_t message_bytes) {
-    nighh_lmdb lmdb;
-    MDB_txn *outer = NULL;
-    uint32_t count = 0;
-    nigh_status status =
-        nighh_lmdb_begin(&lmdb, txn, dbi, LMDB_NONE, true, message, message_bytes);
-    if (status == NIGH_OK && flags != 0) {
-        status = nighh_fail(&lmdb.errors, NIGH_E_INVALID, "wrong argument");
-    }
-    status = status == NIGH_OK ? nighh_lmdb_nest(&lmdb, &outer) : status;
-    if (status != NIGH_OK) {
-        return status;
-    }
-    status = nighh_lmdb_sweep_dead(&lmdb, &count);
-    status = nighh_lmdb_unnest(&lmdb, outer, status);
-    if (status == NIGH_OK && swept != NULL) {
-        *swept = count;
     }
     return status;
 }

@@ -36,16 +36,28 @@ static void fault(checker *c, uint32_t number, uint32_t id, uint32_t region, uin
     }
 }
 
-static uint32_t value_fault(const checker *c, const nighh_lmdb_block *want, const MDB_val *value) {
+/* A value of whole pages of another size, or of those: databases are copied between machines. */
+static bool has_size(uint32_t page_bytes, const MDB_val *value, uint32_t live, bool *other) {
+    *other = value->mv_size != nighh_lmdb_value_bytes(page_bytes, live);
+    bool has = !*other;
+    for (uint32_t page = 512; page <= 65536 && !has; page *= 2) {
+        has = value->mv_size == nighh_lmdb_value_bytes(page, live);
+    }
+    return has;
+}
+
+static uint32_t value_fault(checker *c, const nighh_lmdb_block *want, const MDB_val *value) {
     const uint8_t *bytes = value->mv_data;
     const uint64_t end = LMDB_BLOCK_HEADER + (uint64_t)want->bytes;
     nighh_lmdb_block got;
     uint64_t txn = 0;
+    bool other = false;
     if (!nighh_lmdb_block_get(value, &got, &txn) || got.store != want->store ||
         got.region != want->region || got.block != want->block || got.bytes != want->bytes ||
-        value->mv_size != nighh_lmdb_value_bytes(c->lmdb.page_bytes, want->bytes)) {
+        !has_size(c->lmdb.page_bytes, value, want->bytes, &other)) {
         return FAULT_SHAPE;
     }
+    c->report.other_page += other;
     if (nighh_lmdb_checksum(bytes + LMDB_BLOCK_HEADER, want->bytes) != got.checksum) {
         return FAULT_CHECKSUM;
     }
@@ -80,10 +92,9 @@ static int check_block(checker *c, uint32_t id, const nighh_lmdb_block *want, bo
 }
 
 static int check_index(checker *c, uint32_t id, const MDB_val *entry) {
-    nighh_lmdb quiet = c->lmdb; /* a damaged entry is a finding, not a message */
+    const nighh_lmdb quiet = nighh_lmdb_quiet(&c->lmdb); /* it is a finding, not a message */
     nighh_lmdb_index index;
     uint64_t bytes = 0;
-    quiet.errors.bytes = 0;
     if (nighh_lmdb_index_parse(&quiet, entry, &index) != NIGH_OK) {
         fault(c, FAULT_ENTRY, id, LMDB_NONE, LMDB_NONE);
         return MDB_SUCCESS;
@@ -152,14 +163,23 @@ static int check_all(checker *c, MDB_cursor *cursor) {
     return result == MDB_NOTFOUND ? MDB_SUCCESS : result;
 }
 
-nigh_status nigh_lmdb_check(void *txn, uint32_t dbi, nigh_lmdb_report *report, char *message,
-                            uint32_t message_bytes) {
+static int check_one(checker *c, uint32_t id) {
+    const nighh_lmdb_key key = nighh_lmdb_key_id(LMDB_CATALOGUE, id);
+    MDB_val at = nighh_lmdb_val(&key);
+    MDB_val value;
+    const int result = mdb_get(c->lmdb.txn, c->lmdb.dbi, &at, &value);
+    c->report.indexes = 1;
+    return result == MDB_SUCCESS ? check_index(c, id, &value) : result;
+}
+
+nigh_status nigh_lmdb_check(void *txn, uint32_t dbi, uint32_t id, nigh_lmdb_report *report,
+                            char *message, uint32_t message_bytes) {
     checker c;
     MDB_cursor *cursor = NULL;
     uint32_t next = 0;
     memset(&c, 0, sizeof c);
     nigh_status status =
-        nighh_lmdb_begin(&c.lmdb, txn, dbi, LMDB_NONE, false, message, message_bytes);
+        nighh_lmdb_begin(&c.lmdb, txn, dbi, id, false, message, message_bytes);
     if (status != NIGH_OK) {
         return status;
     }
@@ -169,14 +189,22 @@ nigh_status nigh_lmdb_check(void *txn, uint32_t dbi, nigh_lmdb_report *report, c
     c.report.struct_size = report->struct_size;
     c.report.id = c.report.region = c.report.block = LMDB_NONE;
     status = nighh_lmdb_head(&c.lmdb, &next);
-    if (status == NIGH_E_NOT_FOUND) { /* nothing was ever stored */
+    if (status == NIGH_E_NOT_FOUND && id == NIGH_LMDB_ALL) { /* nothing was ever stored */
         *report = c.report;
         return NIGH_OK;
     }
-    int result = status == NIGH_OK ? mdb_cursor_open(c.lmdb.txn, dbi, &cursor) : MDB_SUCCESS;
-    if (status == NIGH_OK && result == MDB_SUCCESS) {
+    int result = status == NIGH_E_NOT_FOUND ? MDB_NOTFOUND : MDB_SUCCESS;
+    if (status == NIGH_OK && id != NIGH_LMDB_ALL) {
+        result = check_one(&c, id);
+    } else if (status == NIGH_OK) {
+        result = mdb_cursor_open(c.lmdb.txn, dbi, &cursor);
+    }
+    if (cursor != NULL) {
         result = check_all(&c, cursor);
         mdb_cursor_close(cursor);
+    }
+    if (result == MDB_NOTFOUND) {
+        return nighh_fail(&c.lmdb.errors, NIGH_E_NOT_FOUND, "there is no such index");
     }
     status = status == NIGH_OK ? nighh_lmdb_fail(&c.lmdb, result) : status;
     if (status == NIGH_OK) {

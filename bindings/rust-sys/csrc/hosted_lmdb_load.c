@@ -37,6 +37,8 @@ typedef struct sink {
     uint64_t left;
     uint64_t skip; /* padding before it */
     nigh_status failed;
+    int alive;      /* descriptor that marks a load of many transactions, -1: none */
+    uint64_t place; /* and how */
 } sink;
 
 /* ---- Transactions of a load ----------------------------------------------------------------- */
@@ -75,10 +77,11 @@ static nigh_status chunk_end(sink *s, nigh_status status) {
 
 static int loading_record(const sink *s, bool put) {
     const nighh_lmdb_key key = nighh_lmdb_key_id(LMDB_LOADING, s->index.store);
-    uint8_t bytes[8] = {0};
+    uint8_t bytes[LMDB_LOADING_BYTES] = {0};
     MDB_val at = nighh_lmdb_val(&key);
     MDB_val value = {sizeof bytes, bytes};
     nighh_lmdb_store_u32(bytes, (uint32_t)getpid());
+    nighh_lmdb_store_u64(bytes + 8, s->place);
     return put ? mdb_put(s->lmdb.txn, s->lmdb.dbi, &at, &value, 0)
                : mdb_get(s->lmdb.txn, s->lmdb.dbi, &at, &value);
 }
@@ -137,11 +140,11 @@ static bool next_block(sink *s) {
 
 static nigh_status chunk_step(sink *s) {
     nigh_status status = NIGH_OK;
-    if (s->progress != NULL && s->progress(s->user, s->at, s->total) != 0) {
-        return nighh_fail(&s->lmdb.errors, NIGH_E_CANCELLED, "cancelled");
-    }
     if (s->env != NULL && s->lmdb.txn != NULL && s->chunk >= nighh_lmdb_chunk_bytes) {
         status = chunk_end(s, NIGH_OK);
+    }
+    if (status == NIGH_OK && s->progress != NULL && s->progress(s->user, s->at, s->total) != 0) {
+        return nighh_fail(&s->lmdb.errors, NIGH_E_CANCELLED, "cancelled");
     }
     if (status == NIGH_OK && s->lmdb.txn == NULL) {
         status = chunk_begin(s);
@@ -312,14 +315,19 @@ static nigh_status load_begin(sink *s, uint32_t id, uint32_t flags) {
     uint32_t old = 0;
     uint32_t swept = 0;
     uint64_t changes = 0;
+    int dead = 0;
     nigh_status status = chunk_begin(s);
     if (status != NIGH_OK) {
         return status;
     }
+    (void)mdb_reader_check(s->env, &dead); /* readers that died keep pages from being used */
     status = may_store(s, id, flags, &old, &changes);
     status = status == NIGH_OK ? nighh_lmdb_sweep_dead(&s->lmdb, &swept) : status;
     status = status == NIGH_OK ? nighh_lmdb_store_new(&s->lmdb, &s->index.store) : status;
-    status = status == NIGH_OK ? nighh_lmdb_fail(&s->lmdb, loading_record(s, true)) : status;
+    if (status == NIGH_OK) {
+        s->alive = nighh_lmdb_alive_lock(s->env, &s->place);
+        status = nighh_lmdb_fail(&s->lmdb, loading_record(s, true));
+    }
     return chunk_end(s, status);
 }
 
@@ -342,8 +350,7 @@ static nigh_status load_end(sink *s, uint32_t id, uint32_t flags) {
     return chunk_end(s, status);
 }
 
-/* What a failed load has stored goes again; if that fails too, the next sweep finds it once this
- * process is gone. */
+/* What a failed load has stored goes again; if that fails too, the next sweep finds it. */
 static void load_undo(sink *s) {
     nighh_lmdb_index *index = &s->index;
     s->lmdb.errors = nighh_errors_begin(NULL, 0, s->lmdb.subject);
@@ -359,7 +366,7 @@ static void load_undo(sink *s) {
 nigh_status nigh_lmdb_load(void *env, uint32_t dbi, uint32_t id, uint32_t flags,
                            const nigh_index *source, nigh_lmdb_progress_fn progress, void *user,
                            char *message, uint32_t message_bytes) {
-    sink s = {.env = env, .progress = progress, .user = user};
+    sink s = {.env = env, .progress = progress, .user = user, .alive = -1};
     s.lmdb.dbi = dbi;
     nighh_lmdb_subject(&s.lmdb, id);
     s.lmdb.errors = nighh_errors_begin(message, message_bytes, s.lmdb.subject);
@@ -368,16 +375,18 @@ nigh_status nigh_lmdb_load(void *env, uint32_t dbi, uint32_t id, uint32_t flags,
         return nighh_fail(&s.lmdb.errors, NIGH_E_INVALID, "wrong argument");
     }
     nigh_status status = load_begin(&s, id, flags);
-    if (status != NIGH_OK) {
-        return status;
+    if (status == NIGH_OK) {
+        status = stream(&s, source);
+        status = status == NIGH_OK ? load_end(&s, id, flags) : status;
+        if (status != NIGH_OK) {
+            load_undo(&s);
+        } else if (progress != NULL) {
+            (void)progress(user, s.total, s.total);
+        }
+        free(s.table);
     }
-    status = stream(&s, source);
-    status = status == NIGH_OK ? load_end(&s, id, flags) : status;
-    if (status != NIGH_OK) {
-        load_undo(&s);
-    } else if (progress != NULL) {
-        (void)progress(user, s.total, s.total);
+    if (s.alive >= 0) {
+        close(s.alive);
     }
-    free(s.table);
     return status;
 }

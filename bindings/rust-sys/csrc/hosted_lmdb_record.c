@@ -4,7 +4,6 @@
 #include "hosted_lmdb.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +54,8 @@ const char *nighh_lmdb_text(nigh_status status) {
         return "as many blocks are changed as one transaction takes: prepare, commit, go on";
     case NIGH_E_FULL_MAP:
         return "the environment is full: abort, enlarge the map, and again";
+    case NIGH_E_FULL_MEMORY:
+        return "no memory for a copy of a changed block";
     default:
         return nighh_status_text(status);
     }
@@ -96,6 +97,12 @@ nigh_status nighh_lmdb_fail(const nighh_lmdb *lmdb, int result) {
     const nigh_status status = status_of(result);
     return status == NIGH_OK ? status
                              : nighh_fail(&lmdb->errors, status, "%s", mdb_strerror(result));
+}
+
+nighh_lmdb nighh_lmdb_quiet(const nighh_lmdb *lmdb) {
+    nighh_lmdb quiet = *lmdb;
+    quiet.errors.bytes = 0;
+    return quiet;
 }
 
 /* ---- Transactions --------------------------------------------------------------------------- */
@@ -256,76 +263,4 @@ nigh_status nighh_lmdb_index_put(const nighh_lmdb *lmdb, uint32_t id,
     memcpy(bytes + ENTRY_FIXED, index->header, LMDB_HEADER_BYTES);
     nighh_lmdb_store_u32(bytes + 4, nighh_lmdb_checksum(bytes + 8, sizeof bytes - 8));
     return nighh_lmdb_fail(lmdb, mdb_put(lmdb->txn, lmdb->dbi, &at, &value, 0));
-}
-
-/* ---- Taking out ----------------------------------------------------------------------------- */
-
-nigh_status nighh_lmdb_blocks_delete(const nighh_lmdb *lmdb, uint32_t store, uint32_t region,
-                                     uint32_t block, uint32_t region_end) {
-    const nighh_lmdb_key first = nighh_lmdb_key_block(store, region, block);
-    const nighh_lmdb_key end = nighh_lmdb_key_block(store, region_end, 0);
-    MDB_cursor *cursor = NULL;
-    MDB_val at = nighh_lmdb_val(&first);
-    MDB_val value;
-    int result = mdb_cursor_open(lmdb->txn, lmdb->dbi, &cursor);
-    if (result != MDB_SUCCESS) {
-        return nighh_lmdb_fail(lmdb, result);
-    }
-    result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
-    while (result == MDB_SUCCESS && at.mv_size == end.count &&
-           memcmp(at.mv_data, end.bytes, end.count) < 0) {
-        result = mdb_cursor_del(cursor, 0);
-        if (result == MDB_SUCCESS) {
-            result = mdb_cursor_get(cursor, &at, &value, MDB_NEXT);
-        }
-    }
-    mdb_cursor_close(cursor);
-    return result == MDB_NOTFOUND ? NIGH_OK : nighh_lmdb_fail(lmdb, result);
-}
-
-/* The first load under way whose process is gone. */
-static int dead_load(const nighh_lmdb *lmdb, uint32_t *store) {
-    const nighh_lmdb_key first = nighh_lmdb_key_id(LMDB_LOADING, 0);
-    MDB_cursor *cursor = NULL;
-    MDB_val at = nighh_lmdb_val(&first);
-    MDB_val value;
-    bool dead = false;
-    int result = mdb_cursor_open(lmdb->txn, lmdb->dbi, &cursor);
-    if (result != MDB_SUCCESS) {
-        return result;
-    }
-    result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
-    while (result == MDB_SUCCESS && !dead) {
-        const uint8_t *key = at.mv_data;
-        if (at.mv_size != first.count || key[0] != LMDB_LOADING) {
-            result = MDB_NOTFOUND;
-            break;
-        }
-        *store = (uint32_t)key[1] << 24 | (uint32_t)key[2] << 16 | (uint32_t)key[3] << 8 | key[4];
-        const pid_t pid =
-            value.mv_size == 8 ? (pid_t)nighh_lmdb_load_u32(value.mv_data) : (pid_t)0;
-        dead = pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH);
-        result = dead ? MDB_SUCCESS : mdb_cursor_get(cursor, &at, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return result;
-}
-
-nigh_status nighh_lmdb_sweep_dead(const nighh_lmdb *lmdb, uint32_t *swept) {
-    nigh_status status = NIGH_OK;
-    *swept = 0;
-    while (status == NIGH_OK) {
-        uint32_t store = 0;
-        int result = dead_load(lmdb, &store);
-        if (result == MDB_NOTFOUND) {
-            break;
-        }
-        const nighh_lmdb_key key = nighh_lmdb_key_id(LMDB_LOADING, store);
-        MDB_val at = nighh_lmdb_val(&key);
-        result = result == MDB_SUCCESS ? mdb_del(lmdb->txn, lmdb->dbi, &at, NULL) : result;
-        status = nighh_lmdb_fail(lmdb, result);
-        status = status == NIGH_OK ? nighh_lmdb_blocks_delete(lmdb, store, 0, 0, 255) : status;
-        *swept += status == NIGH_OK;
-    }
-    return status;
 }

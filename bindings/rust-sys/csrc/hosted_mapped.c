@@ -175,15 +175,35 @@ static int nameless(const char *path) {
     return descriptor;
 }
 
-/* Room on the disk, now: a page without would be a SIGBUS later.  @returns 0 or an errno value */
-static int reserve(int descriptor, uint64_t bytes) {
+/* Zeros from the beginning on, written: a file system that reserves no room gives it so. */
+static int zeros(int descriptor, uint64_t bytes) {
+    static const uint8_t none[1 << 16];
+    for (uint64_t at = 0; at < bytes;) {
+        const uint64_t left = bytes - at;
+        const ssize_t put = pwrite(descriptor, none,
+                                   left < sizeof none ? (size_t)left : sizeof none, (off_t)at);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put <= 0) {
+            return put == 0 ? ENOSPC : errno;
+        }
+        at += (uint64_t)put;
+    }
+    return 0;
+}
+
+int nighh_reserve(int descriptor, uint64_t bytes) {
 #if defined(__linux__) || defined(__FreeBSD__)
-    int error = posix_fallocate(descriptor, 0, (off_t)bytes);
-    if (error != EOPNOTSUPP && error != EINVAL) {
+    int error = 0;
+    do { /* a signal ends it early; what it has reserved stays */
+        error = posix_fallocate(descriptor, 0, (off_t)bytes);
+    } while (error == EINTR);
+    if (error != EOPNOTSUPP && error != EINVAL && error != ENOSYS) {
         return error;
     }
 #endif
-    return ftruncate(descriptor, (off_t)bytes) == 0 ? 0 : errno;
+    return zeros(descriptor, bytes);
 }
 
 static nigh_status spill_map(const char *path, uint64_t bytes, nighh_mapping *mapping,
@@ -195,7 +215,7 @@ static nigh_status spill_map(const char *path, uint64_t bytes, nighh_mapping *ma
     }
     mapping->bytes = bytes;
     mapping->descriptor = -1;
-    error = reserve(descriptor, bytes);
+    error = nighh_reserve(descriptor, bytes);
     if (error == 0) {
         mapping->address =
             mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);

@@ -23,7 +23,18 @@
 #endif
 
 enum { LOCK_WRITER = 0, LOCK_STATE = 1 };
-enum { BLANK_BYTES = 1 << 20 };
+enum { UNIT = 1 << 10 };         /* the smallest page: superblocks begin at multiples of it */
+enum { BLANK_BYTES = 64 << 20 }; /* 64 superblocks in the largest pages */
+/* Where things are in a superblock. */
+enum {
+    SUPER_GENERATION = 16,
+    SUPER_DEPTH = 40,
+    SUPER_ROOTS = 52,
+    SUPER_HEADER = 56,
+    SUPER_SECTOR = 512,
+    SUPER_CHECKSUM = 572,
+    SUPER_BYTES = 576
+};
 enum { PAGES_MORE = 256 }; /* room beyond what the file has, before it must be asked for */
 #define PAGES_MAX (1u << 31)
 
@@ -150,21 +161,51 @@ static uint64_t file_bytes(nigh_store_file *file) {
     return fstat(file->descriptor, &info) == 0 && info.st_size > 0 ? (uint64_t)info.st_size : 0;
 }
 
-/* Empty, or what is left when the power went while a store was made: zeros. */
-static bool file_blank(nigh_store_file *file) {
-    const uint64_t bytes = file_bytes(file);
-    uint8_t part[4096];
-    for (uint64_t at = 0; at < bytes; at += sizeof part) {
-        if (at >= 2 * BLANK_BYTES || device_read(file, at, part, sizeof part) != NIGH_OK) {
+static bool all_zero(const uint8_t *bytes, size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) {
+        if (bytes[i] != 0) {
             return false;
         }
-        for (size_t i = 0; i < sizeof part; i++) {
-            if (part[i] != 0) {
+    }
+    return true;
+}
+
+/* What a power cut may leave of the first superblock of a store (docs/FORMAT.md), in the UNIT bytes
+ * that begin where it does: its beginning, or its end where only that sector arrived. It names no
+ * index, and generation 1, so nothing was committed. */
+static bool torn_first(const uint8_t *unit) {
+    static const uint8_t magic[8] = {'n', 'i', 'g', 'h', 's', '\n', 0x1a, 0};
+    uint64_t generation = 0;
+    size_t same = 0;
+    for (size_t i = 8; i-- > 0;) {
+        generation = generation << 8 | unit[SUPER_GENERATION + i];
+    }
+    while (same < sizeof magic && unit[same] == magic[same]) {
+        same++;
+    }
+    return (same == sizeof magic || all_zero(unit, same, SUPER_SECTOR)) && generation <= 1 &&
+           all_zero(unit, SUPER_DEPTH, SUPER_ROOTS) &&
+           all_zero(unit, SUPER_HEADER, SUPER_CHECKSUM) && all_zero(unit, SUPER_BYTES, UNIT);
+}
+
+/* Empty, or what is left where the power went while a store was made: pages for superblocks, all
+ * zeros but for what there is of the first one. That is written when zeros are on the disk. A file
+ * to which an index was committed has two superblocks, or data behind them. */
+static bool never_formatted(nigh_store_file *file) {
+    const uint64_t bytes = file_bytes(file);
+    uint8_t part[4096];
+    uint32_t torn = 0;
+    for (uint64_t at = 0; at < bytes; at += sizeof part) {
+        if (at >= BLANK_BYTES || device_read(file, at, part, sizeof part) != NIGH_OK) {
+            return false;
+        }
+        for (size_t i = 0; i < sizeof part; i += UNIT) {
+            if (!all_zero(part + i, 0, UNIT) && (torn++ > 0 || !torn_first(part + i))) {
                 return false;
             }
         }
     }
-    return true;
+    return torn == 0 || bytes >= (uint64_t)2 * UNIT;
 }
 
 /* The store as the file has it now. */
@@ -252,9 +293,10 @@ static nigh_status open_file(nigh_store_file *file, const nighh_errors *errors) 
                  ? lock(file, LOCK_STATE, writes ? (short)F_WRLCK : (short)F_RDLCK, true)
                  : status;
     if (status == NIGH_OK) {
-        const bool fresh = creates && file_blank(file);
-        status = mount_file(file, fresh ? NIGH_STORE_FORMAT : 0);
-        if (fresh) {
+        status = mount_file(file, 0);
+        if (creates && (status == NIGH_E_FORMAT || status == NIGH_E_CORRUPT) &&
+            never_formatted(file)) {
+            status = mount_file(file, NIGH_STORE_FORMAT);
             flush_folder(file->path);
         }
         (void)lock(file, LOCK_STATE, F_UNLCK, false);

@@ -1002,6 +1002,8 @@ unsafe extern "C" {
     /// * `config`: in, `1`
     /// * `options`: in, `1`
     /// * `bytes`: out, `1`
+    ///
+    /// Errors: NIGH_E_UNSUPPORTED (the library was built without what config wants)
     pub fn nigh_index_bytes(
         config: *const nigh_config,
         options: *const nigh_options,
@@ -1057,7 +1059,10 @@ unsafe extern "C" {
     /// for every block in use, in order, each whole; what it gives must be what the index stored
     /// there, and is believed as that of an image is. A failed call leaves nothing behind.
     /// nigh_grow with memory NULL asks for new ones. With NIGH_OPEN_WRITABLE and a writer state the
-    /// index may be changed.
+    /// index may be changed. A header says how many blocks there are, and a handle wants 8 bytes
+    /// and more for each: one from a stranger may say millions (nigh_attach_bytes: gigabytes) where
+    /// there are none. Look whether the blocks are there, or at that size, before memory is
+    /// allocated.
     ///
     /// * `header`: in, `header_bytes`
     /// * `options`: in, `1`, may be null
@@ -1572,10 +1577,11 @@ unsafe extern "C" {
     ) -> nigh_status;
     /// Fills an empty, writable index without codes and with u64 or identity keys: the same links
     /// in the same order, the same layers, labels as keys, deleted elements removed. With external
-    /// vectors the file's are not looked at. Everything is verified; a file that is refused leaves
-    /// the index empty. From the second element on it is NIGH_BUILD_UNROOTED. The file is not
-    /// needed any more, unless its vectors are borrowed. Searches with expansions 1 answer as
-    /// hnswlib does at the same ef. COSINE: vectors are as hnswlib normalised them.
+    /// vectors the file's are not looked at, and it may have none (labels are where vectors would
+    /// be). Everything is verified; a file that is refused leaves the index empty. From the second
+    /// element on it is NIGH_BUILD_UNROOTED. The file is not needed any more, unless its vectors
+    /// are borrowed. Searches with expansions 1 answer as hnswlib does at the same ef. COSINE:
+    /// vectors are as hnswlib normalised them.
     ///
     /// * `file`: in, `file_bytes`
     ///

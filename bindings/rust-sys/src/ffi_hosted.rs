@@ -54,7 +54,8 @@ pub const NIGH_ROWS_U64: u32 = 257;
 // nigh_store_file_open. None: read-only.
 /// one process at a time
 pub const NIGH_STORE_FILE_WRITE: u32 = 1;
-/// with WRITE: an empty store if there is no file, or an empty one
+/// with WRITE: an empty store if there is no file, an empty one, or what a power cut left of one
+/// that was being made
 pub const NIGH_STORE_FILE_CREATE: u32 = 2;
 
 /// opaque: an open file with a store

@@ -16,10 +16,21 @@ pub const NIGH_E_FULL_TXN: nigh_status = -1100;
 /// MDB_MAP_FULL: the environment is full. What is committed stays; abort, mdb_env_set_mapsize, and
 /// again
 pub const NIGH_E_FULL_MAP: nigh_status = -1101;
+/// no memory for a copy of a block that a change or nigh_grow wants: the index is as before.
+/// NIGH_E_NO_MEMORY elsewhere
+pub const NIGH_E_FULL_MEMORY: nigh_status = -1102;
 
 // changed in a transaction
 pub const NIGH_LMDB_ID_MAX: u32 = 65535;
 pub const NIGH_LMDB_BLOCKS_MAX: u32 = 100000;
+
+// for nigh_lmdb_check: every index; ids are smaller
+pub const NIGH_LMDB_ALL: u32 = 65536;
+
+// nigh_config.block_bytes of indexes that are built, loaded and then mostly read: at M 16 all
+// pages but those of vectors come to 138.6 bytes a vector with identity keys, in blocks of 65536
+// (the default, of which small transactions write a third) to 145.2.
+pub const NIGH_LMDB_BULK_BLOCK_BYTES: u32 = 262144;
 
 // flags of nigh_lmdb_dbi
 pub const NIGH_LMDB_CREATE: u32 = 1;
@@ -30,7 +41,8 @@ pub const NIGH_LMDB_WRITE: u32 = 1;
 // flags of nigh_lmdb_load and nigh_lmdb_import
 pub const NIGH_LMDB_REPLACE: u32 = 1;
 
-/// What the catalogue says of an index.
+/// What the catalogue says of an index. Of one whose entry is damaged, or of a later version, it is
+/// only the id, and `status` tells that: nigh_lmdb_drop takes it out like any other.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct nigh_lmdb_entry {
@@ -43,6 +55,9 @@ pub struct nigh_lmdb_entry {
     /// how often nigh_lmdb_prepare stored it
     pub changes: u64,
     pub config: nigh_config,
+    /// NIGH_OK, or what is wrong with the entry
+    pub status: i32,
+    pub reserved: u32,
 }
 
 impl Default for nigh_lmdb_entry {
@@ -55,18 +70,22 @@ impl Default for nigh_lmdb_entry {
             bytes: 0,
             changes: 0,
             config: nigh_config::default(),
+            status: 0,
+            reserved: 0,
         }
     }
 }
 
 const _: () = {
-    assert!(core::mem::size_of::<nigh_lmdb_entry>() == 112);
+    assert!(core::mem::size_of::<nigh_lmdb_entry>() == 120);
     assert!(core::mem::offset_of!(nigh_lmdb_entry, struct_size) == 0);
     assert!(core::mem::offset_of!(nigh_lmdb_entry, id) == 4);
     assert!(core::mem::offset_of!(nigh_lmdb_entry, blocks) == 8);
     assert!(core::mem::offset_of!(nigh_lmdb_entry, bytes) == 16);
     assert!(core::mem::offset_of!(nigh_lmdb_entry, changes) == 24);
     assert!(core::mem::offset_of!(nigh_lmdb_entry, config) == 32);
+    assert!(core::mem::offset_of!(nigh_lmdb_entry, status) == 112);
+    assert!(core::mem::offset_of!(nigh_lmdb_entry, reserved) == 116);
 };
 
 /// What nigh_lmdb_check found; `status` tells whether the values are sound.
@@ -91,6 +110,9 @@ pub struct nigh_lmdb_report {
     pub blocks: u64,
     /// of the pages of all blocks
     pub bytes: u64,
+    /// blocks whose values are whole pages of another size: sound, copied when they are opened, and
+    /// as large as they should be once they change
+    pub other_page: u64,
 }
 
 impl Default for nigh_lmdb_report {
@@ -107,12 +129,13 @@ impl Default for nigh_lmdb_report {
             unfinished: 0,
             blocks: 0,
             bytes: 0,
+            other_page: 0,
         }
     }
 }
 
 const _: () = {
-    assert!(core::mem::size_of::<nigh_lmdb_report>() == 48);
+    assert!(core::mem::size_of::<nigh_lmdb_report>() == 56);
     assert!(core::mem::offset_of!(nigh_lmdb_report, struct_size) == 0);
     assert!(core::mem::offset_of!(nigh_lmdb_report, status) == 4);
     assert!(core::mem::offset_of!(nigh_lmdb_report, fault) == 8);
@@ -123,6 +146,7 @@ const _: () = {
     assert!(core::mem::offset_of!(nigh_lmdb_report, unfinished) == 28);
     assert!(core::mem::offset_of!(nigh_lmdb_report, blocks) == 32);
     assert!(core::mem::offset_of!(nigh_lmdb_report, bytes) == 40);
+    assert!(core::mem::offset_of!(nigh_lmdb_report, other_page) == 48);
 };
 
 /// How far a load is, in bytes.
@@ -162,12 +186,14 @@ unsafe extern "C" {
         message: *mut c_char,
         message_bytes: u32,
     ) -> nigh_status;
-    /// Opens index `id` in the caller's transaction, O(blocks): to read, or with NIGH_LMDB_WRITE in
-    /// a write transaction with writer state and room for `slots` slots and `key_bytes` bytes of
-    /// byte-string keys in total (0: what it has; nigh_grow with memory NULL adds room, up to
-    /// slot_max of the options). Changed blocks are copied to memory of the handle until
-    /// nigh_lmdb_prepare; no call changes the index while that runs. One handle at a time may write
-    /// an index. Vectors left outside: nigh_index_borrow or nigh_index_fetch.
+    /// Opens index `id` in the caller's transaction, O(blocks), or O(bytes) with NIGH_OPEN_VERIFY,
+    /// which looks at every checksum: to read, or with NIGH_LMDB_WRITE in a write transaction with
+    /// writer state and room for `slots` slots and `key_bytes` bytes of byte-string keys in total
+    /// (0: what it has; nigh_grow with memory NULL adds room, up to slot_max of the options).
+    /// Changed blocks are copied to memory of the handle until nigh_lmdb_prepare; no call changes
+    /// the index while that runs. One handle at a time may write an index. Vectors left outside:
+    /// nigh_index_borrow or nigh_index_fetch. A writer also looks for readers that died
+    /// (mdb_reader_check).
     ///
     /// * `txn`: in, `any`
     /// * `options`: in, `1`, may be null
@@ -194,8 +220,8 @@ unsafe extern "C" {
     /// * `message`: out, `message_bytes`, may be null
     ///
     /// Errors: NIGH_E_FULL_MAP NIGH_E_FULL_TXN NIGH_E_READ_ONLY (not opened to write) NIGH_E_BUSY
-    /// (another handle has stored this index since, or a job is under way) NIGH_E_NOT_FOUND (it was
-    /// dropped)
+    /// (another handle has stored this index since, or it is being saved, loaded elsewhere or
+    /// worked on by a job: then nothing is put) NIGH_E_NOT_FOUND (it was dropped)
     pub fn nigh_lmdb_prepare(
         index: *mut nigh_index,
         message: *mut c_char,
@@ -224,7 +250,8 @@ unsafe extern "C" {
     /// on between them, and the new index takes its place, or another's, with the last one. When it
     /// fails, is given up or the process dies, the catalogue is as it was. The calling thread must
     /// have no write transaction open. While a load is under way, another of the same database may
-    /// be too.
+    /// be too; one that died is known by a lock that its process held (Linux, macOS; elsewhere by
+    /// its number).
     ///
     /// * `env`: in, `any`
     /// * `source`: in, `any`
@@ -261,7 +288,8 @@ unsafe extern "C" {
         message: *mut c_char,
         message_bytes: u32,
     ) -> nigh_status;
-    /// Takes an index out, in the caller's write transaction.
+    /// Takes an index out, in the caller's write transaction. One whose entry is damaged does not
+    /// say which blocks are its own: with the last such index those go that are nobody's.
     ///
     /// * `txn`: in, `any`
     /// * `message`: out, `message_bytes`, may be null
@@ -290,15 +318,19 @@ unsafe extern "C" {
         message: *mut c_char,
         message_bytes: u32,
     ) -> nigh_status;
-    /// Proves that every index has all its blocks, each with its checksum, and that nothing else is
-    /// there. What the blocks say is nigh_check's. A broken one is a report, not an error.
+    /// Proves that index `id` has all its blocks, each with its checksum; NIGH_LMDB_ALL: every
+    /// index, and that nothing else is there. What the blocks say is nigh_check's. A broken one is
+    /// a report, not an error.
     ///
     /// * `txn`: in, `any`
     /// * `report`: out, `1`
     /// * `message`: out, `message_bytes`, may be null
+    ///
+    /// Errors: NIGH_E_NOT_FOUND (no index `id`)
     pub fn nigh_lmdb_check(
         txn: *mut c_void,
         dbi: u32,
+        id: u32,
         report: *mut nigh_lmdb_report,
         message: *mut c_char,
         message_bytes: u32,
