@@ -179,11 +179,12 @@ nigh_status nigh_lmdb_check(void *txn, uint32_t dbi, uint32_t id, nigh_lmdb_repo
     uint32_t next = 0;
     memset(&c, 0, sizeof c);
     nigh_status status =
-        nighh_lmdb_begin(&c.lmdb, txn, dbi, id, false, message, message_bytes);
+        nighh_lmdb_begin(&c.lmdb, txn, dbi, id == NIGH_LMDB_ALL ? LMDB_NONE : id, false, message,
+                         message_bytes);
     if (status != NIGH_OK) {
         return status;
     }
-    if (report == NULL || report->struct_size != REPORT_BYTES_MIN) {
+    if (report == NULL || id > NIGH_LMDB_ALL || report->struct_size != REPORT_BYTES_MIN) {
         return nighh_fail(&c.lmdb.errors, NIGH_E_INVALID, "wrong argument");
     }
     c.report.struct_size = report->struct_size;
