@@ -337,6 +337,47 @@ TEST(free_slots) {
     }
 }
 
+/* Freed slots that lay above all that is left, and that have no vector any more: what is written is
+ * read again, under each space. */
+TEST(free_slots_of_high_layers) {
+    for (uint32_t i = 0; i < 8; i++) {
+        static const uint32_t metrics[] = {NIGH_METRIC_L2, NIGH_METRIC_IP, NIGH_METRIC_COSINE,
+                                           NIGH_METRIC_L2};
+        fx f, g;
+        rng r = {t_seed()};
+        const uint32_t dtype = i / 2 == 3 ? NIGH_DTYPE_U8 : NIGH_DTYPE_F32;
+        nigh_config config = fx_config(DIM, metrics[i / 2], dtype);
+        uint8_t *rows = data_rows(&r, DATA_UNIFORM, dtype, N, DIM);
+        uint32_t freed = 0, top = 0;
+        fx_init(&f, &config, N, N, 0, 64);
+        fx_insert_many(&f, 0, N, rows);
+        for (uint32_t slot = 0; slot < N; slot++) {
+            t_ok(nigh_node(f.index, slot, 0, &top, NULL, NULL, NULL));
+            if (top > 0) {
+                t_ok(fx_remove(&f, f.session, slot));
+                freed++;
+            }
+        }
+        t_assert(freed > 0 && freed < N);
+        t_ok(fx_work(&f, NIGH_JOB_VACUUM, 1, 1));
+        t_eq(fx_stats(f.index).level_max, 0);
+        const uint32_t flags = i % 2 == 0 ? 0 : NIGH_HNSWLIB_32;
+        fx_bytes out = hnsw_write(f.index, f.session, flags, 0);
+        config = config_of(metrics[i / 2], dtype);
+        t_ok(hnsw_read(&g, out.data, out.size, &config, 0));
+        t_eq(fx_stats(g.index).deleted_count, freed);
+        fx_check(g.index, g.session);
+        fx_bytes again = hnsw_write(g.index, g.session, flags, 0);
+        t_eq(again.size, out.size);
+        t_bytes(again.data, out.data, out.size);
+        free(again.data);
+        free(out.data);
+        free(rows);
+        fx_drop(&f);
+        fx_drop(&g);
+    }
+}
+
 TEST(empty_and_single) {
     for (uint32_t count = 0; count < 3; count++) {
         fx f;
@@ -485,6 +526,7 @@ SUITE {
     RUN(without_vectors);
     RUN(cosine_is_normalised);
     RUN(free_slots);
+    RUN(free_slots_of_high_layers);
     RUN(empty_and_single);
 #ifndef __wasm__ /* the logarithm of that libc is another in the last bit */
     RUN(multipliers);
