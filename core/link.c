@@ -251,6 +251,8 @@ static uint32_t nighi_parent_any(const nigh_index *index, uint32_t self, uint32_
  * first. Slots rise along the way down, so it ends; a leaf always has room. */
 static uint32_t nighi_parent_find(const nigh_index *index, const nighi_plan *plan) {
     const uint32_t limit = nighi_children_max(index);
+    /* A new node has no slot yet; a damaged image may name any. */
+    const uint32_t end = nighi_min_u32(plan->self, nighi_load_acquire(&index->counts.slot_count));
     const uint32_t *chosen = plan->chosen;
     uint32_t at = NIGHI_NONE;
     for (uint32_t i = 0; i < plan->chosen_count[0]; i++) {
@@ -266,9 +268,7 @@ static uint32_t nighi_parent_find(const nigh_index *index, const nighi_plan *pla
         for (uint32_t i = 0; i < index->config.m0 && below == NIGHI_NONE; i++) {
             const uint32_t link = nighi_load_acquire(&row[i]);
             const uint32_t slot = nighi_link_slot(link);
-            below = link >> 31 != 0 && slot != NIGHI_LINK_END && slot > at && slot < plan->self
-                        ? slot
-                        : NIGHI_NONE;
+            below = link >> 31 != 0 && slot > at && slot < end ? slot : NIGHI_NONE;
         }
         if (below == NIGHI_NONE) {
             return nighi_parent_any(index, plan->self, limit);
