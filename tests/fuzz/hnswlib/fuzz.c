@@ -4,8 +4,9 @@
  *
  * Input: two bytes, then the file. Of the first byte bits 0..1 are the metric (L2, IP, COSINE, L2
  * of bytes), bit 2 leaves the vectors in the file, bit 3 gives identity keys, bit 4 roots the graph
- * and changes it, bit 5 writes 32-bit files. The second byte is dim - 1. What was read is checked,
- * searched, written, and what was written is read again: the same file. */
+ * and changes it, bit 5 writes 32-bit files, bits 6 and 7 vacuum and refine what was rooted. The
+ * second byte is dim - 1. What was read is checked, searched, written, and what was written is read
+ * again: the same file. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { EF = 48, FILE_MAX = 1 << 16 };
-enum { BYTES = 3, BORROW = 4, IDENTITY = 8, CHANGE = 16, NARROW = 32 };
+enum { EF = 48, REFINE_EF = 512, FILE_MAX = 1 << 16 };
+enum { BYTES = 3, BORROW = 4, IDENTITY = 8, CHANGE = 16, NARROW = 32, VACUUM = 64, REFINE = 128 };
 
 static void require(int condition) {
     if (!condition) {
@@ -28,7 +29,7 @@ typedef struct use {
     nigh_hnswlib facts;
     nigh_index *index;
     nigh_session *session;
-    void *memory[12];
+    void *memory[16];
     uint32_t count;
 } use;
 
@@ -39,7 +40,7 @@ typedef struct out {
 
 static void *take(use *u, uint64_t bytes) {
     void *memory = NULL;
-    require(u->count < 12);
+    require(u->count < 16);
     require(bytes < 1u << 29 && posix_memalign(&memory, 64, bytes != 0 ? (size_t)bytes : 1) == 0);
     return u->memory[u->count++] = memory;
 }
@@ -99,9 +100,10 @@ static nigh_status append(void *user, const void *bytes, uint64_t count) {
     return NIGH_OK;
 }
 
-static void session(use *u) {
+static void session(use *u, uint32_t ef_max) {
     const nigh_session_options so = {.struct_size = sizeof so,
-                                     .ef_max = u->config.ef_build > EF ? u->config.ef_build : EF};
+                                     .ef_max =
+                                         u->config.ef_build > ef_max ? u->config.ef_build : ef_max};
     uint64_t need = 0;
     require(nigh_session_bytes(u->index, &so, &need) == NIGH_OK);
     require(nigh_session_init(u->index, &so, take(u, need), need, &u->session) == NIGH_OK);
@@ -123,20 +125,36 @@ static void search(const use *u, const void *row) {
     }
 }
 
-static void root_and_change(use *u, const void *row) {
-    const nigh_job_options jobs = {.struct_size = sizeof jobs, .kind = NIGH_JOB_ROOT};
+static nigh_status job(use *u, uint32_t kind) {
+    const nigh_job_options options = {.struct_size = sizeof options, .kind = kind};
     nigh_progress progress = {.struct_size = sizeof progress};
-    nigh_job *job = NULL;
+    nigh_job *made = NULL;
     uint64_t need = 0;
-    uint32_t done = 0;
-    require(nigh_job_bytes(u->index, &jobs, 0, &need) == NIGH_OK);
-    require(nigh_job_begin(u->index, &jobs, NULL, NULL, NULL, 0, take(u, need), need, &job) ==
+    require(nigh_job_bytes(u->index, &options, 0, &need) == NIGH_OK);
+    require(nigh_job_begin(u->index, &options, NULL, NULL, NULL, 0, take(u, need), need, &made) ==
             NIGH_OK);
-    while (progress.state != NIGH_JOB_DONE) {
-        require(nigh_job_run(job, u->session, &progress) == NIGH_OK);
+    nigh_status status = NIGH_OK;
+    while (status == NIGH_OK && progress.state != NIGH_JOB_DONE) {
+        status = nigh_job_run(made, u->session, &progress);
+        require(progress.state != NIGH_JOB_WAIT);
     }
-    require(nigh_job_end(job) == NIGH_OK);
+    require(nigh_job_end(made) == NIGH_OK);
+    return status;
+}
+
+static void root_and_change(use *u, const void *row, uint32_t flags) {
+    uint32_t done = 0;
+    require(job(u, NIGH_JOB_ROOT) == NIGH_OK);
     check(u);
+    if ((flags & VACUUM) != 0) {
+        require(job(u, NIGH_JOB_VACUUM) == NIGH_OK);
+        check(u);
+    }
+    if ((flags & REFINE) != 0) {
+        session(u, REFINE_EF);
+        require(job(u, NIGH_JOB_REFINE) == NIGH_OK);
+        check(u);
+    }
     if (u->config.keys == NIGH_KEYS_U64 && u->config.vectors == NIGH_VECTORS_OWNED) {
         const uint64_t key = 0x1122334455667788u;
         const nigh_status status = nigh_insert(u->index, u->session, 0, &key, NULL, row, 1, &done);
@@ -157,7 +175,7 @@ static void there_and_back(const use *u, const uint8_t *flags) {
         config.vectors = NIGH_VECTORS_OWNED;
         const nigh_status read = fill(&again, config, first.bytes, first.size);
         require(read == NIGH_OK);
-        session(&again);
+        session(&again, EF);
         require(nigh_hnswlib_write(again.index, again.session, narrow, 0, append, &second) ==
                 NIGH_OK);
         require(first.size == second.size && memcmp(first.bytes, second.bytes, first.size) == 0);
@@ -180,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         for (uint32_t i = 0; i < 256; i++) {
             row[i] = (float)(i % 7) + 1;
         }
-        session(&u);
+        session(&u, EF);
         check(&u);
         /* Rows in the file are read as they are: finite ones only where they were looked at. */
         if ((bytes[0] & BORROW) == 0) {
@@ -190,9 +208,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             require(nigh_index_borrow(u.index, file + u.facts.vector_offset, u.facts.vector_stride,
                                       u.facts.slot_count, 0) == NIGH_OK);
             search(&u, row);
+            if ((bytes[0] & CHANGE) != 0) { /* of whatever the distances are */
+                require(job(&u, NIGH_JOB_ROOT) == NIGH_OK);
+                check(&u);
+            }
         }
         if ((bytes[0] & (CHANGE | BORROW)) == CHANGE) {
-            root_and_change(&u, row);
+            root_and_change(&u, row, bytes[0]);
             there_and_back(&u, bytes);
         }
     }
