@@ -30,24 +30,45 @@ static inline void store_fix_super(uint8_t *super, size_t size) {
     memcpy(super + STORE_SUM, &sum, 4);
 }
 
-/* Of a store whose table is in its superblock (depth 0): every page's checksum, then its own. */
+/* Of the pages that `entries` name, their checksums: `live` bytes, one page after another. */
+static inline void store_fix_pages(uint8_t *pages, size_t size, uint32_t page_bytes,
+                                   uint8_t *entries, uint64_t count, uint64_t live) {
+    for (uint64_t i = 0; i < count; i++, live -= live < page_bytes ? live : page_bytes) {
+        const uint64_t page = image_get32(entries + 8 * i);
+        if (page < size / page_bytes) {
+            const uint64_t bytes = live < page_bytes ? live : page_bytes;
+            const uint32_t sum = image_xxh32(pages + page * page_bytes, bytes);
+            memcpy(entries + 8 * i + 4, &sum, 4);
+        }
+    }
+}
+
+/* Of a store whose tables are in its superblock or in pages that it names (depth 0 or 1): every
+ * page's checksum, then those of the tables, then its own. */
 static inline void store_fix(uint8_t *pages, size_t size, uint32_t page_bytes) {
-    for (size_t at = 0; at < 2; at++) {
+    const uint64_t fan = page_bytes / 8;
+    for (size_t at = 0; at < 64 && size >= (at + 1) * page_bytes; at++) {
         uint8_t *super = pages + at * page_bytes;
-        if (size < at * page_bytes + page_bytes || memcmp(super, "nighs\n\x1a", 8) != 0) {
+        if (memcmp(super, "nighs\n\x1a", 8) != 0) {
             continue;
         }
         uint64_t entry = STORE_HEAD;
-        const uint32_t regions = image_get32(super + 40) == 0 ? IMAGE_REGIONS : 0;
-        for (uint32_t region = 0; region < regions; region++) {
+        const uint32_t depth = image_get32(super + 40);
+        for (uint32_t region = 0; region < IMAGE_REGIONS && depth <= 1; region++) {
             uint64_t live = store_live(super + STORE_HEADER, region);
-            for (uint64_t from = 0; from < live && entry + 8 <= page_bytes; from += page_bytes) {
+            while (live > 0 && live <= size && entry + 8 <= page_bytes) {
+                uint64_t bytes = live < page_bytes ? live : page_bytes;
                 const uint64_t page = image_get32(super + entry);
-                const uint64_t count = live - from < page_bytes ? live - from : page_bytes;
-                if (page < size / page_bytes) {
-                    const uint32_t sum = image_xxh32(pages + page * page_bytes, count);
-                    memcpy(super + entry + 4, &sum, 4);
+                if (depth == 1 && page < size / page_bytes) {
+                    bytes = live / page_bytes < fan ? live : fan * page_bytes;
+                    const uint64_t count = (bytes + page_bytes - 1) / page_bytes;
+                    store_fix_pages(pages, size, page_bytes, pages + page * page_bytes, count,
+                                    bytes);
+                    store_fix_pages(pages, size, page_bytes, super + entry, 1, count * 8);
+                } else {
+                    store_fix_pages(pages, size, page_bytes, super + entry, 1, bytes);
                 }
+                live -= bytes;
                 entry += 8;
             }
         }

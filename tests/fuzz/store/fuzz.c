@@ -4,8 +4,9 @@
  *
  * Input: one byte of flags, then the device. Bit 0 makes the checksums right, so that what lies
  * behind them is reached; bit 1 takes pages of 1024 bytes whatever nigh_store_find says; bit 2
- * grows the device; bit 3 erases before it writes. Reads and writes outside of the device end the
- * program. */
+ * grows the device; bit 3 erases before it writes; bit 4 inserts, sets and commits again; bit 5
+ * opens it read-only; bit 6 begins anew and commits what was read to that; bit 7 reads what was
+ * committed and compares. Reads and writes outside of the device end the program. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { EF = 32, DEVICE_MAX = 1 << 18, FIX = 1, SMALL = 2, GROW = 4, ERASE = 8 };
+enum { EF = 32, DEVICE_MAX = 1 << 18, MORE_PAGES = 24 };
+enum { FIX = 1, SMALL = 2, GROW = 4, ERASE = 8, CHANGE = 16, READ = 32, ANEW = 64, AGAIN = 128 };
 
 typedef struct pages {
     uint8_t *bytes;
@@ -62,54 +64,207 @@ static void *take(uint64_t bytes) {
     return memory;
 }
 
-static void use_index(nigh_store *store, nigh_index *index) {
-    nigh_session_options options = {.struct_size = sizeof options, .ef_max = EF,
-                                    .frontier_max = 64, .flags = NIGH_SESSION_READ};
-    nigh_config config = {.struct_size = sizeof config};
+/* ---- Comparing ------------------------------------------------------------------------------ */
+
+typedef struct image {
+    uint8_t *bytes;
+    uint64_t size;
+    uint64_t filled;
+} image;
+
+static nigh_status append(void *user, const void *bytes, uint64_t count) {
+    image *to = user;
+    require(count <= to->size - to->filled);
+    memcpy(to->bytes + to->filled, bytes, (size_t)count);
+    to->filled += count;
+    return NIGH_OK;
+}
+
+static image save(const nigh_index *index) {
+    image made = {NULL, 0, 0};
+    require(nigh_save_bytes(index, 0, &made.size) == NIGH_OK);
+    made.bytes = take(made.size);
+    require(made.bytes != NULL && nigh_save(index, 0, append, &made) == NIGH_OK);
+    require(made.filled == made.size);
+    return made;
+}
+
+static nigh_store *open_store(pages *device, const nigh_store_options *options, uint32_t flags,
+                              void **memory) {
+    uint64_t bytes = 0;
+    nigh_store *store = NULL;
+    *memory = NULL;
+    if (nigh_store_bytes(options, &bytes) != NIGH_OK) {
+        return NULL;
+    }
+    *memory = take(bytes);
+    require(*memory != NULL);
+    const nigh_status status =
+        nigh_store_open(options, read_pages, (flags & READ) != 0 ? NULL : write_pages,
+                        (flags & ERASE) != 0 ? erase_pages : NULL,
+                        (flags & READ) != 0 ? NULL : sync_pages, device, *memory, bytes, &store);
+    return status == NIGH_OK ? store : NULL;
+}
+
+/* The index of a store, in memory[2]. */
+static nigh_index *attach(nigh_store *store, uint32_t slot_max, void **memory) {
+    const nigh_options options = {
+        .struct_size = sizeof options, .flags = NIGH_OPEN_WRITABLE, .slot_max = slot_max};
+    uint64_t bytes = 0, block_bytes = 0;
+    nigh_index *index = NULL;
+    memory[0] = NULL;
+    memory[1] = NULL;
+    if (nigh_store_attach_bytes(store, &options, &bytes, &block_bytes) != NIGH_OK) {
+        return NULL;
+    }
+    memory[0] = take(bytes);
+    memory[1] = take(block_bytes);
+    if (memory[0] == NULL || memory[1] == NULL) {
+        return NULL;
+    }
+    const nigh_status status =
+        nigh_store_attach(store, &options, memory[0], bytes, memory[1], block_bytes, &index);
+    return status == NIGH_OK ? index : NULL;
+}
+
+/* What was committed is what another opens. */
+static void compare(pages *device, const nigh_store_options *options, const nigh_index *index) {
+    void *memory[3];
+    nigh_store_options found = {.struct_size = sizeof found};
+    require(nigh_store_find(read_pages, device, device->size, &found) == NIGH_OK);
+    require(found.page_bytes == options->page_bytes);
+    nigh_store *store = open_store(device, &found, READ, &memory[0]);
+    require(store != NULL);
+    const nigh_index *again = attach(store, 0, memory + 1);
+    require(again != NULL);
+    const image was = save(index), is = save(again);
+    require(was.size == is.size && memcmp(was.bytes, is.bytes, (size_t)is.size) == 0);
+    free(was.bytes);
+    free(is.bytes);
+    for (int i = 0; i < 3; i++) {
+        free(memory[i]);
+    }
+}
+
+/* ---- Using ---------------------------------------------------------------------------------- */
+
+typedef struct use {
+    pages *device;
+    const nigh_store_options *options;
+    uint32_t flags;
+    nigh_store *store;
+    nigh_index *index;
+    nigh_session *session;
+    nigh_config config;
+} use;
+
+static void commit(const use *u) {
+    const nigh_status status = nigh_store_commit(u->store, u->index);
+    require(status == NIGH_OK || status == NIGH_E_FULL ||
+            (status == NIGH_E_READ_ONLY && (u->flags & READ) != 0));
+    if (status == NIGH_OK && (u->flags & AGAIN) != 0) {
+        compare(u->device, u->options, u->index);
+    }
+}
+
+static void *change(const use *u, uint32_t slots) {
+    const uint64_t keys[2] = {77, 1};
+    const uint32_t length = 3;
+    const uint32_t *lengths = u->config.keys == NIGH_KEYS_BYTES ? &length : NULL;
+    uint64_t row_bytes = 0, bytes = 0;
+    uint32_t done = 0;
+    void *more = NULL;
+    if (nigh_grow_bytes(u->index, slots, 64, &bytes) == NIGH_OK && bytes < 1 << 24) {
+        more = take(bytes);
+        require(more != NULL && nigh_grow(u->index, slots, 64, more, bytes) == NIGH_OK);
+    }
+    require(nigh_row_bytes(u->config.dim, u->config.dtype, &row_bytes) == NIGH_OK);
+    uint8_t *row = take(row_bytes);
+    require(row != NULL);
+    memset(row, 0, (size_t)row_bytes);
+    row[0] = 1; /* a vector of every type */
+    const void *vector = u->config.vectors == NIGH_VECTORS_OWNED ? row : NULL;
+    (void)nigh_insert(u->index, u->session, 0, &keys[0], lengths, vector, 1, &done);
+    (void)nigh_set(u->index, u->session, NIGH_SET_EXCLUSIVE, &keys[1], lengths, vector, 1, &done);
+    free(row);
+    return more;
+}
+
+static void use_index(use *u, uint32_t slots) {
+    nigh_session_options options = {.struct_size = sizeof options,
+                                    .ef_max = EF,
+                                    .frontier_max = 64,
+                                    .flags = NIGH_SESSION_READ};
     nigh_report report = {.struct_size = sizeof report};
-    nigh_session *session = NULL;
     uint64_t bytes = 0, writer_bytes = 0, key = 1;
     uint32_t length = 3, done = 0;
-    require(nigh_config_get(index, &config) == NIGH_OK);
-    require(nigh_session_bytes(index, &options, &bytes) == NIGH_OK);
-    require(nigh_writer_bytes(index, &writer_bytes) == NIGH_OK);
-    void *memory = take(bytes);
-    void *writer = take(writer_bytes);
+    u->config.struct_size = sizeof u->config;
+    require(nigh_config_get(u->index, &u->config) == NIGH_OK);
+    if ((u->flags & CHANGE) != 0) {
+        options.flags = 0;
+        options.ef_max = u->config.ef_build > EF ? u->config.ef_build : EF;
+    }
+    require(nigh_session_bytes(u->index, &options, &bytes) == NIGH_OK);
+    require(nigh_writer_bytes(u->index, &writer_bytes) == NIGH_OK);
+    void *memory = take(bytes), *writer = take(writer_bytes), *more = NULL;
     if (memory != NULL && writer != NULL) {
-        require(nigh_session_init(index, &options, memory, bytes, &session) == NIGH_OK);
-        require(nigh_check(index, session, &report) == NIGH_OK);
-        require(nigh_writer_init(index, writer, writer_bytes) == NIGH_OK);
-        (void)nigh_remove(index, session, &key,
-                          config.keys == NIGH_KEYS_BYTES ? &length : NULL, 1, &done);
-        nigh_status s = nigh_store_commit(store, index);
-        require(s == NIGH_OK || s == NIGH_E_FULL);
+        require(nigh_session_init(u->index, &options, memory, bytes, &u->session) == NIGH_OK);
+        require(nigh_check(u->index, u->session, &report) == NIGH_OK);
+        require(nigh_writer_init(u->index, writer, writer_bytes) == NIGH_OK);
+        const uint32_t *lengths = u->config.keys == NIGH_KEYS_BYTES ? &length : NULL;
+        (void)nigh_remove(u->index, u->session, &key, lengths, 1, &done);
+        commit(u);
+        if ((u->flags & CHANGE) != 0) {
+            more = change(u, slots);
+            commit(u);
+        }
     }
     free(memory);
     free(writer);
+    free(more);
 }
 
-static void use_store(nigh_store *store) {
-    nigh_options options = {.struct_size = sizeof options, .flags = NIGH_OPEN_WRITABLE};
-    uint64_t bytes = 0, block_bytes = 0;
-    nigh_index *index = NULL;
-    if (nigh_store_attach_bytes(store, &options, &bytes, &block_bytes) != NIGH_OK) {
-        return;
+static void use_store(use *u) {
+    nigh_store_stats stats = {.struct_size = sizeof stats};
+    nigh_store_options anew = *u->options;
+    void *memory[3] = {NULL, NULL, NULL};
+    require(nigh_store_stats_get(u->store, &stats) == NIGH_OK);
+    require(stats.page_used <= stats.page_count && stats.page_free <= stats.page_count);
+    const uint32_t slots = image_get32(u->device->bytes + STORE_HEADER + 88) % 4096 + 2;
+    u->index = attach(u->store, (u->flags & CHANGE) != 0 ? slots : 0, memory);
+    if (u->index != NULL && (u->flags & (ANEW | READ)) == ANEW) {
+        anew.flags = NIGH_STORE_FORMAT;
+        u->store = open_store(u->device, &anew, u->flags, &memory[2]);
     }
-    void *memory = take(bytes);
-    void *blocks = take(block_bytes);
-    if (memory != NULL && blocks != NULL &&
-        nigh_store_attach(store, &options, memory, bytes, blocks, block_bytes, &index) ==
-            NIGH_OK) {
-        use_index(store, index);
+    if (u->index != NULL && u->store != NULL) {
+        use_index(u, slots);
     }
-    free(memory);
-    free(blocks);
+    for (int i = 0; i < 3; i++) {
+        free(memory[i]);
+    }
+}
+
+/* A device that has become larger, and the store on it. */
+static void grow(use *u, nigh_store_options *options, void **memory) {
+    uint64_t bytes = 0;
+    const uint64_t size = u->device->size + (uint64_t)MORE_PAGES * options->page_bytes;
+    uint8_t *larger = take(size);
+    options->page_count += MORE_PAGES;
+    require(nigh_store_bytes(options, &bytes) == NIGH_OK);
+    void *grown = take(bytes);
+    require(larger != NULL && grown != NULL);
+    memset(larger, 0xee, (size_t)size);
+    memcpy(larger, u->device->bytes, (size_t)u->device->size);
+    free(u->device->bytes);
+    *u->device = (pages){larger, size};
+    require(nigh_store_grow(u->store, options->page_count, grown, bytes, &u->store) == NIGH_OK);
+    free(*memory);
+    *memory = grown;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     nigh_store_options options = {.struct_size = sizeof options};
-    nigh_store *store = NULL;
-    uint64_t store_bytes = 0;
+    void *memory = NULL;
     if (size < 1 || size > DEVICE_MAX) {
         return 0;
     }
@@ -117,8 +272,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     pages device = {take(size - 1), size - 1};
     require(device.bytes != NULL);
     memcpy(device.bytes, bytes + 1, size - 1);
-    nigh_status s = nigh_store_find(read_pages, &device, device.size, &options);
-    if (s != NIGH_OK || (flags & SMALL) != 0) {
+    const nigh_status status = nigh_store_find(read_pages, &device, device.size, &options);
+    if (status != NIGH_OK || (flags & SMALL) != 0) {
         options.page_bytes = 1024;
         options.page_count = (uint32_t)(device.size / 1024);
         options.super_count = 0;
@@ -126,24 +281,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if ((flags & FIX) != 0) {
         store_fix(device.bytes, (size_t)device.size, options.page_bytes);
     }
-    if (nigh_store_bytes(&options, &store_bytes) == NIGH_OK) {
-        void *memory = take(store_bytes);
-        require(memory != NULL);
-        s = nigh_store_open(&options, read_pages, write_pages,
-                            (flags & ERASE) != 0 ? erase_pages : NULL, sync_pages, &device, memory,
-                            store_bytes, &store);
-        if (s == NIGH_OK) {
-            if ((flags & GROW) != 0) {
-                void *grown = take(store_bytes);
-                require(nigh_store_grow(store, options.page_count, grown, store_bytes, &store) ==
-                        NIGH_OK);
-                free(memory);
-                memory = grown;
-            }
-            use_store(store);
+    use u = {.device = &device, .options = &options, .flags = flags};
+    u.store = open_store(&device, &options, flags, &memory);
+    if (u.store != NULL) {
+        if ((flags & GROW) != 0) {
+            grow(&u, &options, &memory);
         }
-        free(memory);
+        use_store(&u);
     }
+    free(memory);
     free(device.bytes);
     return 0;
 }
