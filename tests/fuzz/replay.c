@@ -2,9 +2,10 @@
  * layer T; uses: nothing
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * usage: fuzz_<target> FOLDER. Each file goes in as it is, cut at 256 lengths, and 2,000 times with
- * some of its bytes changed (always the same ones); NIGH_TEST_SCALE=small does an eighth of it. A
- * bad input ends the program: its name and the number of the mutation stand in the last line then.
+ * usage: fuzz_<target> FOLDER. Each file goes in as it is, cut at some lengths, and again and
+ * again with some of its bytes changed (always the same ones): 2,048 cuts and 16,384 changes are
+ * shared by all files, so that a corpus may grow; NIGH_TEST_SCALE=small does an eighth of it. A bad
+ * input ends the program: its name and the number of the mutation stand in the last line then.
  * Inputs lie at the end of an allocation, where the address sanitizer sees a read beyond. */
 #include <dirent.h>
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { CUTS = 256, MUTATIONS = 2000, FILE_BYTES_MAX = 1 << 20 };
+enum { CUTS = 2048, MUTATIONS = 16384, FILE_BYTES_MAX = 1 << 20 };
 
 static uint64_t state;
 
@@ -43,15 +44,16 @@ static void mutate(uint8_t *bytes, size_t size) {
     }
 }
 
-/* n, or an eighth of it. */
-static uint32_t scaled(uint32_t n) {
+/* A file's part of n, or of an eighth of it; at least one. */
+static uint32_t share(uint32_t n, uint32_t files) {
     const char *scale = getenv("NIGH_TEST_SCALE");
-    return scale != NULL && strcmp(scale, "small") == 0 ? n / 8 : n;
+    return (scale != NULL && strcmp(scale, "small") == 0 ? n / 8 : n) / files + 1;
 }
 
-static void replay(const char *name, const uint8_t *bytes, size_t size, uint8_t *copy) {
+static void replay(const char *name, const uint8_t *bytes, size_t size, uint32_t files,
+                   uint8_t *copy) {
     one(bytes, size);
-    const uint32_t cuts = scaled(CUTS), mutations = scaled(MUTATIONS);
+    const uint32_t cuts = share(CUTS, files), mutations = share(MUTATIONS, files);
     for (size_t cut = 0; cut < cuts; cut++) {
         one(bytes, size * cut / cuts);
     }
@@ -71,12 +73,16 @@ int main(int count, char **arguments) {
     static uint8_t copy[FILE_BYTES_MAX];
     DIR *folder = count == 2 ? opendir(arguments[1]) : NULL;
     const struct dirent *entry = NULL;
-    int files = 0;
+    uint32_t files = 0, done = 0;
     if (folder == NULL) {
         printf("usage: %s FOLDER\n", arguments[0]);
         return 2;
     }
     one(bytes, 0);
+    while (readdir(folder) != NULL) {
+        files++;
+    }
+    rewinddir(folder);
     while ((entry = readdir(folder)) != NULL) {
         char path[4096];
         (void)snprintf(path, sizeof path, "%s/%s", arguments[1], entry->d_name);
@@ -84,11 +90,11 @@ int main(int count, char **arguments) {
         if (file != NULL) {
             size_t size = fread(bytes, 1, sizeof bytes, file);
             (void)fclose(file);
-            replay(entry->d_name, bytes, size, copy);
-            files++;
+            replay(entry->d_name, bytes, size, files, copy);
+            done++;
         }
     }
     (void)closedir(folder);
-    printf("%d passed, %d failed\n", files, files == 0);
-    return files == 0;
+    printf("%" PRIu32 " passed, %d failed\n", done, done == 0);
+    return done == 0;
 }

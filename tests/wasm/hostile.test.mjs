@@ -62,7 +62,8 @@ function watched(h, image) {
 test('the corpus, as it is and cut', () => {
   const h = host();
   for (const name of readdirSync(CORPUS)) {
-    const image = readFileSync(new URL(name, CORPUS)).subarray(1); // after its byte of flags
+    const file = readFileSync(new URL(name, CORPUS));
+    const image = file.subarray(file[0] < 128 ? 1 : 2); // after its flags
     for (const cut of [0, 1, 511, 512, image.length >> 1, image.length - 1, image.length]) {
       watched(h, image.subarray(0, cut));
     }

@@ -3,10 +3,10 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Input: two bytes, then the file. Of the first byte bits 0..1 are the metric (L2, IP, COSINE, L2
- * of bytes), bit 2 leaves the vectors in the file, bit 3 gives identity keys, bit 4 roots the graph
- * and changes it, bit 5 writes 32-bit files, bits 6 and 7 vacuum and refine what was rooted. The
- * second byte is dim - 1. What was read is checked, searched, written, and what was written is read
- * again: the same file. */
+ * of bytes), bit 2 leaves the vectors in the file, bit 3 gives identity keys, bit 4 roots the
+ * graph and changes it, bit 5 writes 32-bit files, bits 6 and 7 vacuum and refine what was rooted.
+ * The second byte is dim - 1; an even dim has a pager that listens. What was read is checked,
+ * searched, written, and what was written is read again: the same file. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +63,13 @@ static nigh_config config_of(const uint8_t *bytes) {
     return config;
 }
 
+static nigh_status dirty(void *user, uint32_t region, uint32_t block, uint64_t bytes,
+                         void **address) {
+    (void)user, (void)region, (void)block;
+    require(bytes > 0 && *address != NULL);
+    return NIGH_OK;
+}
+
 /* What a file may make us take is a small multiple of its size. */
 static nigh_status fill(use *u, nigh_config config, const uint8_t *file, size_t size) {
     uint64_t need = 0;
@@ -78,6 +85,9 @@ static nigh_status fill(use *u, nigh_config config, const uint8_t *file, size_t 
                             .upper_extra = u->facts.upper_extra};
     require(nigh_index_bytes(&u->config, &options, &need) == NIGH_OK);
     require(nigh_index_init(&u->config, &options, take(u, need), need, &u->index) == NIGH_OK);
+    if (u->config.dim % 2 == 0) {
+        require(nigh_index_pager(u->index, NULL, dirty, NULL) == NIGH_OK);
+    }
     require(nigh_grow_bytes(u->index, options.slot_max, 0, &need) == NIGH_OK);
     require(nigh_grow(u->index, options.slot_max, 0, take(u, need), need) == NIGH_OK);
     require(nigh_writer_bytes(u->index, &need) == NIGH_OK);

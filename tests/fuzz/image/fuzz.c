@@ -4,12 +4,12 @@
  *
  * Input: one byte of flags, a second one if bit 7 of it is set, then the image. Bits 0..2 are
  * nigh_options.flags, bit 3 makes the checksums right (docs/FORMAT.md), so that what lies behind
- * them is reached, bit 4 grows and changes the index, bit 5 gives it vectors by callback when it
- * has none, bit 6 saves it, plain and packed. Second byte: bit 0 attaches header and blocks one by
- * one, as a pager keeps them, bit 1 searches in the ways that bits 2..4 do not, those are a job,
- * bit 5 writes a file of hnswlib, bit 6 commits to a store, bit 7 tunes. Checksums are computed
- * here anew: the library is used through its public header alone. A loop that does not end is found
- * by libFuzzer's -timeout. */
+ * them is reached, bit 4 changes the index (and grows it, unless bit 2 is set), bit 5 gives it
+ * vectors by callback when it has none, bit 6 saves it, plain and packed. Second byte: bit 0
+ * attaches header and blocks one by one, as a pager keeps them, bit 1 searches in the ways that
+ * bits 2..4 do not, those are a job, bit 5 writes a file of hnswlib, bit 6 commits to a store, bit
+ * 7 tunes. Checksums are computed here anew: the library is used through its public header alone.
+ * A loop that does not end is found by libFuzzer's -timeout. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -444,16 +444,26 @@ static void run_job(use *u, uint32_t number) {
     }
 }
 
-static void end_changes(use *u) {
+/* What is sealed is sound, as far as checksums go. */
+static void end_changes(use *u, uint8_t *image) {
     uint8_t header[NIGH_HEADER_BYTES];
-    const nigh_status status = nigh_header(u->index, header);
+    const nigh_options options = {.struct_size = sizeof options, .flags = NIGH_OPEN_VERIFY};
+    nigh_index *again = NULL;
+    uint64_t bytes = 0;
+    nigh_status status = nigh_header(u->index, header);
     require(status == NIGH_OK || status == NIGH_E_OPEN || status == NIGH_E_READ_ONLY);
-    (void)nigh_seal(u->index);
+    status = nigh_seal(u->index);
+    if (status == NIGH_OK && u->block_count == 0) {
+        require(nigh_attach_bytes(image, u->image_bytes, &options, &bytes) == NIGH_OK);
+        void *memory = take(u, bytes);
+        require(memory != NULL);
+        require(nigh_attach(image, u->image_bytes, &options, memory, bytes, &again) == NIGH_OK);
+    }
 }
 
 /* ---- One input ------------------------------------------------------------------------------ */
 
-static void use_all(use *u, uint32_t flags, uint32_t more, uint32_t slots) {
+static void use_all(use *u, uint8_t *image, uint32_t flags, uint32_t more, uint32_t slots) {
     check(u);
     read_all(u);
     if ((more & WAYS) != 0) {
@@ -472,12 +482,14 @@ static void use_all(use *u, uint32_t flags, uint32_t more, uint32_t slots) {
         commit(u);
     }
     if ((flags & CHANGE) != 0 && make_writer(u)) {
-        grow(u, slots, (more & PAGED) != 0);
+        if ((flags & NIGH_OPEN_VERIFY) == 0) {
+            grow(u, slots, (more & PAGED) != 0);
+        }
         change(u);
         if ((more >> JOB_SHIFT & 7) != 0) {
             run_job(u, more >> JOB_SHIFT & 7);
         }
-        end_changes(u);
+        end_changes(u, image);
         check(u);
     }
 }
@@ -508,7 +520,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             (more & PAGED) != 0 ? attach_blocks(&u, image, &options, memory, handle, flags)
                                 : nigh_attach(image, size, &options, memory, handle, &u.index);
         if (status == NIGH_OK && prepare(&u, flags)) {
-            use_all(&u, flags, more, options.slot_max);
+            use_all(&u, image, flags, more, options.slot_max);
         }
     }
     while (u.count > 0) {

@@ -4,9 +4,11 @@
  *
  * Input: one byte of flags, then the device. Bit 0 makes the checksums right, so that what lies
  * behind them is reached; bit 1 takes pages of 1024 bytes whatever nigh_store_find says; bit 2
- * grows the device; bit 3 erases before it writes; bit 4 inserts, sets and commits again; bit 5
- * opens it read-only; bit 6 begins anew and commits what was read to that; bit 7 reads what was
- * committed and compares. Reads and writes outside of the device end the program. */
+ * grows the device; bit 3 erases before it writes, which ends at multiples of 64 bytes; bit 4
+ * inserts, sets and commits again; bit 5 opens it read-only; bit 6 begins anew and commits what was
+ * read to that; bit 7 reads what was committed and compares, if it was sound. Bits 5 and 6
+ * together: a write, erase or sync fails once; the device's last byte says which. Reads and writes
+ * outside of the device end the program. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +20,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { EF = 32, DEVICE_MAX = 1 << 18, MORE_PAGES = 24 };
 enum { FIX = 1, SMALL = 2, GROW = 4, ERASE = 8, CHANGE = 16, READ = 32, ANEW = 64, AGAIN = 128 };
+enum { FAIL = READ | ANEW };
 
 typedef struct pages {
     uint8_t *bytes;
     uint64_t size;
+    uint32_t fails; /* changes until one fails; 0: none does */
 } pages;
 
 static void require(int condition) {
@@ -37,24 +41,29 @@ static nigh_status read_pages(void *user, uint64_t offset, void *bytes, uint64_t
     return NIGH_OK;
 }
 
+static int failing(pages *p) { return p->fails > 0 && --p->fails == 0; }
+
 static nigh_status write_pages(void *user, uint64_t offset, const void *bytes, uint64_t count) {
-    const pages *p = user;
+    pages *p = user;
     require(count <= p->size && offset <= p->size - count);
+    if (failing(p)) {
+        return NIGH_E_USER - 1;
+    }
     memcpy(p->bytes + offset, bytes, (size_t)count);
     return NIGH_OK;
 }
 
 static nigh_status erase_pages(void *user, uint64_t offset, uint64_t count) {
-    const pages *p = user;
+    pages *p = user;
     require(count <= p->size && offset <= p->size - count);
+    if (failing(p)) {
+        return NIGH_E_USER - 1;
+    }
     memset(p->bytes + offset, 0xff, (size_t)count);
     return NIGH_OK;
 }
 
-static nigh_status sync_pages(void *user) {
-    (void)user;
-    return NIGH_OK;
-}
+static nigh_status sync_pages(void *user) { return failing(user) ? NIGH_E_USER - 1 : NIGH_OK; }
 
 static void *take(uint64_t bytes) {
     void *memory = NULL;
@@ -92,6 +101,7 @@ static image save(const nigh_index *index) {
 static nigh_store *open_store(pages *device, const nigh_store_options *options, uint32_t flags,
                               void **memory) {
     uint64_t bytes = 0;
+    const int read_only = (flags & FAIL) == READ;
     nigh_store *store = NULL;
     *memory = NULL;
     if (nigh_store_bytes(options, &bytes) != NIGH_OK) {
@@ -100,9 +110,9 @@ static nigh_store *open_store(pages *device, const nigh_store_options *options, 
     *memory = take(bytes);
     require(*memory != NULL);
     const nigh_status status =
-        nigh_store_open(options, read_pages, (flags & READ) != 0 ? NULL : write_pages,
-                        (flags & ERASE) != 0 ? erase_pages : NULL,
-                        (flags & READ) != 0 ? NULL : sync_pages, device, *memory, bytes, &store);
+        nigh_store_open(options, read_pages, read_only ? NULL : write_pages,
+                        (flags & ERASE) != 0 ? erase_pages : NULL, read_only ? NULL : sync_pages,
+                        device, *memory, bytes, &store);
     return status == NIGH_OK ? store : NULL;
 }
 
@@ -156,13 +166,18 @@ typedef struct use {
     nigh_index *index;
     nigh_session *session;
     nigh_config config;
+    int sound; /* nigh_check says so; else counts may go beyond what an image may say */
 } use;
 
 static void commit(const use *u) {
-    const nigh_status status = nigh_store_commit(u->store, u->index);
+    nigh_status status = nigh_store_commit(u->store, u->index);
+    if (status == NIGH_E_USER - 1 && (u->flags & FAIL) == FAIL) {
+        status = nigh_store_commit(u->store, u->index);
+        require(status != NIGH_E_USER - 1);
+    }
     require(status == NIGH_OK || status == NIGH_E_FULL ||
-            (status == NIGH_E_READ_ONLY && (u->flags & READ) != 0));
-    if (status == NIGH_OK && (u->flags & AGAIN) != 0) {
+            (status == NIGH_E_READ_ONLY && (u->flags & FAIL) == READ));
+    if (status == NIGH_OK && (u->flags & AGAIN) != 0 && u->sound) {
         compare(u->device, u->options, u->index);
     }
 }
@@ -210,6 +225,7 @@ static void use_index(use *u, uint32_t slots) {
     if (memory != NULL && writer != NULL) {
         require(nigh_session_init(u->index, &options, memory, bytes, &u->session) == NIGH_OK);
         require(nigh_check(u->index, u->session, &report) == NIGH_OK);
+        u->sound = report.status == NIGH_OK;
         require(nigh_writer_init(u->index, writer, writer_bytes) == NIGH_OK);
         const uint32_t *lengths = u->config.keys == NIGH_KEYS_BYTES ? &length : NULL;
         (void)nigh_remove(u->index, u->session, &key, lengths, 1, &done);
@@ -224,15 +240,22 @@ static void use_index(use *u, uint32_t slots) {
     free(more);
 }
 
+/* What the first two superblocks say at most: room for more than that is asked for. */
+static uint32_t slots_most(const use *u) {
+    const uint8_t *at = u->device->bytes + STORE_HEADER + 88;
+    const uint32_t first = image_get32(at), second = image_get32(at + u->options->page_bytes);
+    return (first > second ? first : second) % 4096;
+}
+
 static void use_store(use *u) {
     nigh_store_stats stats = {.struct_size = sizeof stats};
     nigh_store_options anew = *u->options;
     void *memory[3] = {NULL, NULL, NULL};
     require(nigh_store_stats_get(u->store, &stats) == NIGH_OK);
     require(stats.page_used <= stats.page_count && stats.page_free <= stats.page_count);
-    const uint32_t slots = image_get32(u->device->bytes + STORE_HEADER + 88) % 4096 + 2;
+    const uint32_t slots = slots_most(u) + 2;
     u->index = attach(u->store, (u->flags & CHANGE) != 0 ? slots : 0, memory);
-    if (u->index != NULL && (u->flags & (ANEW | READ)) == ANEW) {
+    if (u->index != NULL && (u->flags & FAIL) == ANEW) {
         anew.flags = NIGH_STORE_FORMAT;
         u->store = open_store(u->device, &anew, u->flags, &memory[2]);
     }
@@ -256,7 +279,7 @@ static void grow(use *u, nigh_store_options *options, void **memory) {
     memset(larger, 0xee, (size_t)size);
     memcpy(larger, u->device->bytes, (size_t)u->device->size);
     free(u->device->bytes);
-    *u->device = (pages){larger, size};
+    *u->device = (pages){larger, size, u->device->fails};
     require(nigh_store_grow(u->store, options->page_count, grown, bytes, &u->store) == NIGH_OK);
     free(*memory);
     *memory = grown;
@@ -269,7 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         return 0;
     }
     const uint32_t flags = bytes[0];
-    pages device = {take(size - 1), size - 1};
+    pages device = {take(size - 1), size - 1, 0};
     require(device.bytes != NULL);
     memcpy(device.bytes, bytes + 1, size - 1);
     const nigh_status status = nigh_store_find(read_pages, &device, device.size, &options);
@@ -281,6 +304,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if ((flags & FIX) != 0) {
         store_fix(device.bytes, (size_t)device.size, options.page_bytes);
     }
+    options.program_bytes = (flags & ERASE) != 0 ? 64 : 0;
+    device.fails = (flags & FAIL) == FAIL && device.size > 0 ? device.bytes[device.size - 1] : 0;
     use u = {.device = &device, .options = &options, .flags = flags};
     u.store = open_store(&device, &options, flags, &memory);
     if (u.store != NULL) {
