@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 enum { EF = 48, IMAGE_MAX = 1 << 16, BLOCKS_MAX = 64, BLOCK_BYTES_MAX = 1 << 20 };
 enum { FIX = 8, CHANGE = 16, FETCH = 32, SAVE = 64, SECOND = 128 };
 enum { PAGED = 1, WAYS = 2, JOB_SHIFT = 2, HNSWLIB = 32, STORE = 64, TUNE = 128 };
+enum { BUILD = 1, ROOT = 4 }; /* jobs */
 
 static void require(int condition) {
     if (!condition) {
@@ -239,10 +240,10 @@ static void search_ways(use *u) {
             require(nigh_session_filter(u->session, NULL, 0, turn / 3 == 2 ? odd_slots : NULL,
                                         NULL) == NIGH_OK);
         }
-        const nigh_status status =
-            nigh_search_batch(u->index, u->session, rows, 2, &so, EF / 2, u->out, lengths,
-                              distances, slots, found, &done);
-        require(status <= NIGH_OK && done <= 2 && found[0] <= EF / 2 && found[1] <= EF / 2);
+        const uint32_t k = so.ef < EF ? 3 : EF / 2;
+        const nigh_status status = nigh_search_batch(u->index, u->session, rows, 2, &so, k, u->out,
+                                                     lengths, distances, slots, found, &done);
+        require(status <= NIGH_OK && done <= 2 && found[0] <= k && found[1] <= k);
         for (uint32_t i = 0; status == NIGH_OK && i < found[0]; i++) {
             require(slots[i] < stats.slot_count && (turn / 3 != 1 || stats.slot_count > 2048 ||
                                                     (bits[slots[i] / 32] >> slots[i] % 32 & 1)));
@@ -401,7 +402,7 @@ static void run_job(use *u, uint32_t number) {
     static const nigh_job_options kinds[] = {
         {.kind = NIGH_JOB_BUILD},
         {.kind = NIGH_JOB_VACUUM},
-        {.kind = NIGH_JOB_REFINE, .ef = 8},
+        {.kind = NIGH_JOB_REFINE},
         {.kind = NIGH_JOB_ROOT},
         {.kind = NIGH_JOB_CODES, .codes = NIGH_CODES_U7},
         {.kind = NIGH_JOB_CODES, .codes = NIGH_CODES_B1, .code_min = -1, .code_max = 1},
@@ -485,9 +486,13 @@ static void use_all(use *u, uint8_t *image, uint32_t flags, uint32_t more, uint3
         if ((flags & NIGH_OPEN_VERIFY) == 0) {
             grow(u, slots, (more & PAGED) != 0);
         }
+        const uint32_t job = more >> JOB_SHIFT & 7;
+        if (job == BUILD || job == ROOT) { /* of an empty index, of one that nothing changes yet */
+            run_job(u, job);
+        }
         change(u);
-        if ((more >> JOB_SHIFT & 7) != 0) {
-            run_job(u, more >> JOB_SHIFT & 7);
+        if (job != 0 && job != BUILD && job != ROOT) {
+            run_job(u, job);
         }
         end_changes(u, image);
         check(u);
