@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * usage: fuzz_<target> FOLDER. Each file goes in as it is, cut at some lengths, and again and
- * again with some of its bytes changed (always the same ones): 2,048 cuts and 16,384 changes are
+ * again with some of its bytes changed (always the same ones): 1,024 cuts and 12,288 changes are
  * shared by all files, so that a corpus may grow; NIGH_TEST_SCALE=small does an eighth of it. A bad
  * input ends the program: its name and the number of the mutation stand in the last line then.
  * Inputs lie at the end of an allocation, where the address sanitizer sees a read beyond. */
@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { CUTS = 2048, MUTATIONS = 16384, FILE_BYTES_MAX = 1 << 20 };
+enum { CUTS = 1024, MUTATIONS = 12288, FILE_BYTES_MAX = 1 << 20 };
 
 static uint64_t state;
 
