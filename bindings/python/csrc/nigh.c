@@ -12316,6 +12316,8 @@ static uint32_t nighi_parent_any(const nigh_index *index, uint32_t self, uint32_
  * first. Slots rise along the way down, so it ends; a leaf always has room. */
 static uint32_t nighi_parent_find(const nigh_index *index, const nighi_plan *plan) {
     const uint32_t limit = nighi_children_max(index);
+    /* A new node has no slot yet; a damaged image may name any. */
+    const uint32_t end = nighi_min_u32(plan->self, nighi_load_acquire(&index->counts.slot_count));
     const uint32_t *chosen = plan->chosen;
     uint32_t at = NIGHI_NONE;
     for (uint32_t i = 0; i < plan->chosen_count[0]; i++) {
@@ -12331,9 +12333,7 @@ static uint32_t nighi_parent_find(const nigh_index *index, const nighi_plan *pla
         for (uint32_t i = 0; i < index->config.m0 && below == NIGHI_NONE; i++) {
             const uint32_t link = nighi_load_acquire(&row[i]);
             const uint32_t slot = nighi_link_slot(link);
-            below = link >> 31 != 0 && slot != NIGHI_LINK_END && slot > at && slot < plan->self
-                        ? slot
-                        : NIGHI_NONE;
+            below = link >> 31 != 0 && slot > at && slot < end ? slot : NIGHI_NONE;
         }
         if (below == NIGHI_NONE) {
             return nighi_parent_any(index, plan->self, limit);
@@ -18971,12 +18971,21 @@ static uint64_t nighi_export_label(nighi_export *to, uint32_t slot) {
     return key.value;
 }
 
+/* A free slot has no vector, but each element one that its space allows. */
+static void nighi_export_nothing(nighi_export *to) {
+    const uint32_t row_bytes = to->index->metric.row_bytes;
+    const float one = to->index->config.metric == NIGH_METRIC_COSINE ? 1.0f : 0.0f;
+    const uint32_t first = nighi_min_u32(sizeof one, row_bytes);
+    nighi_export_put(to, &one, first);
+    nighi_export_zeros(to, row_bytes - first);
+}
+
 static void nighi_export_element(nighi_export *to, uint32_t slot, const void *vector) {
     const uint32_t row_bytes = to->index->metric.row_bytes;
     const bool live = nighi_node_live(nighi_node_word(to->index, slot));
     nighi_export_list(to, slot, 0, live ? 0 : NIGHI_HNSWLIB_DELETED << 16);
     if (vector == NULL) {
-        nighi_export_zeros(to, row_bytes);
+        nighi_export_nothing(to);
     } else if (to->index->config.metric == NIGH_METRIC_COSINE) {
         nighi_export_unit(to, vector);
     } else {
@@ -19013,10 +19022,13 @@ static void nighi_export_elements(nighi_export *to) {
     }
 }
 
+/* A free slot keeps its layers for the node that takes it; the entry point may be lower by now, and
+ * in a file nothing is above that. */
 static void nighi_export_above(nighi_export *to) {
     const uint32_t list_bytes = NIGHI_HNSWLIB_LINKS + to->index->config.m * 4;
     for (uint32_t slot = 0; slot < to->count && to->status == NIGH_OK; slot++) {
-        const uint32_t top = nighi_level(to->index, slot);
+        const bool present = nighi_node_present(nighi_node_word(to->index, slot));
+        const uint32_t top = present ? nighi_level(to->index, slot) : 0;
         nighi_export_number(to, (uint64_t)top * list_bytes, 4);
         for (uint32_t level = 1; level <= top; level++) {
             nighi_export_list(to, slot, level, 0);
