@@ -249,6 +249,8 @@ TEST(nothing_is_left) {
 
 SUITE {
 #ifdef MAPPED_EXACTLY
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 17); /* fixtures of other tests keep what they free */
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 17);
     (void)mallopt(M_ARENA_MAX, 1); /* arenas are mapped when threads meet, 64 MiB each */
 #endif
     folder_new();
