@@ -1,6 +1,6 @@
 // bridge.rs - csrc/lmdb/lmdb.h for Rust: what the crate `nigh` fills with calls of heed's
 // SPDX-License-Identifier: MIT OR Apache-2.0
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 
 /// `MDB_val`: a key or a value.
 #[repr(C)]
@@ -59,4 +59,6 @@ pub struct Calls {
     pub cursor_get: unsafe extern "C" fn(*mut Cursor, *mut Val, *mut Val, u32) -> i32,
     pub cursor_put: unsafe extern "C" fn(*mut Cursor, *const Val, *mut Val) -> i32,
     pub cursor_del: unsafe extern "C" fn(*mut Cursor) -> i32,
+    pub reader_check: unsafe extern "C" fn(*mut Env, *mut i32) -> i32,
+    pub file: unsafe extern "C" fn(*mut Env, *mut i32, *mut *const c_char) -> i32,
 }

@@ -14,9 +14,6 @@ use crate::sync::{Lock, Pool};
 
 const FIRST_SLOTS: u32 = 1024;
 const FIRST_KEY_BYTES: u64 = 16 * 1024;
-/// What the pager of hosted/ says when there is no memory for a block.
-#[cfg(feature = "lmdb")]
-const PAGER_FAILED: sys::nigh_status = -1199;
 
 pub(crate) struct Core {
     raw: *mut sys::nigh_index,
@@ -377,7 +374,7 @@ pub(crate) fn full(core: &Core, status: sys::nigh_status) -> Error {
     if core.takes_turns() {
         match status {
             sys::NIGH_E_FULL_TXN => return Error::TransactionFull,
-            PAGER_FAILED => return Error::NoMemory { bytes: 0 },
+            sys::NIGH_E_FULL_MEMORY => return Error::NoMemory { bytes: 0 },
             _ => {}
         }
     }

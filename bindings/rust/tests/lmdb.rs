@@ -453,3 +453,21 @@ fn the_command_and_this_are_one() {
     assert!(reader.to_bytes().unwrap() == memory.to_bytes().unwrap());
     assert!(indexes.check(&txn).unwrap().sound);
 }
+
+#[test]
+fn a_full_transaction_is_an_error_of_its_own() {
+    let home = Home::new();
+    let mut txn = home.env.write_txn().unwrap();
+    let small = Index::<Slot>::builder(64).m(2).m0(4).ef_build(1).block_bytes(256);
+    home.indexes.create(&mut txn, 0, small).unwrap();
+    let options = OpenOptions::new().capacity(200_000);
+    let writer: Writer<Slot> = home.indexes.writer_with(&mut txn, 0, options).unwrap();
+    // A block for each vector, and others: that is more than 100,000 before there are so many.
+    let refused = (0..100_001).find_map(|slot| {
+        let row = [(slot % 1000) as f32; 64];
+        writer.insert(Slot(slot), &row).err().map(|error| (slot, error))
+    });
+    let (slot, error) = refused.unwrap();
+    assert!(matches!(error, Error::TransactionFull), "{error}");
+    assert!(writer.len() == slot as usize && writer.check().unwrap().sound);
+}

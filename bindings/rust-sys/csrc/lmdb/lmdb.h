@@ -32,10 +32,12 @@ enum {
     MDB_BAD_DBI = -30780
 };
 enum { MDB_REVERSEKEY = 0x02, MDB_DUPSORT = 0x04, MDB_INTEGERKEY = 0x08 };
+enum { MDB_NOSUBDIR = 0x4000 };
 enum { MDB_RESERVE = 0x10000, MDB_APPEND = 0x20000, MDB_CREATE = 0x40000, MDB_WRITEMAP = 0x80000 };
 
 typedef enum MDB_cursor_op { MDB_NEXT = 8, MDB_SET = 15, MDB_SET_RANGE = 17 } MDB_cursor_op;
 typedef uint32_t MDB_dbi;
+typedef int32_t mdb_filehandle_t;
 typedef struct MDB_env MDB_env;
 typedef struct MDB_txn MDB_txn;
 typedef struct MDB_cursor MDB_cursor;
@@ -69,6 +71,8 @@ typedef struct nigh_bridge_calls {
     int32_t (*cursor_get)(MDB_cursor *cursor, MDB_val *key, MDB_val *value, uint32_t op);
     int32_t (*cursor_put)(MDB_cursor *cursor, const MDB_val *key, MDB_val *value);
     int32_t (*cursor_del)(MDB_cursor *cursor);
+    int32_t (*reader_check)(MDB_env *env, int32_t *dead);
+    int32_t (*file)(MDB_env *env, mdb_filehandle_t *descriptor, const char **path);
 } nigh_bridge_calls;
 
 /* How Rust's objects begin. */
@@ -119,6 +123,21 @@ static inline int mdb_env_get_flags(MDB_env *env, unsigned *flags) {
 static inline int mdb_env_info(MDB_env *env, MDB_envinfo *info) {
     info->me_last_txnid = env->last_txn;
     return MDB_SUCCESS;
+}
+
+static inline int mdb_reader_check(MDB_env *env, int *dead) {
+    return env->calls->reader_check(env, dead);
+}
+
+/* Both stay the environment's, and as long as it does. */
+static inline int mdb_env_get_fd(MDB_env *env, mdb_filehandle_t *descriptor) {
+    const char *path = NULL;
+    return env->calls->file(env, descriptor, &path);
+}
+
+static inline int mdb_env_get_path(MDB_env *env, const char **path) {
+    mdb_filehandle_t descriptor = -1;
+    return env->calls->file(env, &descriptor, path);
 }
 
 static inline int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn) {

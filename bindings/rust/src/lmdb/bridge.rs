@@ -6,9 +6,13 @@
 //! ends before its parent is touched again. So the lifetimes that are erased here hold.
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 use core::ops::Bound;
 use core::ptr;
+
+use alloc::ffi::CString;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 
 use heed::types::Bytes;
 use heed::{MdbError, RoTxn, RwTxn};
@@ -31,6 +35,8 @@ pub(super) struct Env<T> {
     head: bridge::Env,
     env: heed::Env<T>,
     database: Database,
+    /// The data file and its folder, once somebody asks.
+    file: Option<(std::fs::File, CString)>,
 }
 
 impl<T: 'static> Env<T> {
@@ -47,12 +53,14 @@ impl<T: 'static> Env<T> {
         cursor_get: cursor_get::<T>,
         cursor_put: cursor_put::<T>,
         cursor_del: cursor_del::<T>,
+        reader_check: reader_check::<T>,
+        file: file::<T>,
     };
 
     pub(super) fn new(env: &heed::Env<T>, database: Database) -> heed::Result<Self> {
         let flags = env.get_flags()?;
         let head = bridge::Env { calls: &Self::CALLS, last_txn: 0, flags };
-        Ok(Env { head, env: env.clone(), database })
+        Ok(Env { head, env: env.clone(), database, file: None })
     }
 
     pub(super) fn as_raw(&mut self) -> *mut c_void {
@@ -365,5 +373,31 @@ unsafe extern "C" fn cursor_del<T: 'static>(cursor: *mut bridge::Cursor) -> i32 
         cursor.leave();
         let key = cursor.left.clone().ok_or(EINVAL)?;
         unsafe { delete(&mut *cursor.txn, &key) }
+    })
+}
+
+unsafe extern "C" fn reader_check<T: 'static>(env: *mut bridge::Env, dead: *mut i32) -> i32 {
+    step(|| {
+        let env = unsafe { &*env.cast::<Env<T>>() };
+        let found = env.env.clear_stale_readers().map_err(code)?;
+        unsafe { *dead = i32::try_from(found).unwrap_or(i32::MAX) };
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn file<T: 'static>(
+    env: *mut bridge::Env,
+    descriptor: *mut i32,
+    path: *mut *const c_char,
+) -> i32 {
+    step(|| {
+        let env = unsafe { &mut *env.cast::<Env<T>>() };
+        if env.file.is_none() {
+            let folder = CString::new(env.env.path().as_os_str().as_bytes()).map_err(|_| EINVAL)?;
+            env.file = Some((env.env.try_clone_inner_file().map_err(code)?, folder));
+        }
+        let (file, folder) = env.file.as_ref().ok_or(EINVAL)?;
+        unsafe { (*descriptor, *path) = (file.as_raw_fd(), folder.as_ptr()) };
+        Ok(())
     })
 }

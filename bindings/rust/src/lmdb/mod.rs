@@ -146,7 +146,7 @@ fn told(call: impl FnOnce(*mut c_char, u32) -> sys::nigh_status) -> Result<()> {
     Err(match status {
         sys::NIGH_E_FULL_MAP => Error::MapFull,
         sys::NIGH_E_FULL_TXN => Error::TransactionFull,
-        sys::NIGH_E_NO_MEMORY => Error::NoMemory { bytes: 0 },
+        sys::NIGH_E_NO_MEMORY | sys::NIGH_E_FULL_MEMORY => Error::NoMemory { bytes: 0 },
         sys::NIGH_E_IO | sys::NIGH_E_INVALID | sys::NIGH_E_MISMATCH | sys::NIGH_E_FULL => text(),
         other => from_status(other),
     })
@@ -398,6 +398,9 @@ impl<T: 'static> Indexes<T> {
                 sys::nigh_lmdb_list(txn, 0, from, count, to, &mut found, message, bytes)
             })?;
             for raw in &some[..found as usize] {
+                if raw.status != sys::NIGH_OK {
+                    return Err(from_status(raw.status));
+                }
                 all.push(entry(raw)?);
                 from = raw.id + 1;
             }
@@ -438,7 +441,7 @@ impl<T: 'static> Indexes<T> {
     pub fn check(&self, txn: &RoTxn<'_>) -> Result<Report> {
         let mut raw = sys::nigh_lmdb_report::default();
         self.with_read(txn, |txn, message, bytes| unsafe {
-            sys::nigh_lmdb_check(txn, 0, &mut raw, message, bytes)
+            sys::nigh_lmdb_check(txn, 0, sys::NIGH_LMDB_ALL, &mut raw, message, bytes)
         })?;
         Ok(Report {
             sound: raw.status == sys::NIGH_OK,
