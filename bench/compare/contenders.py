@@ -103,6 +103,8 @@ VARIANTS = [
             note="both"),
     Variant("f32 in LMDB", build=("--block-bytes", "262144"), search=(), lmdb=True,
             note="blocks of 256 KiB, mapped in ordinary pages"),
+    Variant("f32 gamma in LMDB", build=("--block-bytes", "262144"), search=(), gamma=True,
+            lmdb=True, note="and effort by gamma at ef 1000"),
     Variant("u7 in LMDB", build=("--codes", "u7", "--block-bytes", "262144"), search=(),
             element_bytes=1, lmdb=True, note="the same with 8-bit codes, exact rerank"),
     Variant("u7 gamma in LMDB", build=("--codes", "u7", "--block-bytes", "262144"), search=(),
