@@ -231,6 +231,24 @@ def test_memory_in_a_file_is_there(tmp_path):
         signal.signal(signal.SIGXFSZ, ignored)
 
 
+def test_memory_in_a_file_that_is_in_use(rows, tmp_path):
+    """Another index in a file of the same name takes nothing from those that have it mapped."""
+    path = tmp_path / "scratch"
+    first = hnswlib.Index("l2", DIM)
+    first.init_index_mmap(COUNT, path)
+    first.add_items(rows)
+    first.save_index(tmp_path / "saved")
+    mapped = hnswlib.Index("l2", DIM)
+    mapped.load_index_mmap(tmp_path / "saved")
+    for name in ("scratch", "saved"):
+        other = hnswlib.Index("l2", DIM)
+        other.init_index_mmap(COUNT, tmp_path / name)
+        other.add_items(rows[::-1])
+        for index in (first, mapped):
+            assert (index.knn_query(rows)[0][:, 0] == np.arange(COUNT)).all()
+        assert (other.knn_query(rows)[0][::-1, 0] == np.arange(COUNT)).all()
+
+
 def test_memory_in_a_file(rows, tmp_path):
     scratch, path = tmp_path / "scratch", str(tmp_path / "index.bin")
     index = hnswlib.Index("l2", DIM)

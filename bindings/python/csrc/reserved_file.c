@@ -5,12 +5,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Makes the file, or an older one anew: zeros, none of them a hole, which on a full disk would be a
- * SIGBUS later.  @errors NIGH_E_IO NIGH_E_INVALID */
+/* Makes the file: zeros, none of them a hole, which on a full disk would be a SIGBUS later. An
+ * older one loses its name to it, so that whoever has that mapped keeps it.
+ * @errors NIGH_E_IO NIGH_E_BUSY NIGH_E_INVALID */
 NIGH_API nigh_status nigh_python_reserve(const char *path, uint64_t bytes, char *message,
                                          uint32_t message_bytes);
+
+/* An empty file of that name, or one that could not be taken away.  @returns -1: errno */
+static int fresh(const char *path) {
+    struct stat info;
+    char *place = realpath(path, NULL); /* NULL: there is nothing yet */
+    if (place != NULL && stat(place, &info) == 0 && S_ISREG(info.st_mode)) {
+        (void)unlink(place);
+    }
+    const int descriptor = open(place != NULL ? place : path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    const int error = errno;
+    free(place);
+    errno = error;
+    return descriptor;
+}
 
 nigh_status nigh_python_reserve(const char *path, uint64_t bytes, char *message,
                                 uint32_t message_bytes) {
@@ -18,11 +36,15 @@ nigh_status nigh_python_reserve(const char *path, uint64_t bytes, char *message,
     if (path == NULL || bytes == 0 || bytes > INT64_MAX) {
         return nighh_fail(&errors, NIGH_E_INVALID, "wrong argument");
     }
-    int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int descriptor = fresh(path);
     if (descriptor < 0) {
         return nighh_fail_system(&errors, NIGH_E_IO, "create", errno);
     }
-    int error = nighh_reserve(descriptor, bytes);
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        (void)close(descriptor);
+        return nighh_fail(&errors, NIGH_E_BUSY, "another index is in it");
+    }
+    int error = ftruncate(descriptor, 0) == 0 ? nighh_reserve(descriptor, bytes) : errno;
     if (error != 0) {
         (void)ftruncate(descriptor, 0); /* the disk is somebody else's again */
     }
