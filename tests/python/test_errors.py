@@ -68,6 +68,16 @@ def test_keys(index, vectors, wrong):
     assert wrong not in index
 
 
+def test_keys_of_any_size(vectors):
+    """numpy makes floats of a list of small and very large integers."""
+    index = nigh.Index(24)
+    keys = [2**63 + 1, 5, 2**64 - 1, np.uint64(2**63 + 3)]
+    index.add(keys, vectors[:4])
+    assert index.keys().tolist() == keys
+    with pytest.raises(nigh.KeyFormError):
+        index.add([2**63 + 5, 7.0], vectors[:2])
+
+
 def test_string_keys(vectors):
     index = nigh.Index(24, keys="str", key_bytes_max=8)
     for wrong in ("", "ninechars", 5, ["a", ""]):

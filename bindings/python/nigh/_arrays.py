@@ -192,10 +192,12 @@ class KeyForm:
         try:
             array = np.asarray(keys)
             if array.dtype.kind not in "iu" or array.dtype == object:
-                # a list of Python's integers may be too large for int64; floats are refused
-                values = array.tolist() if array.ndim else [array.item()]
-                if array.size and not all(isinstance(value, int) and not isinstance(value, bool)
-                                          for value in values):
+                # Integers beyond int64 and smaller ones make objects of a list, or floats, which
+                # round: its own items are looked at. Floats are refused.
+                values = (keys if isinstance(keys, (list, tuple)) else
+                          array.tolist() if array.ndim else [array.item()])
+                if array.size and not all(isinstance(value, (int, np.integer)) and
+                                          not isinstance(value, bool) for value in values):
                     raise KeyFormError(f"keys of dtype {array.dtype}, expected integers",
                                        c.NIGH_E_KEY)
                 array = np.array([int(value) for value in values],
