@@ -212,6 +212,15 @@ def test_ids(rows):
     assert index._graph.check().sound
 
 
+def test_ids_of_any_size(rows):
+    """numpy makes floats of a list of small and very large integers, and those round."""
+    index = hnswlib.Index("l2", DIM)
+    index.init_index(10)
+    index.add_items(rows[:3], [2**63 + 1, 5, 2**64 - 1])
+    assert set(index.get_ids_list()) == {2**63 + 1, 5, 2**64 - 1}
+    assert (index.get_items([5, 2**63 + 1]) == rows[[1, 0]]).all()
+
+
 @pytest.mark.parametrize("queries", [1, 200])
 def test_filter(rows, queries):
     """Whether it is asked in the walk or before."""
@@ -407,7 +416,9 @@ def test_pickle(rows, rng, space):
 def test_pickle_refuses(rows):
     state = made(rows[:50]).__getstate__()[0]
     for change in ({"ser_version": 9}, {"dim": DIM + 1}, {"max_M0": 5}, {"data_level0": b""},
-                   {"element_levels": np.full(50, 10**6, np.int32)}):
+                   {"element_levels": np.full(50, 10**6, np.int32)}, {"dim": None}, {"dim": -1},
+                   {"ser_version": None}, {"element_levels": 3}, {"max_elements": 1.5},
+                   {"space": np.zeros(3)}, {"data_level0": [None]}):
         with pytest.raises((RuntimeError, TypeError)):
             hnswlib.Index(params={**state, **change})
     for name in ("data_level0", "space", "ef"):
@@ -415,6 +426,41 @@ def test_pickle_refuses(rows):
             hnswlib.Index(params={key: value for key, value in state.items() if key != name})
     with pytest.raises(RuntimeError):
         hnswlib.Index("l2", 4).__setstate__((1, 2))
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**64, 1.5, 2.0, "1", None, [1]])
+def test_numbers_that_are_none(rows, wrong):
+    """hnswlib takes sizes and labels as size_t, so neither floats nor text nor less than 0."""
+    index = made(rows[:20])
+    new = hnswlib.Index("l2", DIM)
+    for call in (lambda: index.mark_deleted(wrong), lambda: index.unmark_deleted(wrong),
+                 lambda: index.resize_index(wrong), lambda: index.set_ef(wrong),
+                 lambda: index.load_index("x", max_elements=wrong),
+                 lambda: index.knn_query(rows[:1], k=wrong),
+                 lambda: new.init_index(wrong), lambda: new.init_index(9, M=wrong),
+                 lambda: new.init_index(9, ef_construction=wrong),
+                 lambda: new.init_index(9, random_seed=wrong)):
+        with pytest.raises((TypeError, RuntimeError) if wrong == 2**64 else TypeError):
+            call()
+    if wrong != -1:  # as many as there are processors
+        with pytest.raises(TypeError):
+            index.set_num_threads(wrong)
+        with pytest.raises(TypeError):
+            hnswlib.Index("l2", wrong)
+    assert len(index.get_ids_list()) == 20 and index.element_count == 20
+
+
+def test_ef_of_a_file(rows, tmp_path):
+    """What was read has hnswlib's 10, whatever was told before."""
+    path = tmp_path / "index.bin"
+    made(rows[:50]).save_index(path)
+    index = hnswlib.Index("l2", DIM)
+    index.set_ef(77)
+    index.load_index(path)
+    assert index.ef == 10
+    index.set_ef(78)
+    index.load_index_mmap(path)
+    assert index.ef == 10
 
 
 def test_refusals(rows):

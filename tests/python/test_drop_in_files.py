@@ -147,6 +147,11 @@ def test_large_claims_take_no_memory(image, tmp_path):
     assert index.max_elements == 2**31 - 2 and index._graph._held().slot_max < 1000
     index.add_items(np.ones((400, DIM)), np.arange(1000, 1400))
     assert index.element_count == 650
+    struct.pack_into("<Q", large, 8, 2**63 - 1)
+    path.write_bytes(large)
+    index.load_index(path)
+    with pytest.raises(RuntimeError):  # hnswlib's dict has a level for each that there may be
+        index.__getstate__()
 
 
 def test_other_dim_is_refused(image, tmp_path):

@@ -12,8 +12,8 @@ from .._library import NULL, Memory, ffi
 from .._library import threads as threads_here
 from .._search import ONE_MAX, Allowed
 from ..errors import DeletedError, ExistsError, NighError
-from ._common import (CORRUPT, FULL, TOO_FEW, label_of, labels_of, normalised, runtime_errors,
-                      space_of, threads_for, vectors_of)
+from ._common import (CORRUPT, FULL, TOO_FEW, count_of, label_of, labels_of, normalised,
+                      runtime_errors, space_of, threads_for, vectors_of, whole)
 from ._files import deleted_labels, file_of_parts, head_of, parts_of
 from ._graph import Graph
 
@@ -23,6 +23,7 @@ NO_UPDATE = ("Can't use addPoint to update deleted elements if replacement of de
              "enabled.")
 JOB_ROWS = 64  # fewer rows are not worth a job
 EF_MAX = 65535
+EF = 10  # of an index that is new, or was read from a file
 
 
 def _rows_of_one(one: Any, session: Any) -> Tuple[Any, Any]:
@@ -44,15 +45,15 @@ class Basic:
         if params is not None:
             self._from_params(params)
         elif isinstance(space, str) and dim is not None:
-            self._start(space, int(dim))
+            self._start(space, whole(dim, "dim", -2**31, 2**31 - 1))
         else:
             raise TypeError("Index(): incompatible constructor arguments")
 
     def _start(self, space: str, dim: int) -> None:
         self._metric, self._normalize = space_of(space)
         self._space, self._dim = space, dim
-        self.num_threads: int = threads_here()
-        self._ef: int = 10
+        self.num_threads = threads_here()
+        self._ef: int = EF
         self._seed = 100
         self._graph: Optional[Graph] = None
         self._lock = threading.Lock()
@@ -83,6 +84,9 @@ class Basic:
               allow_replace_deleted: bool, metric: Optional[str] = None, **more: Any) -> None:
         if self._inited():
             raise RuntimeError("The index is already initiated.")
+        max_elements, M = whole(max_elements, "max_elements"), whole(M, "M")
+        ef_construction = whole(ef_construction, "ef_construction")
+        random_seed = whole(random_seed, "random_seed")
         if M < 2:
             raise RuntimeError(f"M {M}, at least 2")
         with runtime_errors():
@@ -104,7 +108,7 @@ class Basic:
         graph = self._writable()
         vectors = vectors_of(data, self._dim)
         rows = len(vectors)
-        threads = threads_for(num_threads, self.num_threads, rows)
+        threads = threads_for(count_of(num_threads), self.num_threads, rows)
         if replace_deleted and not self._allow_replace:
             raise RuntimeError("Replacement of deleted elements is disabled in constructor")
         with self._lock:
@@ -245,11 +249,11 @@ class Basic:
             raise ValueError('return_type should be "numpy" or "list"')
         labels = np.empty(0, np.uint64)
         if ids is not None:
-            array = np.asarray(ids)
+            array = np.asarray(ids, np.uint64)
             if array.ndim == 0:
                 raise ValueError("get_items accepts a list of indices and returns a list of "
                                  "vectors")
-            labels = array.reshape(-1)[:len(array)].astype(np.uint64)
+            labels = array.reshape(-1)[:len(array)]
         graph = self._ready() if len(labels) else None
         if graph is None:
             return [] if return_type == "list" else np.empty(0, np.float32)
@@ -297,7 +301,7 @@ class Basic:
         self._deleted.discard(number)
 
     def resize_index(self, new_size: int) -> None:
-        graph = self._writable()
+        graph, new_size = self._writable(), whole(new_size, "new_size")
         if new_size < self._count():
             raise RuntimeError("Cannot resize, max element is less than the current number of "
                                "elements")
@@ -328,9 +332,11 @@ class Basic:
 
     def load_index(self, path_to_index: Any, max_elements: int = 0,
                    allow_replace_deleted: bool = False) -> None:
+        max_elements = whole(max_elements, "max_elements")
         memory = self._mapped(path_to_index)
         with runtime_errors(FormatError=CORRUPT, CorruptError=CORRUPT, MismatchError=CORRUPT):
             self._load(memory.address, memory.size, max_elements, allow_replace_deleted)
+        self._ef = EF
 
     def _mapped(self, path: Any) -> Memory:
         if self._inited():
@@ -383,9 +389,15 @@ class Basic:
             self._start(params["space"], params["dim"])
             self._seed, self.num_threads = params["seed"], params["num_threads"]
             self._ef = params["ef"]
-            inited = params["index_inited"]
-        except KeyError as error:
+            inited = bool(params["index_inited"])
+        except (KeyError, TypeError, ValueError) as error:
             raise RuntimeError(f"Unpickle Error: {error}") from None
+        try:
+            self._from_parts(params, inited)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RuntimeError(f"Unpickle Error: {error}") from None
+
+    def _from_parts(self, params: Dict[str, Any], inited: bool) -> None:
         if inited and params.get("cur_element_count", 0) == 0:
             self._init(params["max_elements"], params["M"], params["ef_construction"],
                        self._seed, params.get("allow_replace_deleted", False))
@@ -423,10 +435,15 @@ class Basic:
 
     @ef.setter
     def ef(self, value: Union[int, Any]) -> None:
-        number = int(value)
-        if number < 0:
-            raise TypeError("ef: incompatible function arguments")
-        self._ef = number
+        self._ef = whole(value, "ef")
+
+    @property
+    def num_threads(self) -> int:
+        return self._num_threads
+
+    @num_threads.setter
+    def num_threads(self, value: Any) -> None:
+        self._num_threads = count_of(value)
 
     @property
     def max_elements(self) -> int:

@@ -49,18 +49,33 @@ def normalised(array: Any) -> Any:
 
 
 def labels_of(ids: Any, rows: int) -> Any:
-    array = np.asarray(ids)
+    array = np.asarray(ids, np.uint64)  # a list of small and large ones would be floats else
     if not ((array.ndim == 1 and len(array) == rows) or (array.ndim == 0 and rows == 1)):
         raise RuntimeError(f"The input label shape {array.ndim} does not match the input data "
                            f"vector shape {rows}")
-    return np.ascontiguousarray(array.reshape(-1)).astype(np.uint64, copy=False)
+    return np.ascontiguousarray(array.reshape(-1))
+
+
+def whole(value: Any, name: str, least: int = 0, most: int = 2**64 - 1) -> int:
+    """A number as hnswlib's functions take it: neither a float nor text, and no negative size."""
+    if hasattr(value, "__index__"):
+        number = int(value.__index__())
+    elif hasattr(value, "__int__") and not isinstance(value, float):
+        number = int(value)
+    else:
+        number = least - 1
+    if not least <= number <= most:
+        raise TypeError(f"{name} {value!r}: incompatible function arguments")
+    return number
+
+
+def count_of(number: Any) -> int:
+    """Of threads: an int of C, negative for as many as there are."""
+    return whole(number, "num_threads", -2**31, 2**31 - 1)
 
 
 def label_of(label: Any) -> int:
-    number = label.__index__() if hasattr(label, "__index__") else int(label)
-    if not 0 <= number < 2**64:
-        raise TypeError(f"label {label}: incompatible function arguments")
-    return int(number)
+    return whole(label, "label")
 
 
 def threads_for(wanted: int, default: int, rows: int) -> int:

@@ -161,7 +161,10 @@ def parts_of(data: Any) -> Dict[str, Any]:
     """The parts of hnswlib's dict that are in its file."""
     head = head_of(data)
     level0 = np.frombuffer(data, np.int8, head.count * head.size_data, HEAD.size).copy()
-    levels = np.zeros(head.max_elements, np.int32)
+    try:
+        levels = np.zeros(head.max_elements, np.int32)
+    except (MemoryError, ValueError) as error:  # as many as a file says that there may be
+        raise RuntimeError(f"Not enough memory: {error}") from None
     at, lists = HEAD.size + level0.size, []
     for element in range(head.count):
         size, = struct.unpack_from("<I", data, at)
@@ -200,6 +203,6 @@ def file_of_parts(parts: Dict[str, Any]) -> bytes:
             size = level * head.upper_bytes
             out += [struct.pack("<I", size), lists[at:at + size]]
             at += size
-    except (KeyError, struct.error, TypeError, OverflowError) as error:
+    except (KeyError, IndexError, ValueError, struct.error, TypeError, OverflowError) as error:
         raise RuntimeError(f"Unpickle Error: {error}") from None
     return b"".join(out)

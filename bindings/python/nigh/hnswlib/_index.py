@@ -6,7 +6,7 @@ import numpy as np
 
 from .._core import RowsByKey
 from .._library import Memory, ffi
-from ._basic import Basic
+from ._basic import EF, Basic
 from ._common import CORRUPT, FULL, normalised, runtime_errors
 from ._files import file_of_graph, head_of
 from ._graph import Graph
@@ -153,7 +153,7 @@ class Index(Basic):
         self._forget()
         self._waiting = whole
         self._max_elements, self._m = head.max_elements, head.m
-        self._ef_construction = head.ef_construction
+        self._ef_construction, self._ef = head.ef_construction, EF
 
     # ---- Mapped ----------------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class Index(Basic):
             self._load(memory.address, memory.size, 0, False, rows)
             assert self._graph is not None
             self._graph._held().parts.append(memory)
-        self._read_only = True
+        self._read_only, self._ef = True, EF
 
 
 def view_of(memory: Memory) -> Any:
