@@ -239,6 +239,49 @@ TEST(damaged_entries) {
     env_drop();
 }
 
+/* Keys of somebody else's between those of each kind are passed over: nothing behind them is
+ * forgotten, and none of them goes. */
+TEST(keys_of_others) {
+    static const struct {
+        size_t bytes;
+        char *key;
+    } others[] = {{1, "\1"},       {4, "\1\0\2x"}, {1, "\2"},          {3, "\2\0\0"},
+                  {5, "\3\0\0\0\2"}, {1, "\4"},   {6, "\3\0\0\0\3\0"}};
+    const uint32_t other_count = sizeof others / sizeof others[0];
+    nigh_lmdb_entry found[5] = {{.struct_size = sizeof found[0]}};
+    uint32_t count = 0;
+    fx f;
+    folder_new();
+    t_eq(in_child(die_half_way), 77);
+    env_open((uint64_t)64 << 20, MDB_NOSYNC);
+    MDB_txn *txn = begin(0);
+    for (uint32_t id = 1; id <= 4; id++) {
+        t_lmdb(nigh_lmdb_import(txn, dbi, id, 0, built.index, SAY));
+    }
+    for (uint32_t i = 0; i < other_count; i++) {
+        MDB_val at = {others[i].bytes, others[i].key};
+        t_mdb(mdb_put(txn, dbi, &at, &at, 0));
+    }
+    t_lmdb(nigh_lmdb_list(txn, dbi, 0, 5, found, &count, SAY));
+    t_eq(count, 4);
+    t_eq(lx_check(txn).unfinished, 1);
+    t_lmdb(nigh_lmdb_sweep(txn, dbi, 0, &count, SAY));
+    t_eq(count, 1);
+    entry_damage(txn, 2);
+    t_lmdb(nigh_lmdb_drop(txn, dbi, 2, SAY));
+    t_lmdb(nigh_lmdb_drop(txn, dbi, 1, SAY));
+    t_eq(lx_check(txn).indexes, 2);
+    for (uint32_t id = 3; id <= 4; id++) {
+        lx_open(&f, txn, id, 0, 0, 0, EF);
+        fx_same_image(built.index, f.index);
+        lx_close(&f);
+        t_lmdb(nigh_lmdb_drop(txn, dbi, id, SAY));
+    }
+    t_eq(entries(txn), other_count + 1); /* and the head */
+    mdb_txn_abort(txn);
+    env_drop();
+}
+
 /* Puts a changed copy of a block back: a byte flipped, or as many pages as it has elsewhere. */
 static void block_change(MDB_txn *txn, uint32_t flip, uint32_t page_bytes) {
     const nighh_lmdb_key key = nighh_lmdb_key_block(1, 0, 1);
@@ -313,6 +356,7 @@ SUITE {
     RUN(a_load_that_lives);
     RUN(dead_readers);
     RUN(damaged_entries);
+    RUN(keys_of_others);
     RUN(verified_when_opened);
     RUN(pages_of_another_size);
     fx_drop(&built);
