@@ -182,8 +182,16 @@ TEST(text_keys) {
     t_eq(length, 5);
     t_bytes(key, "gamma", 5);
     t_ok(nigh_close(session));
+    t_ok(nigh_save_file(index, 0, in_folder("x.nigh"), NULL, 0));
     t_ok(nigh_close(index));
     t_ok(nigh_close(keys));
+    t_ok(nigh_index_open(in_folder("x.nigh"), NIGH_FILE_PRIVATE, NULL, 0, 1400, &index, NULL,
+                         0)); /* longer keys, not more of them */
+    nigh_stats stats = {.struct_size = sizeof stats};
+    t_ok(nigh_stats_get(index, &stats));
+    t_eq(stats.slot_max, 3);
+    t_assert(stats.key_capacity >= 1400);
+    t_ok(nigh_close(index));
     folder_drop();
 }
 

@@ -137,6 +137,43 @@ TEST(made_and_gone_on_with) {
     folder_drop();
 }
 
+/* Room for longer keys alone; options of a caller that knows their first version only. */
+TEST(opened_with_room) {
+    struct {
+        nigh_options old;
+        uint32_t beyond;
+    } own = {{.struct_size = 16, .upper_extra = 0xffffffff}, 0};
+    nigh_config config = config_of();
+    nigh_index *index = NULL;
+    folder_new();
+    config.keys = NIGH_KEYS_BYTES;
+    t_ok(nigh_index_new(&config, NULL, 3, 100, &index));
+    nigh_store_file *file =
+        open_file(in_folder("x.store"), NIGH_STORE_FILE_WRITE | NIGH_STORE_FILE_CREATE);
+    t_ok(nigh_store_file_commit(file, index, message, sizeof message));
+    t_ok(nigh_close(index));
+    t_ok(nigh_store_file_index(file, &own.old, 40, 200, &index, message, sizeof message));
+    nigh_session *session = NULL;
+    const uint32_t length = 3;
+    uint32_t done = 0;
+    t_ok(nigh_session_new(index, NULL, &session));
+    for (uint32_t i = 0; i < 40; i++) {
+        const char key[3] = {'k', (char)('a' + i % 20), (char)('a' + i / 20)};
+        t_ok(nigh_insert(index, session, 0, key, &length, vectors[i], 1, &done));
+    }
+    t_ok(nigh_close(session));
+    t_ok(nigh_store_file_commit(file, index, message, sizeof message));
+    t_ok(nigh_close(index));
+    t_ok(nigh_store_file_index(file, NULL, 0, 20000, &index, message, sizeof message));
+    nigh_stats stats = {.struct_size = sizeof stats};
+    t_ok(nigh_stats_get(index, &stats));
+    t_eq(stats.slot_max, 40);
+    t_assert(stats.key_capacity >= 20000); /* more than a block */
+    t_ok(nigh_close(index));
+    t_ok(nigh_close(file));
+    folder_drop();
+}
+
 TEST(refusals) {
     nigh_store_file *file = NULL;
     nigh_index *index = NULL;
@@ -408,8 +445,10 @@ static void grows_in_vain(const char *path) {
     limit.rlim_cur = size_of(path) + 8 * 4096;
     t_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     insert_some(index, 500, 1000);
+    const uint64_t before = size_of(path);
     t_is(nigh_store_file_commit(file, index, message, sizeof message), NIGH_E_WRITE);
     says("cannot write");
+    t_eq(size_of(path), before); /* the disk has its room again */
     limit.rlim_cur = soft;
     t_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     t_eq(child(reads_500, path), 0); /* what was committed is there */
@@ -433,6 +472,7 @@ TEST(a_full_disk_loses_nothing) {
 SUITE {
     vectors_fill();
     RUN(made_and_gone_on_with);
+    RUN(opened_with_room);
     RUN(refusals);
     RUN(cut_while_it_was_made);
     RUN(not_made_anew);
