@@ -184,8 +184,13 @@ static const char *fault_text(uint32_t fault) {
     return fault < CLI_COUNT(texts) ? texts[fault] : "a rule that this version does not know";
 }
 
+/* A graph as hnswlib's file held it may have islands, and nothing that proves there are none. */
+static bool has_tree(const cli_index *open) {
+    return (open->config.build_flags & NIGH_BUILD_UNROOTED) == 0;
+}
+
 static void json_report(cli_json *json, const char *path, nigh_status status,
-                        const nigh_report *report, bool unsealed) {
+                        const nigh_report *report, const cli_index *open, bool unsealed) {
     cli_json_open(json, NULL, '{');
     cli_json_text(json, "index", path);
     cli_json_bool(json, "ok", status == NIGH_OK);
@@ -200,7 +205,11 @@ static void json_report(cli_json *json, const char *path, nigh_status status,
         cli_json_null(json, "slot");
     }
     cli_json_u64(json, "level", report->level);
-    cli_json_u64(json, "unreachable", report->unreachable);
+    if (has_tree(open)) {
+        cli_json_u64(json, "unreachable", report->unreachable);
+    } else {
+        cli_json_null(json, "unreachable");
+    }
     cli_json_u64(json, "links", report->link_count);
     cli_json_u64(json, "blocks_checked", report->blocks_checked);
     cli_json_close(json);
@@ -210,8 +219,10 @@ static int text_report(const char *path, nigh_status status, const nigh_report *
                        const cli_index *open, bool unsealed) {
     const char *left = unsealed ? "left in the middle of changes; " : "";
     if (status == NIGH_OK) {
-        printf("%s: sound: %u keys, %" PRIu64 " links, %" PRIu64 " blocks, all reachable\n", path,
-               open->stats.live_count, report->link_count, report->blocks_checked);
+        printf("%s: sound: %u keys, %" PRIu64 " links, %" PRIu64 " blocks, %s\n", path,
+               open->stats.live_count, report->link_count, report->blocks_checked,
+               has_tree(open) ? "all reachable"
+                              : "not rooted: as a file of hnswlib held it, perhaps with islands");
         return cli_flush(CLI_OK);
     }
     if (status == NIGH_E_OPEN) {
@@ -260,7 +271,7 @@ int cli_check_index(const char *path, cli_json *json) {
         code = CLI_OK; /* the image is what is broken, not the command */
     }
     if (code == CLI_OK && json != NULL) {
-        json_report(json, path, status, &report, unsealed);
+        json_report(json, path, status, &report, &open, unsealed);
         code = status == NIGH_OK ? CLI_OK : CLI_FAILED;
     } else if (code == CLI_OK) {
         code = text_report(path, status, &report, &open, unsealed);

@@ -22,9 +22,11 @@ class Hnswlib(Command):
             self.assertEqual((told["count"], told["deleted"], told["bits"], told["m"],
                               told["rooted"]), (198, 2, bits, 16, 0))
             self.assertEqual(self.json("info", "y.nigh")["unrooted"], 1)
-            self.nigh("check", "y.nigh")
+            self.assertIn("perhaps with islands", self.text("check", "y.nigh"))
+            self.assertIsNone(self.json("check", "y.nigh")["unreachable"])  # nobody has looked
             self.nigh("import-hnswlib", "x.bin", "--space", "l2", "--dim", 6, "-o", "z.nigh",
                       "--root")
+            self.assertIn("all reachable", self.text("check", "z.nigh"))
             self.assertEqual(self.json("info", "z.nigh")["unrooted"], 0)
             self.assertEqual(self.sha("z.nigh"), self.sha("x.nigh"))  # not a byte was lost
             self.nigh("export-hnswlib", "y.nigh", "-o", "y.bin", "--bits", bits)
