@@ -52,6 +52,9 @@ NIGHH_FN void *nighh_disown(const void *object, nighh_release_fn release);
 
 /* The caller's options in the form of this version, NULL being all zero.  @errors NIGH_E_INVALID */
 NIGHH_FN nigh_status nighh_options_take(const nigh_options *given, nigh_options *options);
+/* Slots that room is wanted for: *slots, or for more bytes of keys alone what there are. */
+NIGHH_FN nigh_status nighh_room_slots(const nigh_index *index, uint64_t key_bytes,
+                                      uint32_t *slots);
 
 /* Zeroed memory as nigh_memory_new gives it, known only by address and size. */
 NIGHH_FN nigh_status nighh_pages_new(uint64_t bytes, void **pages);

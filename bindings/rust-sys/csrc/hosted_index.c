@@ -57,13 +57,24 @@ nigh_status nighh_options_take(const nigh_options *given, nigh_options *options)
     return NIGH_OK;
 }
 
+nigh_status nighh_room_slots(const nigh_index *index, uint64_t key_bytes, uint32_t *slots) {
+    nigh_stats stats = {.struct_size = sizeof stats};
+    nigh_status status = NIGH_OK;
+    if (*slots == 0 && key_bytes != 0) {
+        status = nigh_stats_get(index, &stats);
+        *slots = stats.slot_count;
+    }
+    return status;
+}
+
 /* Writer state, and room for so many slots and bytes of keys. */
 static nigh_status make_writable(holder *held, uint32_t slots, uint64_t key_bytes) {
     uint64_t bytes = 0;
     nigh_status status = nigh_writer_bytes(held->index, &bytes);
     status = status == NIGH_OK ? part_new(&held->writer, bytes) : status;
     status = status == NIGH_OK ? nigh_writer_init(held->index, held->writer.memory, bytes) : status;
-    if (status != NIGH_OK || (slots == 0 && key_bytes == 0)) {
+    status = status == NIGH_OK ? nighh_room_slots(held->index, key_bytes, &slots) : status;
+    if (status != NIGH_OK || slots == 0) {
         return status;
     }
     status = nigh_grow_bytes(held->index, slots, key_bytes, &bytes);

@@ -7,7 +7,8 @@
  *   key {2, store u32}                      a load under way: the process that runs it
  *   key {3, store u32, region u8, block u32}  one block
  * Numbers in keys are big-endian, so that the blocks of a store follow each other and those of a
- * new one lie behind all others: they can be appended. docs/FORMAT.md describes the values.
+ * new one lie behind all others: they can be appended. docs/FORMAT.md describes the values. Keys of
+ * the caller's may lie between: each of a kind has its size, others are passed over.
  *
  * Why blocks are not written where LMDB keeps dirty pages: such a page lies anywhere in malloc's
  * memory (rows want cache lines), and the next put may write it out and free it ("spill"), also a
@@ -93,6 +94,8 @@ NIGHH_FN bool nighh_lmdb_block_get(const MDB_val *value, nighh_lmdb_block *block
 NIGHH_FN nighh_lmdb_key nighh_lmdb_key_id(uint32_t kind, uint32_t id);
 NIGHH_FN nighh_lmdb_key nighh_lmdb_key_block(uint32_t store, uint32_t region, uint32_t block);
 NIGHH_FN MDB_val nighh_lmdb_val(const nighh_lmdb_key *key);
+/* Does a key lie before `end`? */
+NIGHH_FN bool nighh_lmdb_before(const MDB_val *at, const nighh_lmdb_key *end);
 /* LMDB's result as a status, with its message. */
 NIGHH_FN nigh_status nighh_lmdb_fail(const nighh_lmdb *lmdb, int result);
 /* The same without messages: for what is looked at on the way. */

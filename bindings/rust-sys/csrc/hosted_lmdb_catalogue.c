@@ -125,6 +125,7 @@ static void fill_entry(const nighh_lmdb *lmdb, uint32_t id, const MDB_val *value
 static nigh_status list(const nighh_lmdb *lmdb, MDB_cursor *cursor, uint32_t from, uint32_t count,
                         nigh_lmdb_entry *entries, uint32_t *found) {
     const nighh_lmdb_key first = nighh_lmdb_key_id(LMDB_CATALOGUE, from);
+    const nighh_lmdb_key end = {{LMDB_CATALOGUE + 1}, 1};
     const uint32_t struct_size = entries[0].struct_size;
     MDB_val at = nighh_lmdb_val(&first);
     MDB_val value;
@@ -132,13 +133,15 @@ static nigh_status list(const nighh_lmdb *lmdb, MDB_cursor *cursor, uint32_t fro
     int result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
     while (result == MDB_SUCCESS && filled < count) {
         const uint8_t *key = at.mv_data;
-        if (at.mv_size != first.count || key[0] != LMDB_CATALOGUE) {
+        if (!nighh_lmdb_before(&at, &end)) {
             result = MDB_NOTFOUND;
             break;
         }
-        entries[filled].struct_size = struct_size;
-        fill_entry(lmdb, (uint32_t)key[1] << 8 | key[2], &value, &entries[filled]);
-        filled++;
+        if (at.mv_size == first.count) {
+            entries[filled].struct_size = struct_size;
+            fill_entry(lmdb, (uint32_t)key[1] << 8 | key[2], &value, &entries[filled]);
+            filled++;
+        }
         result = mdb_cursor_get(cursor, &at, &value, MDB_NEXT);
     }
     if (result != MDB_SUCCESS && result != MDB_NOTFOUND) {

@@ -118,6 +118,7 @@ static int check_index(checker *c, uint32_t id, const MDB_val *entry) {
 /* Blocks of a store that is being loaded, counted. */
 static int count_loading(checker *c, uint32_t store) {
     const nighh_lmdb_key first = nighh_lmdb_key_block(store, 0, 0);
+    const nighh_lmdb_key end = nighh_lmdb_key_block(store, 255, 0);
     MDB_cursor *cursor = NULL;
     MDB_val at = nighh_lmdb_val(&first);
     MDB_val value;
@@ -126,9 +127,8 @@ static int count_loading(checker *c, uint32_t store) {
         return result;
     }
     result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
-    while (result == MDB_SUCCESS && at.mv_size == first.count &&
-           memcmp(at.mv_data, first.bytes, 5) == 0) {
-        c->loading_blocks++;
+    while (result == MDB_SUCCESS && nighh_lmdb_before(&at, &end)) {
+        c->loading_blocks += at.mv_size == first.count;
         result = mdb_cursor_get(cursor, &at, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);

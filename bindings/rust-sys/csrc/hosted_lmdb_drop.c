@@ -29,9 +29,8 @@ nigh_status nighh_lmdb_blocks_delete(const nighh_lmdb *lmdb, uint32_t store, uin
         return nighh_lmdb_fail(lmdb, result);
     }
     result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
-    while (result == MDB_SUCCESS && at.mv_size == end.count &&
-           memcmp(at.mv_data, end.bytes, end.count) < 0) {
-        result = mdb_cursor_del(cursor, 0);
+    while (result == MDB_SUCCESS && nighh_lmdb_before(&at, &end)) {
+        result = at.mv_size == end.count ? mdb_cursor_del(cursor, 0) : MDB_SUCCESS;
         if (result == MDB_SUCCESS) {
             result = mdb_cursor_get(cursor, &at, &value, MDB_NEXT);
         }
@@ -73,11 +72,12 @@ static bool owners_have(const owners *all, uint32_t store) {
 /* Those of all entries and loads. */
 static int owners_find(const nighh_lmdb *lmdb, MDB_cursor *cursor, owners *all) {
     const nighh_lmdb_key first = nighh_lmdb_key_id(LMDB_CATALOGUE, 0);
+    const nighh_lmdb_key end = {{LMDB_LOADING + 1}, 1};
     const nighh_lmdb quiet = nighh_lmdb_quiet(lmdb);
     MDB_val at = nighh_lmdb_val(&first);
     MDB_val value;
     int result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
-    while (result == MDB_SUCCESS) {
+    while (result == MDB_SUCCESS && nighh_lmdb_before(&at, &end)) {
         const uint8_t *key = at.mv_data;
         nighh_lmdb_index index;
         if (at.mv_size == 3 && key[0] == LMDB_CATALOGUE) {
@@ -88,8 +88,6 @@ static int owners_find(const nighh_lmdb *lmdb, MDB_cursor *cursor, owners *all) 
             }
         } else if (at.mv_size == 5 && key[0] == LMDB_LOADING) {
             result = owners_add(all, load_big(key + 1));
-        } else {
-            return MDB_SUCCESS;
         }
         result = result == MDB_SUCCESS ? mdb_cursor_get(cursor, &at, &value, MDB_NEXT) : result;
     }
@@ -187,6 +185,7 @@ static bool is_dead(const nighh_lmdb *lmdb, const MDB_val *value) {
 /* The first load under way whose process is gone. */
 static int dead_load(const nighh_lmdb *lmdb, uint32_t *store) {
     const nighh_lmdb_key first = nighh_lmdb_key_id(LMDB_LOADING, 0);
+    const nighh_lmdb_key end = {{LMDB_LOADING + 1}, 1};
     MDB_cursor *cursor = NULL;
     MDB_val at = nighh_lmdb_val(&first);
     MDB_val value;
@@ -197,13 +196,14 @@ static int dead_load(const nighh_lmdb *lmdb, uint32_t *store) {
     }
     result = mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
     while (result == MDB_SUCCESS && !dead) {
-        const uint8_t *key = at.mv_data;
-        if (at.mv_size != first.count || key[0] != LMDB_LOADING) {
+        if (!nighh_lmdb_before(&at, &end)) {
             result = MDB_NOTFOUND;
             break;
         }
-        *store = load_big(key + 1);
-        dead = is_dead(lmdb, &value);
+        if (at.mv_size == first.count) {
+            *store = load_big((const uint8_t *)at.mv_data + 1);
+            dead = is_dead(lmdb, &value);
+        }
         result = dead ? MDB_SUCCESS : mdb_cursor_get(cursor, &at, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);

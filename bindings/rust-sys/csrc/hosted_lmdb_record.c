@@ -48,6 +48,12 @@ MDB_val nighh_lmdb_val(const nighh_lmdb_key *key) {
     return val;
 }
 
+bool nighh_lmdb_before(const MDB_val *at, const nighh_lmdb_key *end) {
+    const size_t both = at->mv_size < end->count ? at->mv_size : end->count;
+    const int order = memcmp(at->mv_data, end->bytes, both);
+    return order < 0 || (order == 0 && at->mv_size < end->count);
+}
+
 const char *nighh_lmdb_text(nigh_status status) {
     switch (status) {
     case NIGH_E_FULL_TXN:

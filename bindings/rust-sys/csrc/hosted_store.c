@@ -35,6 +35,7 @@ enum {
     SUPER_CHECKSUM = 572,
     SUPER_BYTES = 576
 };
+enum { PAGE_BYTES = 4096, SUPER_COUNT = 2 };
 enum { PAGES_MORE = 256 }; /* room beyond what the file has, before it must be asked for */
 #define PAGES_MAX (1u << 31)
 
@@ -43,7 +44,8 @@ struct nigh_store_file {
     int error; /* errno of the last callback that failed */
     const char *verb;
     uint32_t flags;
-    bool lost; /* a flush failed: nobody knows what of the file is on the disk */
+    bool lost;  /* a flush failed: nobody knows what of the file is on the disk */
+    bool named; /* this commit has written to a superblock, or tried to */
     nigh_store_options options;
     nigh_store *store;
     void *memory;
@@ -85,6 +87,10 @@ static nigh_status device_read(void *user, uint64_t offset, void *bytes, uint64_
 static nigh_status device_write(void *user, uint64_t offset, const void *bytes, uint64_t count) {
     nigh_store_file *file = user;
     const uint8_t *from = bytes;
+    const nigh_store_options *options = &file->options; /* 0: the default */
+    const uint64_t page_bytes = options->page_bytes != 0 ? options->page_bytes : PAGE_BYTES;
+    const uint32_t super_count = options->super_count != 0 ? options->super_count : SUPER_COUNT;
+    file->named = file->named || offset < page_bytes * super_count;
     while (count > 0) {
         ssize_t put = pwrite(file->descriptor, from, (size_t)count, (off_t)offset);
         if (put < 0 && errno == EINTR) {
@@ -387,6 +393,7 @@ static nigh_status make_writable(holder *held, uint32_t slots, uint64_t key_byte
     nigh_status status = nigh_writer_bytes(held->index, &bytes);
     status = status == NIGH_OK ? part_new(&held->writer, bytes) : status;
     status = status == NIGH_OK ? nigh_writer_init(held->index, held->writer.memory, bytes) : status;
+    status = status == NIGH_OK ? nighh_room_slots(held->index, key_bytes, &slots) : status;
     if (status != NIGH_OK || slots == 0) {
         return status;
     }
@@ -416,17 +423,11 @@ nigh_status nigh_store_file_index(nigh_store_file *file, const nigh_options *opt
                                   char *message, uint32_t message_bytes) {
     nighh_errors errors =
         nighh_errors_begin(message, message_bytes, file != NULL ? file->path : NULL);
-    nigh_options own = {.struct_size = sizeof own};
-    if (file == NULL || index == NULL ||
-        (options != NULL && options->struct_size < sizeof *options) ||
+    nigh_options own;
+    if (file == NULL || index == NULL || nighh_options_take(options, &own) != NIGH_OK ||
         ((file->flags & NIGH_STORE_FILE_WRITE) == 0 && (slots != 0 || key_bytes != 0))) {
         return nighh_fail(&errors, NIGH_E_INVALID, "wrong argument");
     }
-    if (options != NULL) {
-        own = *options;
-        own.struct_size = sizeof own;
-    }
-    own.features = own.features == 0 ? nigh_features_hosted() : own.features;
     own.slot_max = slots > own.slot_max ? slots : own.slot_max;
     own.flags |= (file->flags & NIGH_STORE_FILE_WRITE) != 0 ? (uint32_t)NIGH_OPEN_WRITABLE : 0;
     holder *held = calloc(1, sizeof *held);
@@ -492,9 +493,15 @@ nigh_status nigh_store_file_commit(nigh_store_file *file, nigh_index *index, cha
     }
     nigh_status status = lock(file, LOCK_STATE, F_WRLCK, true);
     if (status == NIGH_OK) {
+        const uint64_t before = file_bytes(file);
+        file->named = false;
         status = nigh_store_commit(file->store, index);
         while (status == NIGH_E_FULL && (status = grow(file)) == NIGH_OK) {
             status = nigh_store_commit(file->store, index);
+        }
+        if (status == NIGH_E_USER && !file->named && file_bytes(file) > before) {
+            /* The disk is full: no state names what came behind, and none of it is believed. */
+            (void)!ftruncate(file->descriptor, (off_t)before);
         }
         (void)lock(file, LOCK_STATE, F_UNLCK, false);
     }
