@@ -11,6 +11,7 @@
 
 #include "cli_job.h"
 #include "cli_json.h"
+#include "cli_lmdb.h"
 #include "cli_open.h"
 #include "cli_verbs.h"
 
@@ -101,7 +102,10 @@ static int work_run(work_state *state, const cli_verb *verb, char **args) {
     state->job.units = state->open.stats.slot_count;
     nigh_status status = cli_job_run(&state->job);
     if (status != NIGH_OK) {
-        return cli_failed(status, args[0], NULL);
+        const bool where = status == NIGH_E_UNSUPPORTED && cli_lmdb_named(args[0]);
+        return cli_failed(status, args[0],
+                          where ? "indexes in LMDB get codes when they are built (nigh lmdb build)"
+                                : NULL);
     }
     code = cli_save_index(&state->open, path, &state->file_bytes);
     nigh_stats_get(state->open.index, &state->open.stats);
