@@ -8,6 +8,7 @@ import { WASI } from 'node:wasi';
 const [program, ...args] = process.argv.slice(2);
 const wasi = new WASI({ version: 'preview1', args: [program, ...args], env: process.env,
   preopens: { '.': fileURLToPath(new URL('../../', import.meta.url)) }, returnOnExit: true });
+globalThis.wasi = wasi; // else Node 20 may collect it in the middle of one of its own calls
 const module = new WebAssembly.Module(readFileSync(program));
 const instance = new WebAssembly.Instance(module, { ...wasi.getImportObject(),
   nigh: { callback: () => -1 } });
