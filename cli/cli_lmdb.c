@@ -209,6 +209,15 @@ nigh_status cli_lmdb_begin(cli_lmdb *lmdb, const char *path, bool writes, bool c
         status = nigh_lmdb_dbi(txn, database, create ? NIGH_LMDB_CREATE : 0, &lmdb->dbi, message,
                                CLI_MESSAGE);
     }
+    if (status == NIGH_OK && !writes) {
+        /* A handle is its transaction's until that is committed, and no other may ask for it. */
+        lmdb->txn = NULL;
+        status = failed(mdb_txn_commit(txn), message);
+        if (status == NIGH_OK) {
+            status = failed(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), message);
+            lmdb->txn = status == NIGH_OK ? txn : NULL;
+        }
+    }
     if (status != NIGH_OK) {
         cli_lmdb_end(lmdb);
     }
