@@ -17,6 +17,7 @@ use nigh::{Error, Index, Metric, OpenOptions, Slot, I8};
 const DIM: usize = 8;
 const MAP: usize = 1 << 30; // address space, not disk
 type Rows = heed::Database<'static, U64<BE>, Str>;
+type Values = heed::Database<'static, Bytes, Bytes>;
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -40,33 +41,33 @@ impl Drop for Folder {
 
 struct Home {
     indexes: Indexes<WithoutTls>,
+    values: Values,
     rows: Rows,
     env: Env<WithoutTls>,
     folder: Folder,
 }
 
-fn open(path: &Path, map: usize, flags: EnvFlags) -> (Env<WithoutTls>, Indexes<WithoutTls>, Rows) {
+fn open(path: &Path, map: usize, flags: EnvFlags) -> (Env<WithoutTls>, Values, Rows) {
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
     options.max_dbs(4).max_readers(60).map_size(map);
     // SAFETY: a folder of this test's.
     let env = unsafe { options.flags(flags | EnvFlags::NO_SYNC).open(path).unwrap() };
-    let (indexes, rows) = env
+    let (values, rows) = env
         .create_databases_and_commit(env.write_txn().unwrap(), |opener, txn| {
-            let indexes = opener.create_database::<Bytes, Bytes>(txn, Some("indexes"))?;
+            let values = opener.create_database(txn, Some("indexes"))?;
             let rows = opener.create_database(txn, Some("rows"))?;
-            Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((indexes, rows)))
+            Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((values, rows)))
         })
         .unwrap()
         .unwrap_commit();
-    let indexes = Indexes::new(&env, indexes);
-    (env, indexes, rows)
+    (env, values, rows)
 }
 
 impl Home {
     fn with(map: usize, flags: EnvFlags) -> Self {
         let folder = Folder::new();
-        let (env, indexes, rows) = open(&folder.0, map, flags);
-        Home { indexes, rows, env, folder }
+        let (env, values, rows) = open(&folder.0, map, flags);
+        Home { indexes: Indexes::new(&env, values), values, rows, env, folder }
     }
 
     fn new() -> Self {
@@ -236,6 +237,7 @@ fn many_indexes_and_kinds_of_keys() {
 
     let txn = home.env.read_txn().unwrap();
     let list = home.indexes.list(&txn).unwrap();
+    let list: Vec<_> = list.into_iter().map(|(_, entry)| entry.unwrap()).collect();
     let told: Vec<_> = list.iter().map(|one| (one.id, one.keys, one.elements)).collect();
     assert_eq!(told, [(2, "byte strings", "f32"), (9, "slots", "i8"), (65535, "u64", "f32")]);
     assert_eq!(
@@ -338,8 +340,8 @@ fn a_full_map_is_an_error_and_nothing_is_lost() {
         home.sound();
         let Home { indexes, env, folder, .. } = home;
         drop((indexes, env)); // closed, it opens again
-        let (env, indexes, rows) = open(&folder.0, MAP, flags);
-        home = Home { indexes, rows, env, folder };
+        let (env, values, rows) = open(&folder.0, MAP, flags);
+        home = Home { indexes: Indexes::new(&env, values), values, rows, env, folder };
         assert_eq!(home.counts(0), (600, 600));
     }
 }
@@ -425,7 +427,8 @@ fn the_command_and_this_are_one() {
     (0..60).for_each(|key| words.insert(&format!("w{key}"), &row(key)).unwrap());
     let (keys, vector) = ([1 << 40, 1 << 41], memory.get(5).unwrap());
     {
-        let (env, indexes, _) = open(&env, MAP, EnvFlags::empty());
+        let (env, values, _) = open(&env, MAP, EnvFlags::empty());
+        let indexes = Indexes::new(&env, values);
         let mut txn = env.write_txn().unwrap();
         let reader: Reader<u64> = indexes.reader(&txn, 4).unwrap();
         assert!(reader.to_bytes().unwrap() == bytes);
@@ -447,7 +450,8 @@ fn the_command_and_this_are_one() {
     // And back: what the command changes, this reads.
     nigh(&["lmdb", "remove", "env", "--db", "indexes", "--id", "4", "7", "8"]);
     [7, 8].iter().for_each(|key| memory.remove(*key).unwrap());
-    let (env, indexes, _) = open(&env, MAP, EnvFlags::empty());
+    let (env, values, _) = open(&env, MAP, EnvFlags::empty());
+    let indexes = Indexes::new(&env, values);
     let txn = env.read_txn().unwrap();
     let reader: Reader<u64> = indexes.reader(&txn, 4).unwrap();
     assert!(reader.to_bytes().unwrap() == memory.to_bytes().unwrap());
@@ -470,4 +474,116 @@ fn a_full_transaction_is_an_error_of_its_own() {
     let (slot, error) = refused.unwrap();
     assert!(matches!(error, Error::TransactionFull), "{error}");
     assert!(writer.len() == slot as usize && writer.check().unwrap().sound);
+}
+
+#[test]
+fn a_damaged_entry_hides_no_other() {
+    let home = Home::new();
+    let mut txn = home.env.write_txn().unwrap();
+    (0..70).for_each(|id| home.indexes.create(&mut txn, id, builder()).unwrap());
+    let damaged = [0, 63, 64]; // list asks for 64 at a time
+    for id in damaged {
+        home.values.put(&mut txn, &[1, 0, id], b"not an entry").unwrap();
+    }
+    let list = home.indexes.list(&txn).unwrap();
+    assert!(list.iter().map(|(id, _)| *id).eq(0..70));
+    for (id, entry) in &list {
+        match entry {
+            Ok(entry) => assert!(entry.id == *id && entry.changes == 1),
+            Err(error) => assert!(matches!(error, Error::Corrupt), "{error:?}"),
+        }
+        assert_eq!(entry.is_err(), damaged.contains(&(*id as u8)));
+    }
+    damaged.iter().for_each(|id| home.indexes.remove(&mut txn, (*id).into()).unwrap());
+    assert_eq!(home.indexes.list(&txn).unwrap().len(), 67);
+    txn.commit().unwrap();
+    home.sound();
+}
+
+#[test]
+fn forgotten_and_nested() {
+    let home = Home::new();
+    create(&home, 0);
+    let mut txn = home.env.write_txn().unwrap();
+    home.add(&mut txn, 0, 0, 50);
+    // A writer that is forgotten is as one that is dropped.
+    let writer: Writer<u64> = home.indexes.writer(&mut txn, 0).unwrap();
+    writer.insert(900, &row(900)).unwrap();
+    std::mem::forget(writer);
+    // What a nested transaction stored goes and comes with it.
+    let mut nested = home.env.nested_write_txn(&mut txn).unwrap();
+    home.add(&mut nested, 0, 50, 80);
+    nested.abort();
+    let mut nested = home.env.nested_write_txn(&mut txn).unwrap();
+    home.add(&mut nested, 0, 50, 60);
+    nested.commit().unwrap();
+    home.add(&mut txn, 0, 60, 70);
+    txn.commit().unwrap();
+    assert_eq!(home.counts(0), (70, 70));
+    home.sound();
+}
+
+#[test]
+fn a_full_map_leaves_the_transaction() {
+    let home = Home::with(1 << 19, EnvFlags::empty());
+    create(&home, 0);
+    let mut txn = home.env.write_txn().unwrap();
+    home.add(&mut txn, 0, 0, 100);
+    let mut writer: Writer<u64> = home.indexes.writer(&mut txn, 0).unwrap();
+    (100..9000).for_each(|key| writer.insert(key, &row(key)).unwrap());
+    for _ in 0..3 {
+        assert!(matches!(writer.prepare(), Err(Error::MapFull)));
+        assert_eq!(home.rows.len(writer.txn()).unwrap(), 100);
+        assert_eq!(writer.search(&row(8000), 1).unwrap()[0].key, 8000);
+    }
+    drop(writer);
+    home.add(&mut txn, 0, 100, 120);
+    txn.commit().unwrap();
+    assert_eq!(home.counts(0), (120, 120));
+    home.sound();
+}
+
+#[test]
+fn panics_of_callbacks_leave_the_writer() {
+    let home = Home::new();
+    let mut txn = home.env.write_txn().unwrap();
+    home.indexes.create(&mut txn, 0, builder().distance(common::l2)).unwrap();
+    let options = OpenOptions::new().distance(|a: &[f32], b: &[f32]| {
+        assert!(a[0] < 70.0 && b[0] < 70.0, "a row that is not liked");
+        common::l2(a, b)
+    });
+    let mut writer: Writer<u64> = home.indexes.writer_with(&mut txn, 0, options).unwrap();
+    (0..50).for_each(|key| writer.insert(key, &row(key)).unwrap());
+    let disliked = || writer.insert(50, &[77.0; DIM]);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(disliked)).is_err());
+    writer.prepare().unwrap();
+    assert!(writer.check().unwrap().sound);
+    writer.finish().unwrap();
+    txn.commit().unwrap();
+    let txn = home.env.read_txn().unwrap();
+    let options = OpenOptions::new().distance(common::l2);
+    let reader: Reader<u64> = home.indexes.reader_with(&txn, 0, options).unwrap();
+    assert!(reader.check().unwrap().sound);
+    // Searched and closed by another thread: nothing of a transaction's is asked for any more.
+    std::thread::scope(|scope| {
+        scope.spawn(move || assert_eq!(reader.search(&row(7), 1).unwrap()[0].key, 7));
+    });
+}
+
+#[test]
+fn a_database_of_another_environment() {
+    let (one, other) = (Home::new(), Home::new());
+    let mixed = Indexes::new(&one.env, other.values);
+    let panics = |work: &dyn Fn() -> Result<(), Error>| {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_err();
+    };
+    for home in [&one, &other] {
+        panics(&|| mixed.create(&mut home.env.write_txn().unwrap(), 1, builder()));
+    }
+    let memory = builder().build().unwrap();
+    panics(&|| mixed.load(3, &memory, false, |_| true));
+    for home in [&one, &other] {
+        create(home, 1);
+        home.sound();
+    }
 }

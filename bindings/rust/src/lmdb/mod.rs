@@ -57,7 +57,7 @@ use nigh_sys as sys;
 
 use crate::config::{Builder, Config};
 use crate::element::Element;
-use crate::error::{from_status, Error, Result};
+use crate::error::{check, from_status, Error, Result};
 use crate::file::{dtype_name, keys_name, OpenOptions};
 use crate::handle::Core;
 use crate::index::Index;
@@ -294,18 +294,18 @@ impl<T: 'static> Indexes<T> {
             options.raw.slot_max = options.slot_max_for(self.slot_count(txn, id)?);
         }
         let raw = options.raw;
-        let reading: *const RoTxn<'t> = ptr::from_ref::<RoTxn<'_>>(txn).cast();
+        let txn: *mut RwTxn<'t> = ptr::from_mut(txn).cast(); // both uses are of this one borrow
         let env = Pinned::new(bridge::Env::new(&self.env, self.database)?);
         // SAFETY: the writer keeps both, and borrows the transaction.
         let bridge = Pinned::new(unsafe { bridge::Txn::<T>::write(env.user().cast(), txn) });
         let (write, mut index) = (sys::NIGH_LMDB_WRITE, ptr::null_mut());
         told(|message, bytes| unsafe {
-            let txn = bridge.user();
-            sys::nigh_lmdb_open(txn, 0, id.into(), write, &raw, 0, 0, &mut index, message, bytes)
+            let of = bridge.user();
+            sys::nigh_lmdb_open(of, 0, id.into(), write, &raw, 0, 0, &mut index, message, bytes)
         })?;
         // SAFETY: as for a reader; blocks that this transaction has changed are copies.
         let index = unsafe { attached(index, true, options)? };
-        Ok(Writer { index, reading, _bridge: Box::new((bridge, env)), lives: PhantomData })
+        Ok(Writer { index, txn, _bridge: Box::new((bridge, env)), lives: PhantomData })
     }
 
     fn slot_count(&self, txn: &RoTxn<'_>, id: u16) -> Result<u32> {
@@ -383,11 +383,12 @@ impl<T: 'static> Indexes<T> {
         })
     }
 
-    /// All indexes, by number.
+    /// All indexes, by number. One whose entry is damaged ([`Error::Corrupt`]), or of a later version
+    /// ([`Error::Format`]), hides no other, and [`remove`](Self::remove) takes it out.
     ///
     /// # Errors
-    /// [`Error::Corrupt`], [`Error::Format`] when the database holds something else.
-    pub fn list(&self, txn: &RoTxn<'_>) -> Result<Vec<Entry>> {
+    /// [`Error::Lmdb`], [`Error::Format`] when the database holds something else.
+    pub fn list(&self, txn: &RoTxn<'_>) -> Result<Vec<(u16, Result<Entry>)>> {
         const SOME: usize = 64;
         let mut all = Vec::new();
         let mut from = 0;
@@ -398,10 +399,8 @@ impl<T: 'static> Indexes<T> {
                 sys::nigh_lmdb_list(txn, 0, from, count, to, &mut found, message, bytes)
             })?;
             for raw in &some[..found as usize] {
-                if raw.status != sys::NIGH_OK {
-                    return Err(from_status(raw.status));
-                }
-                all.push(entry(raw)?);
+                let id = u16::try_from(raw.id).map_err(|_| Error::Corrupt)?;
+                all.push((id, entry(id, raw)));
                 from = raw.id + 1;
             }
             if (found as usize) < SOME || from > sys::NIGH_LMDB_ID_MAX {
@@ -456,9 +455,10 @@ impl<T: 'static> Indexes<T> {
     }
 }
 
-fn entry(raw: &sys::nigh_lmdb_entry) -> Result<Entry> {
+fn entry(id: u16, raw: &sys::nigh_lmdb_entry) -> Result<Entry> {
+    check(raw.status)?;
     Ok(Entry {
-        id: u16::try_from(raw.id).map_err(|_| Error::Corrupt)?,
+        id,
         blocks: raw.blocks,
         bytes: raw.bytes,
         changes: raw.changes,
@@ -504,7 +504,7 @@ impl<K: Key, E: Element, S: VectorStore<E>> Deref for Reader<'_, K, E, S> {
 #[must_use = "changes are lost unless it is finished or prepared"]
 pub struct Writer<'t, K: Key, E: Element = f32, S: VectorStore<E> = Owned> {
     index: Index<K, E, S>,
-    reading: *const RoTxn<'t>,
+    txn: *mut RwTxn<'t>,
     _bridge: Box<dyn core::any::Any>,
     lives: PhantomData<&'t mut ()>,
 }
@@ -532,7 +532,7 @@ impl<'t, K: Key, E: Element, S: VectorStore<E>> Writer<'t, K, E, S> {
     /// The transaction, to read the application's own rows.
     pub fn txn(&self) -> &RoTxn<'t> {
         // SAFETY: borrowed for as long as the writer is, and written to only by `prepare`.
-        unsafe { &*self.reading }
+        unsafe { &*self.txn }
     }
 }
 
