@@ -5,6 +5,8 @@ use core::fmt;
 
 use nigh_sys as sys;
 
+use crate::store;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
@@ -233,7 +235,13 @@ pub(crate) fn from_status(status: sys::nigh_status) -> Error {
         sys::NIGH_E_KEY => Error::Key,
         sys::NIGH_E_OPEN => Error::Unsealed,
         sys::NIGH_E_DELETED => Error::Removed,
-        user if user <= sys::NIGH_E_USER => Error::Store((sys::NIGH_E_USER - user) as u32),
+        #[cfg(feature = "lmdb")]
+        sys::NIGH_E_FULL_MAP => Error::MapFull,
+        #[cfg(feature = "lmdb")]
+        sys::NIGH_E_FULL_TXN => Error::TransactionFull,
+        #[cfg(feature = "lmdb")]
+        sys::NIGH_E_FULL_MEMORY => Error::NoMemory { bytes: 0 },
+        user if user <= store::FAILED => Error::Store((store::FAILED - user) as u32),
         other => Error::Status(other),
     }
 }

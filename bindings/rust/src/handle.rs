@@ -370,14 +370,6 @@ fn config_of(raw: *const sys::nigh_index) -> sys::nigh_config {
 
 /// An error of C that names the capacity, or what an imported graph wants first.
 pub(crate) fn full(core: &Core, status: sys::nigh_status) -> Error {
-    #[cfg(feature = "lmdb")]
-    if core.takes_turns() {
-        match status {
-            sys::NIGH_E_FULL_TXN => return Error::TransactionFull,
-            sys::NIGH_E_FULL_MEMORY => return Error::NoMemory { bytes: 0 },
-            _ => {}
-        }
-    }
     let unrooted = || core.config_now().build_flags & sys::NIGH_BUILD_UNROOTED != 0;
     match from_status(status) {
         Error::Full { .. } => Error::Full { capacity: core.stats().slot_max as usize },

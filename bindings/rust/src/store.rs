@@ -56,7 +56,11 @@ pub trait VectorStore<E: Element>: Send + Sync {
     }
 }
 
-/// A store's failure, with a code of its own that `Error::Store` hands on.
+/// What C is told for a store's code 0; codes go down from here. What hosted/ says itself of indexes
+/// in LMDB lies above.
+pub(crate) const FAILED: sys::nigh_status = sys::NIGH_E_USER - 1000;
+
+/// A store's failure, with a code of its own that `Error::Store` hands on, up to 2^31 - 2001.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchError(pub u32);
 
@@ -237,9 +241,7 @@ pub(crate) unsafe extern "C" fn fetch<E: Element, S: VectorStore<E>>(
         match source.store.fetch(request, &mut rows) {
             Ok(()) => sys::NIGH_OK,
             // Codes beyond i32 end at its last number.
-            Err(FetchError(code)) => {
-                sys::NIGH_E_USER.saturating_sub_unsigned(code.min(i32::MAX as u32))
-            }
+            Err(FetchError(code)) => FAILED.saturating_sub_unsigned(code),
         }
     })
 }
@@ -332,8 +334,9 @@ mod tests {
 
     #[test]
     fn failures_have_their_code() {
-        assert_eq!(ask(Both(vec![0.0; 8]), &[1, 7]).0, sys::NIGH_E_USER - 7);
-        assert_eq!(ask(vec![0.0; 8], &[4]).0, sys::NIGH_E_USER - 4);
+        assert_eq!(ask(Both(vec![0.0; 8]), &[1, 7]).0, FAILED - 7);
+        assert_eq!(ask(vec![0.0; 8], &[4]).0, FAILED - 4);
+        assert_eq!(ask(vec![0.0; 8], &[u32::MAX]).0, i32::MIN);
     }
 
     #[cfg(feature = "std")]

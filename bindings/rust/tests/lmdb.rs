@@ -12,7 +12,7 @@ use heed::byteorder::BE;
 use heed::types::{Bytes, Str, U64};
 use heed::{CommitOrAbort, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use nigh::lmdb::{Indexes, Reader, Writer};
-use nigh::{Error, Index, Metric, OpenOptions, Slot, I8};
+use nigh::{Error, FetchError, Index, Metric, OpenOptions, Request, Slot, VectorStore, I8};
 
 const DIM: usize = 8;
 const MAP: usize = 1 << 30; // address space, not disk
@@ -474,6 +474,48 @@ fn a_full_transaction_is_an_error_of_its_own() {
     let (slot, error) = refused.unwrap();
     assert!(matches!(error, Error::TransactionFull), "{error}");
     assert!(writer.len() == slot as usize && writer.check().unwrap().sound);
+}
+
+/// A store that fails with a code of its own, once it is told to.
+struct Failing(Vec<f32>, AtomicU32);
+
+impl VectorStore<f32> for &Failing {
+    fn fetch<'s>(
+        &'s self,
+        request: Request<'_>,
+        rows: &mut nigh::Rows<'s, '_, f32>,
+    ) -> Result<(), FetchError> {
+        match self.1.load(Ordering::Relaxed) {
+            u32::MAX => {}
+            code => return Err(FetchError(code)),
+        }
+        for (at, slot) in request.slots.iter().enumerate() {
+            rows.lend(at, &self.0[*slot as usize * DIM..][..DIM]);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_store_says_is_not_what_lmdb_says() {
+    let home = Home::new();
+    let store = Failing((0..20).flat_map(row).collect(), AtomicU32::new(u32::MAX));
+    let mut txn = home.env.write_txn().unwrap();
+    home.indexes.create_over(&mut txn, 0, Index::<Slot>::builder(DIM)).unwrap();
+    let options = OpenOptions::new().store(&store).capacity(20);
+    let mut writer: Writer<Slot, f32, _> = home.indexes.writer_with(&mut txn, 0, options).unwrap();
+    (0..10).for_each(|slot| writer.insert_stored(Slot(slot)).unwrap());
+    for code in (0..300).chain([1_000_000]) {
+        store.1.store(code, Ordering::Relaxed);
+        let error = writer.insert_stored(Slot(10)).unwrap_err();
+        assert!(matches!(error, Error::Store(got) if got == code), "{code}: {error:?}");
+        let error = writer.search(&row(3), 1).unwrap_err();
+        assert!(matches!(error, Error::Store(got) if got == code), "{code}: {error:?}");
+    }
+    store.1.store(u32::MAX, Ordering::Relaxed);
+    writer.insert_stored(Slot(10)).unwrap();
+    writer.prepare().unwrap();
+    assert_eq!(writer.len(), 11);
 }
 
 #[test]

@@ -144,9 +144,7 @@ fn told(call: impl FnOnce(*mut c_char, u32) -> sys::nigh_status) -> Result<()> {
     let text = unsafe { CStr::from_ptr(message.as_ptr()) };
     let text = || Error::Lmdb(String::from(text.to_string_lossy()));
     Err(match status {
-        sys::NIGH_E_FULL_MAP => Error::MapFull,
-        sys::NIGH_E_FULL_TXN => Error::TransactionFull,
-        sys::NIGH_E_NO_MEMORY | sys::NIGH_E_FULL_MEMORY => Error::NoMemory { bytes: 0 },
+        sys::NIGH_E_NO_MEMORY => Error::NoMemory { bytes: 0 },
         sys::NIGH_E_IO | sys::NIGH_E_INVALID | sys::NIGH_E_MISMATCH | sys::NIGH_E_FULL => text(),
         other => from_status(other),
     })
