@@ -436,9 +436,10 @@ func cursorAll[K Key](c *Cursor[K]) iter.Seq2[K, float32] {
 
 func cursorClose[K Key](c *Cursor[K]) error {
 	if c.cursor != nil {
+		c.guard.Stop()
 		c.cursor.f.end(c.cursor.stats)
 		c.cursor = nil
-		c.guard.Stop()
+		runtime.KeepAlive(c) // else its cleanup might begin before it is stopped
 	}
 	return nil
 }

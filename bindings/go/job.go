@@ -439,15 +439,6 @@ func (c *core) addCodes(ctx context.Context, o CodesOptions) error {
 	if o.Codes != U7Codes && o.Codes != B1Codes {
 		return failure(op, eInvalid, "Codes, expected U7Codes or B1Codes")
 	}
-	h, err := c.hold(op)
-	if err != nil {
-		return err
-	}
-	behind := h.readers.behind()
-	h.release()
-	if behind { // it may read codes that were dropped since, whose place new ones would take
-		return failure(op, eBusy, "a search or cursor from before the last change of codes")
-	}
 	return c.codesJob(ctx, op, &o)
 }
 
@@ -462,6 +453,9 @@ func (c *core) codesJob(ctx context.Context, op string, o *CodesOptions) error {
 	}
 	defer j.end()
 	j.pool = &j.h.readers
+	if o.Codes != 0 && j.pool.behind() { // new ones would take the place of dropped ones it reads
+		return failure(op, eBusy, "a search or cursor from before the last change of codes")
+	}
 	cOptions := cJobOptions(jobCodes)
 	cOptions.codes = C.uint32_t(o.Codes)
 	cOptions.code_min = C.float(o.CodeMin)

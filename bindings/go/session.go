@@ -155,14 +155,17 @@ func (s *session) back() {
 	}
 }
 
-// outdate lets no session that there is now be used again.
+// outdate lets no session that there is now be used again. It takes them out while it holds the
+// lock: one that a call found here after it would be counted in the wrong epoch.
 func (p *pool) outdate() {
 	p.mutex.Lock()
 	p.epoch++
 	p.older += p.lent
 	p.lent = 0
+	free := p.free
+	p.free = nil
 	p.mutex.Unlock()
-	p.drop()
+	closeAll(free)
 }
 
 // behind tells whether a call still uses a session from before the last outdate.
@@ -186,7 +189,11 @@ func (p *pool) drop() {
 	free := p.free
 	p.free = nil
 	p.mutex.Unlock()
-	for _, s := range free {
+	closeAll(free)
+}
+
+func closeAll(sessions []*session) {
+	for _, s := range sessions {
 		s.close()
 	}
 }

@@ -426,6 +426,7 @@ func cursorClose[K Key](c *Cursor[K]) error {
 		c.cursor.close()
 		c.cursor = nil
 		c.guard.Stop()
+		runtime.KeepAlive(c) // else its cleanup might begin before it is stopped
 	}
 	return nil
 }
