@@ -372,3 +372,38 @@ func TestCodesBesideACursor(t *testing.T) {
 	must(t, index.AddCodes(context.Background(), codes))
 	sound(t, index)
 }
+
+// doneOnce is a context that does something when it is first asked whether it is done.
+type doneOnce struct {
+	context.Context
+	work func()
+}
+
+func (c *doneOnce) Err() error {
+	work := c.work
+	c.work = nil
+	if work != nil {
+		work()
+	}
+	return c.Context.Err()
+}
+
+// Codes that somebody drops while AddCodes begins are still being read by a cursor.
+func TestCodesDroppedMeanwhile(t *testing.T) {
+	const count, dim = 500, 8
+	vectors := vectorsOf(count, dim, 78)
+	index := newIndex[uint64](t, nigh.Options{Dim: dim, Metric: nigh.L2})
+	_, err := index.AddMany(numbers(0, count), vectors)
+	must(t, err)
+	codes := nigh.CodesOptions{Codes: nigh.U7Codes}
+	must(t, index.AddCodes(context.Background(), codes))
+	cursor, err := index.Cursor(vectors[:dim], nil)
+	must(t, err)
+	drops := &doneOnce{context.Background(), func() {
+		must(t, index.DropCodes(context.Background()))
+	}}
+	wants(t, index.AddCodes(drops, codes), nigh.ErrBusy)
+	must(t, cursor.Close())
+	must(t, index.AddCodes(context.Background(), codes))
+	sound(t, index)
+}

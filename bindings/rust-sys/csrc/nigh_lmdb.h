@@ -31,7 +31,8 @@ extern "C" {
 #endif
 
 /* Statuses beside those of nigh.h and nigh_hosted.h; functions of nigh.h that change an index of
- * here give them too. */
+ * here give them too. So a callback of such an index (nigh_index_fetch) that fails leaves -1100 to
+ * -1199 alone: its number is returned unchanged, and would be taken for one of these. */
 enum {
     NIGH_E_FULL_TXN = -1100, /* as many blocks are changed as one transaction takes: nothing is
                                 lost; prepare, commit, and go on in the next transaction */
