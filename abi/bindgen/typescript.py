@@ -3,6 +3,8 @@
 from .text import commented, is_void, machine_type, marked, return_type
 
 TYPES = {"u32": "number", "i32": "number", "u64": "bigint", "f32": "number", "pointer": "Pointer"}
+# A letter for each field of a structure, in order.
+KINDS = {"u32": "u", "i32": "i", "u64": "U", "f32": "f"}
 
 
 def comment(text, indent=""):
@@ -34,6 +36,8 @@ def render(model):
         out += comment(struct["doc"])
         out.append(f"export const {struct['name']} = {{")
         out.append(f"  size: {struct['size']},")
+        kinds = "".join(KINDS[field["type"]["base"]] for field in struct["fields"])
+        out.append(f'  kinds: "{kinds}",')
         out += [f"  {field['name']}: {field['offset']}," for field in struct["fields"]]
         out += ["} as const;", ""]
     out += ["/** What the module exports. Callbacks are numbers of its function table. */",

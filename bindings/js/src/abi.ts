@@ -189,6 +189,7 @@ export const NIGH_NODE_FREE = 2;
 /** What an index is. Every field is stored in the image and changes its bytes. */
 export const nigh_config = {
   size: 80,
+  kinds: "uuuuuuuuuuuuUuufffu",
   struct_size: 0,
   dim: 4,
   metric: 8,
@@ -213,6 +214,7 @@ export const nigh_config = {
 /** How this process uses an image. Nothing here changes bytes or results. */
 export const nigh_options = {
   size: 20,
+  kinds: "uuuuu",
   struct_size: 0,
   slot_max: 4,
   features: 8,
@@ -223,6 +225,7 @@ export const nigh_options = {
 /** What a session can do. */
 export const nigh_session_options = {
   size: 20,
+  kinds: "uuuuu",
   struct_size: 0,
   ef_max: 4,
   frontier_max: 8,
@@ -233,6 +236,7 @@ export const nigh_session_options = {
 /** How to search. */
 export const nigh_search_options = {
   size: 32,
+  kinds: "uuuufuuf",
   struct_size: 0,
   ef: 4,
   expansions: 8,
@@ -246,6 +250,7 @@ export const nigh_search_options = {
 /** What the last call on a session cost. */
 export const nigh_session_stats = {
   size: 28,
+  kinds: "uuuuuuu",
   struct_size: 0,
   distances: 4,
   expansions: 8,
@@ -258,6 +263,7 @@ export const nigh_session_stats = {
 /** What an index holds now. */
 export const nigh_stats = {
   size: 80,
+  kinds: "uuuuuuuuuuuuUUUuu",
   struct_size: 0,
   slot_count: 4,
   live_count: 8,
@@ -280,6 +286,7 @@ export const nigh_stats = {
 /** What nigh_check found; `status` tells whether the index is sound. */
 export const nigh_report = {
   size: 40,
+  kinds: "uiuuuuUU",
   struct_size: 0,
   status: 4,
   slot: 8,
@@ -293,6 +300,7 @@ export const nigh_report = {
 /** What a job is to do. */
 export const nigh_job_options = {
   size: 32,
+  kinds: "uuuffuuf",
   struct_size: 0,
   kind: 4,
   codes: 8,
@@ -306,6 +314,7 @@ export const nigh_job_options = {
 /** What a file of hnswlib holds. */
 export const nigh_hnswlib = {
   size: 56,
+  kinds: "uuuuuuuuUUU",
   struct_size: 0,
   bits: 4,
   slot_count: 8,
@@ -322,6 +331,7 @@ export const nigh_hnswlib = {
 /** How far a job is. */
 export const nigh_progress = {
   size: 24,
+  kinds: "uuUU",
   struct_size: 0,
   state: 4,
   done: 8,
@@ -331,6 +341,7 @@ export const nigh_progress = {
 /** What a store lies on. */
 export const nigh_store_options = {
   size: 24,
+  kinds: "uuuuuu",
   struct_size: 0,
   flags: 4,
   page_bytes: 8,
@@ -342,6 +353,7 @@ export const nigh_store_options = {
 /** How a store is, and what it cost since it was opened. */
 export const nigh_store_stats = {
   size: 80,
+  kinds: "uuuuuuUUUUUuuuu",
   struct_size: 0,
   page_bytes: 4,
   page_count: 8,
