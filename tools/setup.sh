@@ -110,6 +110,15 @@ node_packages() {
         --no-package-lock --ignore-scripts
     mv "$1.new" "$1"
 }
+# node_tools FOLDER SOURCE: the packages that SOURCE/package-lock.json names, unless they are there
+node_tools() {
+    cmp -s "$2/package-lock.json" "$1/package-lock.json" && test -e "$1/node_modules" && return
+    rm -rf "$1" "$1.new"
+    mkdir -p "$1.new"
+    cp "$2/package.json" "$2/package-lock.json" "$1.new"
+    step "node packages of $2" sh -c "cd '$1.new' && npm ci --no-audit --no-fund --ignore-scripts"
+    mv "$1.new" "$1"
+}
 # step TEXT COMMAND...: says what it does; its output only when it fails
 step() {
     echo "setup: $1"
@@ -128,6 +137,7 @@ if [ "$goal" = test ]; then
     python_package pytest 9.2.0
     python_package scikit-build-core 1.1.2
     node_packages .cache/ffi tests/ffi/package.json
+    node_tools .cache/js bindings/js
     # Targets of the crates, and the standard library's source for ThreadSanitizer.
     if has rustup >/dev/null; then
         root=$(rustc --print sysroot)

@@ -311,6 +311,11 @@ def python(job):
     job.script("test_python", [sys.executable, "tests/bindings/test_python.py"])
 
 
+def js(job):
+    """The npm package: built, its tests, packed, used from somewhere else."""
+    job.script("test_js", [sys.executable, "tests/bindings/test_js.py"])
+
+
 def readme(job):
     job.script("readme", [sys.executable, "tools/test_readme.py"])
 
@@ -337,7 +342,7 @@ def nighwasm(job):
 # The longest first, so that the processors finish together.
 JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "rust": rust,
         "rust-sanitize": rust_sanitize, "nighwasm": nighwasm,
-        "python": python,
+        "python": python, "js": js,
         "wasm": wasm, "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
         "gcc-debug": gcc_debug, "old-processors": old_processors, "clang-debug": clang_debug,
         "freestanding": freestanding, "generator": generator, "tidy": tidy, "readme": readme}

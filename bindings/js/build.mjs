@@ -1,0 +1,73 @@
+// build.mjs - dist: ECMAScript modules and CommonJS, the modules of WebAssembly, declarations
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// usage: node build.mjs [FOLDER WITH nigh.wasm AND nigh-plain.wasm]   (default: ../../build/wasm)
+//
+// api is one file, and each entry another one beside it, so that all entries share one class Index.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { deflateSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const DIST = join(HERE, 'dist');
+const modules = process.argv[2] ?? join(HERE, '..', '..', 'build', 'wasm');
+const HEAD = '// SPDX-License-Identifier: MIT OR Apache-2.0';
+const ENTRIES = ['api', 'index', 'slim', 'slim-node', 'node', 'hnswlib'];
+
+rmSync(DIST, { recursive: true, force: true });
+mkdirSync(DIST);
+
+const encoded = (name, bytes) => {
+  const text = JSON.stringify(bytes.toString('base64'));
+  writeFileSync(join(DIST, `inline-${name}.js`), `${HEAD}\nexport const ${name} = ${text};\n`);
+  writeFileSync(join(DIST, `inline-${name}.cjs`), `${HEAD}\n'use strict';\nexports.${name} = ${text};\n`);
+};
+for (const file of ['nigh.wasm', 'nigh-plain.wasm']) {
+  copyFileSync(join(modules, file), join(DIST, file));
+}
+encoded('simd', deflateSync(readFileSync(join(modules, 'nigh.wasm')), { level: 9 }));
+encoded('plain', readFileSync(join(modules, 'nigh-plain.wasm')));
+
+/** What is a file of its own stays outside. */
+const beside = (format) => ({
+  name: 'beside',
+  setup({ onResolve }) {
+    const outside = new RegExp(`^\\./(${[...ENTRIES, 'inline-\\w+'].join('|')})\\.js$`);
+    onResolve({ filter: outside }, ({ path, kind }) => (kind === 'entry-point' ? undefined : {
+      path: format === 'cjs' ? path.replace(/\.js$/, '.cjs') : path, external: true }));
+  },
+});
+
+for (const format of ['esm', 'cjs']) {
+  await build({
+    entryPoints: ENTRIES.map((name) => join(HERE, 'src', `${name}.ts`)),
+    outdir: DIST,
+    outExtension: { '.js': format === 'cjs' ? '.cjs' : '.js' },
+    bundle: true,
+    format,
+    platform: 'neutral',
+    target: 'es2022',
+    minifySyntax: true,
+    external: ['node:*'],
+    plugins: [beside(format)],
+    logLevel: 'warning',
+    banner: { js: HEAD },
+    ...(format === 'cjs' && {
+      banner: { js: `${HEAD}\nvar nigh_here = /* @__PURE__ */ (() => typeof __filename === 'string' ` +
+        "? require('node:url').pathToFileURL(__filename).href : document.currentScript.src)();" },
+      define: { 'import.meta.url': 'nigh_here' },
+      supported: { 'dynamic-import': false },
+    }),
+  });
+}
+
+const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+execFileSync(process.execPath, [compiler, '-p', HERE], { stdio: 'inherit' });
+for (const name of readdirSync(DIST).filter((file) => file.endsWith('.d.ts'))) {
+  const text = readFileSync(join(DIST, name), 'utf8');
+  writeFileSync(join(DIST, name.replace(/\.d\.ts$/, '.d.cts')),
+    text.replace(/(from |import\()(['"]\.\/[\w-]+)\.js(['"])/g, '$1$2.cjs$3'));
+}

@@ -1,0 +1,3 @@
+// inline-simd.d.ts - what the build makes of nigh.wasm: compressed (zlib), in base64
+// SPDX-License-Identifier: MIT OR Apache-2.0
+export declare const simd: string;

@@ -1,0 +1,9 @@
+// slim-node.ts - slim.ts for Node, whose fetch does not know files
+// SPDX-License-Identifier: MIT OR Apache-2.0
+import { readFile } from 'node:fs/promises';
+import { _hasSimd, _provide } from './api.js';
+
+export * from './api.js';
+
+_provide(async () => readFile(_hasSimd() ? new URL('./nigh.wasm', import.meta.url)
+  : new URL('./nigh-plain.wasm', import.meta.url)));

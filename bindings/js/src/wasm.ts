@@ -1,0 +1,243 @@
+// wasm.ts - an instance of the module: its memory, structures, callbacks, one call at a time
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Views of the memory are taken anew when it grew, which detaches them. A callback that throws
+// never lets its exception run through the module: it is kept and thrown again behind the call.
+// Were the module to stop in the middle of a call (the engine's stack may end there), its memory
+// could hold half a change: such an instance refuses everything from then on.
+import { type NighExports, NIGH_E_BUSY, NIGH_E_CORRUPT, NIGH_E_INVALID, NIGH_E_MEMORY, NIGH_E_USER,
+  NIGH_OK } from './abi.js';
+import { fail } from './errors.js';
+import { compiled } from './module.js';
+
+/** What nighw.h adds. */
+export interface Exports extends NighExports {
+  nighw_alloc(bytes: bigint): number;
+  nighw_free(memory: number): number;
+  nighw_function(kind: number): number;
+  nighw_used(): bigint;
+}
+
+/** Kinds of callbacks, as nighw.h numbers them. */
+export const FETCH = 1;
+export const PREFETCH = 2;
+export const DISTANCE = 3;
+export const FILTER = 4;
+export const WRITE = 5;
+
+type Kind = (user: number, a: number, b: number, c: number, d: number, e: number) => number;
+
+/** A structure of the ABI: offsets of its fields, and a letter for each. */
+export interface Layout { readonly size: number; readonly kinds: string }
+type Camel<S> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
+/** Its fields in JavaScript's way to write names. */
+export type Fields<L> = {
+  [K in Exclude<keyof L, 'size' | 'kinds' | 'struct_size' | 'reserved'> as Camel<K>]: number;
+};
+
+const camel = (name: string) => name.replace(/_./g, (part) => part[1]!.toUpperCase());
+const floatBits = new Float32Array(1);
+const intBits = new Int32Array(floatBits.buffer);
+
+/** Places in each instance's cell: two structures, one result, a key that a callback asks for. */
+const CELL_BYTES = 1024;
+export const IN = 0;
+export const IN2 = 128;
+export const OUT = 256;
+export const KEY = 448;
+
+export class Wasm {
+  readonly x: Exports;
+  readonly cell: number;
+  /** By kind: what the module's callbacks do. */
+  readonly calls: (Kind | undefined)[] = [];
+  private bytes = new Uint8Array(0);
+  private words!: Uint32Array;
+  private reals!: Float32Array;
+  private data!: DataView;
+  private busy = false;
+  private inside = 0;
+  private broken = false;
+  private thrown: { error: unknown } | undefined;
+
+  constructor() {
+    const { exports } = new WebAssembly.Instance(compiled(), { nigh: {
+      callback: (kind: number, ...args: [number, number, number, number, number, number]) =>
+        this.called(kind, args) } });
+    const x: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(exports)) {
+      x[name] = typeof value !== 'function' ? value : (...args: unknown[]) => {
+        this.inside++;
+        const result: unknown = value(...args);
+        this.inside--;
+        return result;
+      };
+    }
+    this.x = x as unknown as Exports;
+    this.cell = this.alloc(CELL_BYTES);
+  }
+
+  // ---- Memory ------------------------------------------------------------------------------------
+
+  private renew(): void {
+    const { buffer } = this.x.memory;
+    this.bytes = new Uint8Array(buffer);
+    this.words = new Uint32Array(buffer);
+    this.reals = new Float32Array(buffer);
+    this.data = new DataView(buffer);
+  }
+
+  get u8(): Uint8Array {
+    if (this.bytes.length === 0) this.renew();
+    return this.bytes;
+  }
+
+  get u32(): Uint32Array {
+    if (this.bytes.length === 0) this.renew();
+    return this.words;
+  }
+
+  get f32(): Float32Array {
+    if (this.bytes.length === 0) this.renew();
+    return this.reals;
+  }
+
+  get view(): DataView {
+    if (this.bytes.length === 0) this.renew();
+    return this.data;
+  }
+
+  /** 64-byte aligned, not zeroed. */
+  alloc(bytes: number): number {
+    return this.x.nighw_alloc(BigInt(bytes)) >>> 0 ||
+      fail(NIGH_E_MEMORY, `no memory left for ${bytes} bytes more`);
+  }
+
+  /** Runs with memory that is given back after it. */
+  with<T>(bytes: number, body: (at: number) => T): T {
+    const at = this.alloc(bytes);
+    try {
+      return body(at);
+    } finally {
+      if (this.inside === 0) this.x.nighw_free(at);
+    }
+  }
+
+  // ---- Structures --------------------------------------------------------------------------------
+
+  /** Writes a structure into the cell; fields that are not named are 0. */
+  put<L extends Layout>(at: number, layout: L, values: Partial<Fields<L>>): number {
+    at += this.cell;
+    this.u8.fill(0, at, at + layout.size);
+    let field = 0;
+    for (const name of Object.keys(layout).slice(2)) {
+      const kind = layout.kinds[field++]!;
+      const to = at + (layout as unknown as Record<string, number>)[name]!;
+      const value = field === 1 ? layout.size : (values as Record<string, number>)[camel(name)];
+      if (value === undefined || value === 0) continue;
+      if (kind === 'f') {
+        this.view.setFloat32(to, value, true);
+      } else if (kind === 'U') {
+        this.view.setBigUint64(to, BigInt(value), true);
+      } else if (value === value >>> 0) {
+        this.view.setUint32(to, value, true);
+      } else {
+        fail(NIGH_E_INVALID, `${camel(name)} ${value}, expected an integer of 32 bits`);
+      }
+    }
+    return at;
+  }
+
+  /** Fields of a structure in memory, u64 as numbers. */
+  get<L extends Layout>(at: number, layout: L): Fields<L> {
+    const { view } = this;
+    const out: Record<string, number> = {};
+    Object.keys(layout).slice(3).forEach((name, field) => {
+      const from = at + (layout as unknown as Record<string, number>)[name]!;
+      const kind = layout.kinds[field + 1];
+      if (name !== 'reserved') {
+        out[camel(name)] = kind === 'U' ? Number(view.getBigUint64(from, true))
+          : kind === 'f' ? view.getFloat32(from, true)
+            : kind === 'i' ? view.getInt32(from, true) : view.getUint32(from, true);
+      }
+    });
+    return out as Fields<L>;
+  }
+
+  /** What `call(address)` fills in. */
+  filled<L extends Layout>(layout: L, call: (at: number) => number): Fields<L> {
+    const at = this.put(IN, layout, {});
+    this.ok(call(at));
+    return this.get(at, layout);
+  }
+
+  /** The bytes that `size(out)` asks for, and what `make(memory, bytes, out)` makes in them; both
+   * answer through `out`. */
+  made(size: (out: number) => number,
+    make: (memory: number, bytes: bigint, out: number) => number): { at: number; memory: number } {
+    const out = this.cell + OUT;
+    this.ok(size(out));
+    const bytes = this.view.getBigUint64(out, true);
+    const memory = this.alloc(Number(bytes));
+    const status = make(memory, bytes, out);
+    if (status !== NIGH_OK) this.x.nighw_free(memory);
+    this.ok(status);
+    return { at: this.u32[out >>> 2]!, memory };
+  }
+
+  /** Whether no call can be made any more, or one is still under way. */
+  get stopped(): boolean { return this.broken || this.inside > 0; }
+
+  // ---- Calls -------------------------------------------------------------------------------------
+
+  text(status: number): string {
+    const at = this.x.nigh_status_text(status) >>> 0;
+    return new TextDecoder().decode(this.u8.slice(at, this.u8.indexOf(0, at)));
+  }
+
+  ok(status: number, what?: string, done?: number): void {
+    if (status !== NIGH_OK) fail(status, (what ? what + ': ' : '') + this.text(status), done);
+  }
+
+  /** Runs calls of the module, none of which may be under way. */
+  run<T>(body: () => T): T {
+    if (this.broken) fail(NIGH_E_CORRUPT, 'a call was cut short: open or make the index anew');
+    if (this.busy) fail(NIGH_E_BUSY, 'called from a callback of the same index');
+    this.busy = true;
+    try {
+      const result = body();
+      if (this.thrown) throw this.thrown.error;
+      return result;
+    } catch (error) {
+      if (this.inside > 0) {
+        this.broken = true;
+        fail(NIGH_E_CORRUPT, `the module was stopped in the middle of a call: ${String(error)}`);
+      }
+      throw this.thrown ? this.thrown.error : error;
+    } finally {
+      this.busy = false;
+      this.inside = 0;
+      this.thrown = undefined;
+    }
+  }
+
+  private called(kind: number, args: [number, number, number, number, number, number]): number {
+    const { inside } = this;
+    this.inside = 0;
+    try {
+      // A filter that threw once is not asked again.
+      if (this.thrown && kind === FILTER) return 0;
+      return this.calls[kind]!(...args);
+    } catch (error) {
+      this.thrown ??= { error };
+      return kind === DISTANCE ? bitsOf(NaN) : kind === FILTER ? 0 : NIGH_E_USER;
+    } finally {
+      this.inside = inside;
+    }
+  }
+}
+
+export function bitsOf(distance: number): number {
+  floatBits[0] = distance;
+  return intBits[0]!;
+}

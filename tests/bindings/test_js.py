@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# test_js.py - the npm package: built, its tests, packed, used from somewhere else
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""usage: tests/bindings/test_js.py [--nigh COMMAND] [TEST FILE...]
+
+Builds the WebAssembly modules and the package in build/js, runs bindings/js/test there (with the
+plain module, too), checks the packed tarball with publint and attw, installs it into fresh folders
+and uses it from ECMAScript modules, CommonJS and TypeScript (js_scratch). Naming files runs only
+those tests. Ends with "N passed, N failed"."""
+import argparse
+import glob
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+import golden
+
+ROOT = golden.ROOT
+SOURCE = os.path.join(ROOT, "bindings", "js")
+TOOLS = os.path.join(ROOT, ".cache", "js", "node_modules")
+STAGE = os.path.join(ROOT, "build", "js", "nigh")
+SCRATCH = os.path.join(ROOT, "tests", "bindings", "js_scratch")
+TAP = re.compile(r"^# (?:pass|fail|cancelled|skipped) (\d+)$", re.MULTILINE)
+PLAIN = ("index", "golden", "hnswlib")  # tests that also run on the module without SIMD128
+API_BYTES_MAX = 11_800  # loader and classes, minified, with gzip
+
+
+class Run:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def check(self, name, good, note=""):
+        self.passed += bool(good)
+        self.failed += not good
+        if not good:
+            print(f"FAILED {name}\n{note[-4000:]}", flush=True)
+        return good
+
+    def step(self, name, *command, **more):
+        """Runs a command, which must succeed; its output or None."""
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              stdin=subprocess.DEVNULL, errors="replace", **more)
+        good = self.check(name, done.returncode == 0, done.stdout)
+        return done.stdout if good else None
+
+    def node(self, name, files, env, *flags):
+        command = ["node", *flags, "--test", "--test-reporter=tap", *files]
+        done = subprocess.run(command, cwd=STAGE, env={**os.environ, **env}, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, errors="replace")
+        counts = [int(n) for n in TAP.findall(done.stdout)]
+        passed, bad = (counts[0], sum(counts[1:])) if len(counts) == 4 else (0, 1)
+        self.passed += passed
+        self.failed += max(bad, int(done.returncode != 0))
+        print(f"{name}: {passed} passed, {bad} failed", flush=True)
+        if done.returncode != 0 or bad:
+            print(done.stdout[-8000:], flush=True)
+
+
+def tool(name, *arguments):
+    return [os.path.join(TOOLS, ".bin", name), *arguments]
+
+
+def build(run):
+    """The package in build/js: nothing is written into the source folder."""
+    if not run.step("the modules", sys.executable, "wasm/build.py", cwd=ROOT):
+        return False
+    shutil.rmtree(STAGE, ignore_errors=True)
+    shutil.copytree(SOURCE, STAGE, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    os.symlink(TOOLS, os.path.join(STAGE, "node_modules"))
+    return run.step("build", "node", "build.mjs", os.path.join(ROOT, "build", "wasm"),
+                    cwd=STAGE) is not None
+
+
+def exported(run, nigh, folder):
+    """A golden index as a file of hnswlib, by the command."""
+    path = os.path.join(STAGE, "u64.hnswlib")
+    run.step("export-hnswlib", nigh, "export-hnswlib", os.path.join(folder, "u64.nigh"), "-o", path)
+    return path
+
+
+def tests(run, options, names):
+    folder = golden.make(os.path.join(ROOT, "build", "bindings"), options.nigh)
+    nigh = options.nigh or os.path.join(ROOT, "build", "bindings", "command", "nigh")
+    env = {"NIGH_GOLDEN": folder, "NIGH_HNSWLIB": exported(run, nigh, folder)}
+    files = [os.path.join("test", f"{name}.test.mjs") for name in names] or \
+        sorted(glob.glob(os.path.join("test", "*.test.mjs"), root_dir=STAGE))
+    run.node("tests", files, env, "--expose-gc")
+    if not names:
+        run.node("tests, plain module", [f"test/{name}.test.mjs" for name in PLAIN], env,
+                 "--import", "./test/plain.mjs")
+
+
+# ---- The tarball --------------------------------------------------------------------------------
+
+
+def packed(run):
+    """npm pack's tarball; what is in it."""
+    said = run.step("npm pack", "npm", "pack", "--json", "--ignore-scripts", cwd=STAGE)
+    if said is None:
+        return None
+    path = os.path.join(STAGE, json.loads(said[said.index("["):])[0]["filename"])
+    with tarfile.open(path) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames()}
+    for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.cjs",
+                 "dist/index.d.ts", "dist/index.d.cts", "dist/nigh.wasm", "dist/nigh-plain.wasm"):
+        run.check(f"the tarball holds {name}", name in names)
+    run.check("and no sources", not [name for name in names if name.startswith(("src", "test"))])
+    about = json.loads(read(os.path.join(STAGE, "package.json")))
+    run.check("nothing to install", not {"dependencies", "optionalDependencies",
+                                         "peerDependencies"} & set(about) and
+              not {"install", "preinstall", "postinstall", "prepare"} & set(about["scripts"]))
+    run.step("publint", *tool("publint", path, "--strict"))
+    run.step("attw", *tool("attw", path, "--profile", "node16", "--exclude-entrypoints",
+                           "./nigh.wasm", "./nigh-plain.wasm"))
+    print(f"tarball: {os.path.getsize(path)} bytes", flush=True)
+    return path
+
+
+def read(path, mode="r"):
+    with open(path, mode, encoding=None if "b" in mode else "utf-8") as file:
+        return file.read()
+
+
+def compressed(data):
+    return len(gzip.compress(data, 9))
+
+
+def sizes(run):
+    """What travels: loader and classes, and all of it with the module inside."""
+    api = subprocess.run(tool("esbuild", "dist/api.js", "--minify", "--target=es2022"), cwd=STAGE,
+                         stdout=subprocess.PIPE).stdout
+    inside = read(os.path.join(STAGE, "dist", "inline-simd.js"), "rb")
+    module = read(os.path.join(STAGE, "dist", "nigh.wasm"), "rb")
+    print(f"with gzip: loader and classes {compressed(api)}, nigh.wasm {compressed(module)}, "
+          f"inside of the package {compressed(inside)}", flush=True)
+    run.check("loader and classes are small", 0 < compressed(api) <= API_BYTES_MAX,
+              str(compressed(api)))
+    run.check("the module inside costs little more", compressed(inside) < 1.03 *
+              compressed(module))
+
+
+TYPES = {"node16": {"module": "node16", "moduleResolution": "node16"},
+         "bundler": {"module": "esnext", "moduleResolution": "bundler"}}
+
+
+def installed(run, tarball):
+    """From a folder that knows nothing of the tree."""
+    with tempfile.TemporaryDirectory(prefix="nigh-js-") as folder:
+        with open(os.path.join(folder, "package.json"), "w", encoding="utf-8") as file:
+            json.dump({"private": True, "type": "module"}, file)
+        if run.step("npm install", "npm", "install", "--offline", "--no-audit", "--no-fund",
+                    tarball, cwd=folder) is None:
+            return
+        for name in os.listdir(SCRATCH):
+            shutil.copy(os.path.join(SCRATCH, name), folder)
+        said = run.step("ECMAScript module", "node", "use.mjs", cwd=folder)
+        print((said or "").strip(), flush=True)
+        run.step("CommonJS", "node", "use.cjs", cwd=folder)
+        run.step("CommonJS, slim", "node", "use.cjs", "slim", cwd=folder)
+        types(run, folder)
+
+
+def types(run, folder):
+    """Strict, and declarations of the package looked at, too."""
+    os.symlink(os.path.join(TOOLS, "@types"), os.path.join(folder, "node_modules", "@types"))
+    os.symlink(os.path.join(TOOLS, "undici-types"),
+               os.path.join(folder, "node_modules", "undici-types"))
+    for name, how in TYPES.items():
+        for lib in (["ES2022", "DOM"], ["ES2023", "ESNext.Disposable", "DOM"]):
+            options = {"strict": True, "noEmit": True, "target": "es2022", "skipLibCheck": False,
+                       "noUncheckedIndexedAccess": True, "exactOptionalPropertyTypes": True,
+                       "types": ["node"], "lib": lib, **how}
+            with open(os.path.join(folder, "tsconfig.json"), "w", encoding="utf-8") as file:
+                json.dump({"compilerOptions": options, "files": ["use.mts"]}, file)
+            run.step(f"TypeScript, {name}, {' '.join(lib)}", *tool("tsc", "-p", "."), cwd=folder)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser.add_argument("--nigh", help="the nigh command; default: build it")
+    parser.add_argument("tests", nargs="*", metavar="TEST FILE", help="such as growth")
+    options = parser.parse_args()
+    run = Run()
+    if run.check("tools/setup.sh test was run", os.path.isdir(TOOLS)) and build(run):
+        tests(run, options, options.tests)
+        tarball = None if options.tests else packed(run)
+        if tarball:
+            sizes(run)
+            installed(run, tarball)
+    print(f"{run.passed} passed, {run.failed} failed")
+    return 1 if run.failed or not run.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
