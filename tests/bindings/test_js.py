@@ -173,10 +173,10 @@ def types(run, folder):
     os.symlink(os.path.join(TOOLS, "undici-types"),
                os.path.join(folder, "node_modules", "undici-types"))
     for name, how in TYPES.items():
-        for lib in (["ES2022", "DOM"], ["ES2023", "ESNext.Disposable", "DOM"]):
+        for lib, kinds in ((["ES2022", "DOM"], []), (["ES2023", "DOM"], ["node"])):
             options = {"strict": True, "noEmit": True, "target": "es2022", "skipLibCheck": False,
                        "noUncheckedIndexedAccess": True, "exactOptionalPropertyTypes": True,
-                       "types": ["node"], "lib": lib, **how}
+                       "types": kinds, "lib": lib, **how}
             with open(os.path.join(folder, "tsconfig.json"), "w", encoding="utf-8") as file:
                 json.dump({"compilerOptions": options, "files": ["use.mts"]}, file)
             run.step(f"TypeScript, {name}, {' '.join(lib)}", *tool("tsc", "-p", "."), cwd=folder)

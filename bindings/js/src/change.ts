@@ -8,12 +8,12 @@ import { fail } from './errors.js';
 import type { Handle } from './handle.js';
 import type { Key, KeyList, Keys, Place } from './keys.js';
 import { floatsOf, type RowList, rowsOf, type Vectors } from './rows.js';
+import { lines } from './wasm.js';
 
 const CHUNK_BYTES = 1 << 20; // of what one call hands to the module
 const FULL_MAX = 8; // times that an index may say "full" after it was given room
 const KEY_PAGE = 256;
 const NOWHERE: Place = { keys: 0, lengths: 0 };
-const up = (bytes: number) => (bytes + 63) & ~63;
 
 type Call = (h: Handle, place: Place, vectors: number, count: number, done: number) => number;
 /** What one or many calls get. */
@@ -82,7 +82,7 @@ export class Change<K extends Key> extends Core<K> {
     for (let first = 0; first < count;) {
       const last = Math.min(count, first + step);
       const [status, done, said] = this._run((h) => {
-        const keyBytes = keys ? up(bytesOf(first, last) + 4 * (last - first)) : 0;
+        const keyBytes = keys ? lines(bytesOf(first, last) + 4 * (last - first)) : 0;
         const rowBytes = rows ? (last - first) * this._shape.rowBytes : 0;
         return h.with(64 + keyBytes + rowBytes, (at) => {
           h.u32[at >>> 2] = 0;
@@ -109,8 +109,8 @@ export class Change<K extends Key> extends Core<K> {
   private _get<T>(key: K, rowBytes: number, take: (h: Handle, row: number, slot: number) => T):
   T | undefined {
     const list = this._list(key);
-    return this._run((h) => h.with(128 + up(list.bytes(0, 1) + 4) + rowBytes, (at) => {
-      const { keys, lengths } = list.put(h, at + 128 + up(rowBytes), 0, 1);
+    return this._run((h) => h.with(128 + lines(list.bytes(0, 1) + 4) + rowBytes, (at) => {
+      const { keys, lengths } = list.put(h, at + 128 + lines(rowBytes), 0, 1);
       const row = rowBytes ? at + 128 : 0;
       const status = h.x.nigh_get(h.index, h.sessionFor(), keys, lengths, 1, row, at, at + 64);
       if (status === NIGH_E_NOT_FOUND || status === NIGH_E_DELETED) return undefined;
@@ -141,7 +141,7 @@ export class Change<K extends Key> extends Core<K> {
     let from = 0;
     for (;;) {
       const page: K[] = this._run((h) => {
-        const room = up(KEY_PAGE * this._form.room);
+        const room = lines(KEY_PAGE * this._form.room);
         return h.with(room + 8 * KEY_PAGE + 64, (at) => {
           const lengths = at + room;
           const slots = lengths + 4 * KEY_PAGE;
@@ -165,7 +165,7 @@ export class Change<K extends Key> extends Core<K> {
     for (let first = 0; first < list.count;) {
       const last = Math.min(list.count, first + KEY_PAGE);
       this._run((h) => {
-        const bytes = up(list.bytes(first, last) + 4 * KEY_PAGE);
+        const bytes = lines(list.bytes(first, last) + 4 * KEY_PAGE);
         h.with(bytes + 4 * KEY_PAGE + 64, (at) => {
           const slots = at + bytes;
           const done = slots + 4 * KEY_PAGE;

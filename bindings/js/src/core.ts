@@ -114,28 +114,26 @@ export function uint(name: string, value: number | undefined, low = 0, high = 2 
     : fail(NIGH_E_INVALID, `${name} ${value}, expected an integer from ${low} to ${high}`);
 }
 
-export function seedOf(seed: number | bigint = 0): bigint {
-  return typeof seed === 'bigint' || Number.isSafeInteger(seed) ? BigInt.asUintN(64, BigInt(seed))
-    : fail(NIGH_E_INVALID, `seed ${seed}, expected an integer`);
-}
+const seedOf = (seed: number | bigint = 0) =>
+  (typeof seed === 'bigint' || Number.isSafeInteger(seed) ? BigInt(seed)
+    : fail(NIGH_E_INVALID, `seed ${seed}, expected an integer`));
 
 /** nigh_config in the cell of a handle. */
 export function putConfig(h: Handle, o: IndexOptions<KeyKind>): number {
-  const { dim, metric = 'l2', dtype = 'f32', codes = 'none', keys = 'number' } = o;
-  uint('dim', dim ?? -1, 1, 65535);
-  const at = h.put(IN, nigh_config, {
-    dim, dtype: choice(DTYPES, dtype, 'dtype'), codes: choice(CODES, codes, 'codes'),
+  const { metric = 'l2', dtype = 'f32', codes = 'none', keys = 'number' } = o;
+  uint('dim', o.dim ?? -1, 1, 65535);
+  return h.put(IN, nigh_config, {
+    ...o as object, // numbers under the names of its fields
+    seed: seedOf(o.seed) as never,
+    dtype: choice(DTYPES, dtype, 'dtype'),
+    codes: choice(CODES, codes, 'codes'),
     metric: typeof metric === 'function' ? NIGH_METRIC_CUSTOM
       : metric as string === 'custom' ? fail(NIGH_E_INVALID, 'metric: a function of two vectors')
         : choice(METRICS, metric, 'metric'),
-    keys: storedKind(keys), vectors: o.vectors ? NIGH_VECTORS_EXTERNAL : 0,
+    keys: storedKind(keys),
+    vectors: o.vectors ? NIGH_VECTORS_EXTERNAL : 0,
     buildFlags: (o.keepPruned ? NIGH_BUILD_KEEP_PRUNED : 0) | (o.exactBuild ? NIGH_BUILD_EXACT : 0),
-    m: o.m ?? 0, m0: o.m0 ?? 0, efBuild: o.efBuild ?? 0, expansions: o.expansions ?? 0,
-    alpha: o.alpha ?? 0, blockBytes: o.blockBytes ?? 0, keyBytesMax: o.keyBytesMax ?? 0,
-    codeMin: o.codeMin ?? 0, codeMax: o.codeMax ?? 0,
   });
-  h.view.setBigUint64(at + nigh_config.seed, seedOf(o.seed), true);
-  return at;
 }
 
 const ARRAYS = [Float32Array, Float32Array, Uint16Array, Uint16Array, Int8Array, Uint8Array,
@@ -298,15 +296,13 @@ export class Core<K extends Key> {
   }
 
   config(): Config {
-    const c = this._run((h) => h.config());
-    return { dim: c.dim, metric: nameOf(METRICS, c.metric) as Metric | 'custom',
+    const { buildFlags, vectors: _, ...c } = this._run((h) => h.config());
+    return { ...c, external: this._external, metric: nameOf(METRICS, c.metric) as Metric,
       dtype: this.dtype, keys: (['u64', 'bytes', 'identity'] as const)[c.keys]!,
-      external: this._external, codes: nameOf(CODES, c.codes) as Codes, seed: c.seed, m: c.m,
-      m0: c.m0, efBuild: c.efBuild, expansions: c.expansions, alpha: c.alpha,
-      blockBytes: c.blockBytes, keyBytesMax: c.keyBytesMax, codeMin: c.codeMin,
-      codeMax: c.codeMax, keepPruned: (c.buildFlags & NIGH_BUILD_KEEP_PRUNED) > 0,
-      exactBuild: (c.buildFlags & NIGH_BUILD_EXACT) > 0,
-      unrooted: (c.buildFlags & NIGH_BUILD_UNROOTED) > 0 };
+      codes: nameOf(CODES, c.codes) as Codes,
+      keepPruned: (buildFlags & NIGH_BUILD_KEEP_PRUNED) > 0,
+      exactBuild: (buildFlags & NIGH_BUILD_EXACT) > 0,
+      unrooted: (buildFlags & NIGH_BUILD_UNROOTED) > 0 };
   }
 
   /** Bytes of WebAssembly memory that the index has, free ones included. */

@@ -4,7 +4,7 @@ import { nigh_config, nigh_options, nigh_session_options, nigh_stats,
   NIGH_OPEN_WRITABLE } from './abi.js';
 import type { KeyForm } from './keys.js';
 import type { Shape } from './rows.js';
-import { type Fields, IN, IN2, KEY, OUT, Wasm, WRITE } from './wasm.js';
+import { type Fields, IN, IN2, KEY, lines, OUT, Wasm, WRITE } from './wasm.js';
 
 export const SLOTS_MAX = 2 ** 31 - 2;
 const SLOTS_MIN = 1 << 16; // a handle's table is made for at least so many slots
@@ -138,7 +138,7 @@ export class Handle extends Wasm {
   newRoom(shape: Shape, form: KeyForm<unknown>, queries: number, k: number): Room {
     const hits = queries * k;
     const sizes = [queries * shape.rowBytes, hits * form.room, 4 * hits, 4 * hits, 4 * hits,
-      4 * queries, 4].map((bytes) => (bytes + 63) & ~63);
+      4 * queries, 4].map(lines);
     const memory = this.alloc(sizes.reduce((sum, bytes) => sum + bytes));
     let at = memory;
     const [query, keys, lengths, distances, slots, found, done] = sizes.map((bytes) => {

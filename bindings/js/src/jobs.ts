@@ -14,7 +14,7 @@ import type { Key, Keys } from './keys.js';
 import type { Given } from './change.js';
 import type { Vectors } from './rows.js';
 import { Search } from './search.js';
-import { type Fields, IN, IN2 } from './wasm.js';
+import { type Fields, IN, IN2, lines } from './wasm.js';
 
 const BUDGET = 8; // milliseconds
 const PIECE_BYTES = 1 << 18; // of vectors that are copied between two looks at the clock
@@ -134,13 +134,13 @@ export class Jobs<K extends Key> extends Search<K> {
     const keyBytes = keys ? keys.bytes(0, count) + 4 * count : 0;
     const { rowBytes } = this._shape;
     const at = h.run(() => h.alloc(64 + keyBytes + (rows ? count * rowBytes : 0)));
-    const first = (at + keyBytes + 63) & ~63;
+    const first = lines(at + keyBytes);
     const step = Math.max(1, Math.floor(PIECE_BYTES / rowBytes));
     let began = performance.now();
     try {
       for (let from = 0; rows && from < count; from += step) {
         const to = Math.min(count, from + step);
-        h.run(() => rows.put(h, (first >>> 0) + from * rowBytes, from, to));
+        h.run(() => rows.put(h, first + from * rowBytes, from, to));
         if (performance.now() - began > budget) {
           await turn();
           signal?.throwIfAborted();
@@ -160,7 +160,7 @@ export class Jobs<K extends Key> extends Search<K> {
       const { count = 0, keys, rows } = given ?? {};
       const place = keys && given ? keys.put(h, input, 0, count) : { keys: 0, lengths: 0 };
       const keyBytes = keys ? keys.bytes(0, count) + 4 * count : 0;
-      const vectors = rows ? ((input + keyBytes + 63) & ~63) >>> 0 : 0;
+      const vectors = rows ? lines(input + keyBytes) : 0;
       const o = h.put(IN2, nigh_job_options, job);
       try {
         const made = h.made((out) => h.x.nigh_job_bytes(h.index, o, count, out),

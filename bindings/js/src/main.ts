@@ -1,5 +1,6 @@
 // main.ts - the class Index: made, opened, saved
 // SPDX-License-Identifier: MIT OR Apache-2.0
+/// <reference lib="esnext.disposable" preserve="true" />
 import { nigh_config, nigh_hnswlib, NIGH_E_READ_ONLY, NIGH_HNSWLIB_32,
   NIGH_NODE_DELETED, NIGH_NODE_FREE, NIGH_OPEN_VERIFY, NIGH_OPEN_WRITABLE, nigh_report,
   NIGH_SAVE_GRAPH_ONLY, NIGH_SAVE_PACKED, NIGH_CPU_SIMD128 } from './abi.js';

@@ -237,6 +237,9 @@ export class Wasm {
   }
 }
 
+/** Bytes of whole cache lines; there may be more than 2^31. */
+export const lines = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
 export function bitsOf(distance: number): number {
   floatBits[0] = distance;
   return intBits[0]!;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Index } from 'nigh';
-import { range, row, rowsOf, same } from './common.mjs';
+import { range, refused, row, rowsOf, same } from './common.mjs';
 
 const DIM = 8;
 const COUNT = 400;
@@ -101,6 +101,36 @@ test('growth inside of fetch and distance', async () => {
   index.add(range(100), rows.subarray(0, 100 * DIM));
   assert.equal(index.search(row(rows, DIM, 9), { k: 1 })[0].key, 9);
   assert.ok(grown > 2000);
+});
+
+test('addresses beyond 2 GiB', async () => {
+  const [low, high] = [0, 2 ** 31 + 2 ** 20].map((skipped) => {
+    const index = Index.createSync({ dim: DIM, m: 6, keys: 'string', dtype: 'f16' });
+    if (skipped) index._h.alloc(skipped); // never touched: costs no memory
+    index.reserve(COUNT, 1 << 16);
+    index.add(range(COUNT).map((i) => `key ${i}`), rows);
+    index.remove('key 8');
+    return index;
+  });
+  const query = row(rows, DIM, 9);
+  const filter = (key) => key.endsWith('1');
+  for (const ask of [(x) => x.search(query), (x) => x.search(query, { filter }),
+    (x) => x.search(query, { filter: ['key 1', 'key 2'] }), (x) => x.searchBatch([query, query]),
+    (x) => [...x.nearest(query, { filter })], (x) => [...x.keys()], (x) => x.get('key 7'),
+    (x) => x.node(3), (x) => x.save()]) assert.deepEqual(ask(high), ask(low));
+  await high.build(['more'], [query]);
+  assert.equal(high.check().status, 0);
+  const vectors = { fetch(slots, _, out) {
+    slots.forEach((slot, i) => out.set(row(rows, DIM, slot), i * DIM));
+  } };
+  const outside = await Index.create({ dim: DIM, vectors });
+  outside._h.alloc(2 ** 31 + 2 ** 20);
+  outside.reserve(100);
+  outside.add(range(100));
+  const { key } = outside.search(row(rows, DIM, 9), { k: 1, filter: (one) => one !== 9 })[0];
+  assert.notEqual(key, 9);
+  assert.equal(outside.search(row(rows, DIM, 9), { k: 2 ** 30 }).length, 100);
+  assert.throws(() => outside.searchBatch([row(rows, DIM, 9)], { k: 2 ** 30 }), refused('MEMORY'));
 });
 
 test('an index that outgrows its table moves to another instance', async () => {
