@@ -50,7 +50,7 @@ static int import_failed(const import_state *state, nigh_status status) {
     if (status == NIGH_E_FORMAT) {
         why = "not a file of hnswlib; expected what its save_index wrote";
     } else if (status == NIGH_E_CORRUPT) {
-        why = "damaged or cut short";
+        why = "damaged, cut short, or with one label twice";
     } else if (status == NIGH_E_VECTOR) {
         why = state->config.metric == NIGH_METRIC_COSINE
                   ? "a vector holds NaN, infinity, or only zeros, which have no direction"

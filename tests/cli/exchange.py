@@ -96,7 +96,7 @@ class Hnswlib(Command):
                    "l2", "--dim", 7, "-o", "y.nigh")
         self.fails(3, "not a file of hnswlib", "import-hnswlib", "x.nigh", *words)
         self.write("cut.bin", self.read("x.bin")[:-1])
-        self.fails(3, "cut.bin: damaged or cut short", "import-hnswlib", "cut.bin", *words)
+        self.fails(3, "cut.bin: damaged, cut short", "import-hnswlib", "cut.bin", *words)
         bad = bytearray(self.read("x.bin"))
         struct.pack_into("<f", bad, 96 + 4 + 4 * 32, float("nan"))
         self.write("bad.bin", bytes(bad))
