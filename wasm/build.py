@@ -9,6 +9,7 @@ Go module that embeds it; with --check nothing is copied, and a copy that is not
 compiler make is a failure. Another compiler makes other bytes: then the copy is only tested
 (tests/wasm), and the check says so. Ends with "N passed, N failed" when it checks."""
 import argparse
+import fcntl
 import gzip
 import hashlib
 import os
@@ -33,12 +34,16 @@ def run(command, env=None):
 
 
 def build(preset, front=(), env=None):
-    """The modules of a CMake preset; their folder."""
-    run([*front, "cmake", "--preset", preset], env)
-    run(["cmake", "--build", "--preset", preset, "-j", "2"], env)
+    """The modules of a CMake preset; their folder. One at a time: jobs of tools/test.py want the
+    same."""
     folder = os.path.join(ROOT, "build", preset)
-    for name in MODULES:
-        os.chmod(os.path.join(folder, name), 0o644)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run([*front, "cmake", "--preset", preset], env)
+        run(["cmake", "--build", "--preset", preset, "-j", "2"], env)
+        for name in MODULES:
+            os.chmod(os.path.join(folder, name), 0o644)
     return folder
 
 
