@@ -105,7 +105,7 @@ class Lmdb(Command):
         self.nigh("lmdb", "build", "env", "v.npy")
         self.nigh("lmdb", "search", "env", "v.npy", "--db", "none", code=1)
         self.nigh("lmdb", "search", "env", "v.npy", "--id", 1, code=1)
-        self.fails(1, "when they are built (nigh lmdb build)", "codes", "lmdb:env", "u7")
+        self.fails(3, "when they are built (nigh lmdb build)", "codes", "lmdb:env", "u7")
         path = self.path("env/data.mdb")
         with open(path, "r+b") as file:  # within a block: LMDB itself does not see it
             file.seek(file.read().index(b"nblk") + 60)
