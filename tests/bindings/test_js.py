@@ -20,6 +20,7 @@ import tarfile
 import tempfile
 
 import golden
+from count import Count
 
 ROOT = golden.ROOT
 SOURCE = os.path.join(ROOT, "bindings", "js")
@@ -31,24 +32,7 @@ PLAIN = ("index", "golden", "hnswlib")  # tests that also run on the module with
 API_BYTES_MAX = 11_800  # loader and classes, minified, with gzip
 
 
-class Run:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, name, good, note=""):
-        self.passed += bool(good)
-        self.failed += not good
-        if not good:
-            print(f"FAILED {name}\n{note[-4000:]}", flush=True)
-        return good
-
-    def step(self, name, *command, **more):
-        """Runs a command, which must succeed; its output or None."""
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              stdin=subprocess.DEVNULL, errors="replace", **more)
-        good = self.check(name, done.returncode == 0, done.stdout)
-        return done.stdout if good else None
-
+class Run(Count):
     def node(self, name, files, env, *flags):
         command = ["node", *flags, "--test", "--test-reporter=tap", *files]
         done = subprocess.run(command, cwd=STAGE, env={**os.environ, **env}, text=True,
@@ -102,7 +86,7 @@ def tests(run, options, names):
 
 def packed(run):
     """npm pack's tarball; what is in it."""
-    said = run.step("npm pack", "npm", "pack", "--json", "--ignore-scripts", cwd=STAGE)
+    said = run.output("npm pack", "npm", "pack", "--json", "--ignore-scripts", cwd=STAGE)
     if said is None:
         return None
     path = os.path.join(STAGE, json.loads(said[said.index("["):])[0]["filename"])
@@ -160,7 +144,7 @@ def installed(run, tarball):
             return
         for name in os.listdir(SCRATCH):
             shutil.copy(os.path.join(SCRATCH, name), folder)
-        said = run.step("ECMAScript module", "node", "use.mjs", cwd=folder)
+        said = run.output("ECMAScript module", "node", "use.mjs", cwd=folder)
         print((said or "").strip(), flush=True)
         run.step("CommonJS", "node", "use.cjs", cwd=folder)
         run.step("CommonJS, slim", "node", "use.cjs", "slim", cwd=folder)

@@ -16,26 +16,20 @@ import tempfile
 
 import golden
 import scratch
+from count import Count
 
 ROOT = golden.ROOT
 PACKAGE = os.path.join(ROOT, "bindings", "go", "nighwasm")
 RACED = "Search|Replicas|Store|Fetched|Filter|Close|SameKey|Job|Batch|Open"
 
-class Run:
+class Run(Count):
     """Counts, and the environment that all go commands get."""
 
     def __init__(self, folder, command):
-        self.passed = self.failed = 0
+        super().__init__()
         self.folder = folder
         self.env = {**os.environ, **scratch.GO_ENV, "CGO_ENABLED": "0", "NIGH_GOLDEN": folder,
                     "NIGH_COMMAND": command}
-
-    def check(self, name, good, note=""):
-        self.passed += bool(good)
-        self.failed += not good
-        if not good:
-            print(f"FAILED {name}\n{note}", flush=True)
-        return good
 
     def run(self, *command, cwd=PACKAGE, **more):
         """(exit status, output)"""

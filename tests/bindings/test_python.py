@@ -16,6 +16,8 @@ import sys
 import tarfile
 import zipfile
 
+from count import Count
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PACKAGE = os.path.join(ROOT, "bindings", "python")
 TESTS = os.path.join(ROOT, "tests", "python")
@@ -25,22 +27,7 @@ PEER = "hnswlib==0.8.0"
 COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
-class Run:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, name, good, note=""):
-        self.passed += bool(good)
-        self.failed += not good
-        if not good:
-            print(f"FAILED {name}\n{note[-4000:]}", flush=True)
-        return good
-
-    def step(self, name, *command, **more):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              stdin=subprocess.DEVNULL, errors="replace", **more)
-        return self.check(name, done.returncode == 0, done.stdout)
-
+class Run(Count):
     def pytest(self, python, arguments, env=None):
         done = subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS,
                                *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -18,6 +18,7 @@ import tempfile
 
 import golden
 import scratch
+from count import Count
 
 ROOT = golden.ROOT
 CRATES = os.path.join(ROOT, "bindings")
@@ -27,18 +28,6 @@ WASM, CORTEX = "wasm32-unknown-unknown", "thumbv7em-none-eabihf"
 CLANG = {"CC_wasm32_unknown_unknown": "clang-19", "AR_wasm32_unknown_unknown": "llvm-ar-19"}
 PACKED_BYTES_MAX = 500 * 1024
 EMPTY = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed")
-
-
-class Count:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, what, holds, told=""):
-        self.passed += bool(holds)
-        self.failed += not holds
-        if not holds:
-            print(f"FAILED {what}\n{told}", flush=True)
-        return bool(holds)
 
 
 def run(command, env=None, cwd=CRATES):

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // Which bytes it has is the entry's business (index.ts, slim.ts): each provides them. An instance
-// takes about 0.2 ms and 35 KB in V8, and there may be thousands, so every index has its own: a
+// takes about 0.3 ms and 34 KB in V8, and there may be thousands, so every index has its own: a
 // module's memory never shrinks, and an index that is dropped gives all of its memory back.
 import { NIGH_E_UNSUPPORTED } from './abi.js';
 import { fail } from './errors.js';
