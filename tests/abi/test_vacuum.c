@@ -315,7 +315,7 @@ static void rounds(uint32_t i, int vectors, uint32_t count) {
 TEST(shares) {
     for (uint32_t i = 0; i < 30; i++) {
         for (int vectors = OWNED; vectors < SOURCES; vectors++) {
-            rounds(i, vectors, t_small() ? 130 : 300);
+            rounds(i, vectors, t_small() ? 130 : 200);
         }
     }
 }
@@ -347,7 +347,7 @@ static void history_step(scene *s) {
 }
 
 TEST(histories) {
-    for (uint32_t i = 0; i < (t_small() ? 12u : 60u); i++) {
+    for (uint32_t i = 0; i < (t_small() ? 12u : 30u); i++) {
         scene s;
         nigh_config config = config_at(i);
         config.m = 2;
@@ -544,7 +544,7 @@ static void forget_gone(scene *s) {
 
 TEST(ended_early) {
     const nigh_job_options o = fx_job_options(NIGH_JOB_VACUUM);
-    for (uint32_t i = 0; i < (t_small() ? 20u : 40u); i++) {
+    for (uint32_t i = 0; i < (t_small() ? 20u : 30u); i++) {
         int done = 0;
         for (uint32_t calls = 0; !done; calls++) {
             scene s;

@@ -102,7 +102,7 @@ static void fetch_fails(uint32_t kind, uint32_t codes) {
     s.rows = data_rows(&r, DATA_CLUSTERED, NIGH_DTYPE_F32, N, DIM);
     (void)fetch_fails_at(kind, codes, -1, 0, &s, &want);
     const int64_t calls = (int64_t)s.calls;
-    const int64_t step = t_small() ? calls / 40 + 1 : kind == NIGH_JOB_CODES ? 1 : calls / 400 + 1;
+    const int64_t step = t_small() ? calls / 40 + 1 : kind == NIGH_JOB_CODES ? 1 : calls / 150 + 1;
     for (int64_t at = 0; at < calls + step; at += step) {
         failed +=
             (uint32_t)fetch_fails_at(kind, codes, at, (int)(at / step % FAIL_COUNT), &s, &image);
@@ -311,8 +311,8 @@ static void dirty_fails(int moves) {
         uint8_t *rows = data_rows(&r, (int)i % DATA_COUNT, config.dtype, 2 * N, DIM);
         plain_image(&config, rows, &want);
         t_eq(dirty_fails_at(&config, rows, moves, -1, &want), 0);
-        for (int64_t at = 0; dirty_fails_at(&config, rows, moves, at, &want);) {
-            at += t_small() ? 17 : 1;
+        for (int64_t at = i % 3; dirty_fails_at(&config, rows, moves, at, &want);) {
+            at += t_small() ? 17 : 3;
         }
         free(want.data);
         free(rows);
