@@ -1,0 +1,31 @@
+/* board_host.c - the same for a machine with an operating system
+ * layer E; uses: board, board_own
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "board.h"
+#include "board_own.h"
+
+static uint64_t board_handed_out;
+
+void board_write(const char *text) { fputs(text, stdout); }
+
+void board_exit(int status) { exit(status); }
+
+void *board_memory(uint64_t bytes) {
+    const size_t whole = ((size_t)bytes + 63) & ~(size_t)63;
+    void *memory = aligned_alloc(64, whole != 0 ? whole : 64);
+    if (memory == NULL) {
+        board_text("FAILED: no memory\n");
+        board_exit(5);
+    }
+    memset(memory, 0, whole);
+    board_handed_out += whole;
+    return memory;
+}
+
+uint64_t board_memory_used(void) { return board_handed_out; }
+
+uint64_t board_stack_used(void) { return 0; }
