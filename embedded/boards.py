@@ -153,7 +153,7 @@ def build(name, programs, elf, defines=(), blobs=None, core_defines=(), core=Non
         objects.append(target)
     bare = ["-nostdlib", "-static", "-Wl,--gc-sections", "-L", BOARDS_DIR, "-T",
             f"{board.script}.ld", "-Wl,-Map," + elf + ".map", "-Wl,--no-warn-rwx-segments"]
-    done = run([*board.compiler, *(bare if board.bare else []), *objects, *core,
+    done = run([*board.compiler, *(bare if board.bare else ["-no-pie"]), *objects, *core,
                 *(["-lgcc"] if board.bare else []), "-o", elf], cwd=ROOT)
     if done.returncode != 0:
         raise Failed(done.stdout)

@@ -21,8 +21,9 @@ void board_line(const char *name, uint64_t value);
 void *board_memory(uint64_t bytes);
 /* Variables and memory handed out so far; 0 where that is nobody's business. */
 uint64_t board_memory_used(void);
-/* Stack that was ever in use, main's included. */
+/* Stack that was ever in use, main's included, or since the last board_stack_again. */
 uint64_t board_stack_used(void);
+void board_stack_again(void);
 
 /* What runs between the two is what embedded/count measures. */
 void board_mark_begin(void);

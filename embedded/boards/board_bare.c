@@ -62,16 +62,20 @@ static void board_copy_words(uint32_t *to, const uint32_t *end, const uint32_t *
     }
 }
 
+__attribute__((noinline)) void board_stack_again(void) {
+    /* What lies below this function's own frame. */
+    uint32_t *end = (uint32_t *)__builtin_frame_address(0) - 16;
+    for (uint32_t *at = board_stack_bottom; at < end; at++) {
+        *(volatile uint32_t *)at = PAINT;
+    }
+}
+
 void board_start(void) {
     board_copy_words(board_data_start, board_data_end, board_data_load);
     for (uint32_t *at = board_bss_start; at < board_bss_end; at++) {
         *at = 0;
     }
-    /* What lies below this function's own frame. */
-    for (uint32_t *at = board_stack_bottom; at < (uint32_t *)__builtin_frame_address(0) - 16;
-         at++) {
-        *(volatile uint32_t *)at = PAINT;
-    }
+    board_stack_again();
     board_heap_at = board_heap_start;
     int status = main();
     if (*board_stack_bottom != PAINT) {

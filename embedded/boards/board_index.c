@@ -80,5 +80,4 @@ void board_report(const board_index *b) {
     board_line("ram handle", b->handle_bytes);
     board_line("ram session", b->session_bytes);
     board_line("ram used", board_memory_used());
-    board_line("stack used", board_stack_used());
 }

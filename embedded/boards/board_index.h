@@ -26,6 +26,6 @@ void board_session(board_index *b, uint32_t ef_max, uint32_t frontier_max, uint3
 /* One line a hit: query, rank, key, bits of the distance, slot, with tabs between. */
 void board_hits(uint32_t query, const nigh_config *config, uint32_t found, const void *keys,
                 const uint32_t *key_lengths, const float *distances, const uint32_t *slots);
-/* What it all took: lines that begin with "ram" and "stack". */
+/* What memory it all took: lines that begin with "ram". */
 void board_report(const board_index *b);
 #endif
