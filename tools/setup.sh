@@ -38,6 +38,9 @@ test)
     need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
     need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/lib/libc.a
     need gcc-arm-none-eabi has arm-none-eabi-gcc
+    need gcc-riscv64-unknown-elf has riscv64-unknown-elf-gcc
+    need qemu-system-arm has qemu-system-arm
+    need qemu-system-misc has qemu-system-riscv32
     need g++ has g++
     need pkg-config has pkg-config
     need libffi-dev sh -c 'echo "#include <ffi.h>" | gcc -E -'

@@ -335,10 +335,16 @@ def nighwasm(job):
     job.script("nighwasm", [sys.executable, "tests/bindings/test_nighwasm.py"])
 
 
+def embedded(job):
+    """Bare boards in qemu: images made here are searched in flash, indexes made there have the
+    same bytes."""
+    job.script("embedded", [sys.executable, "tests/embedded/test_embedded.py"])
+
+
 # The longest first, so that the processors finish together.
 JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "rust": rust,
         "rust-sanitize": rust_sanitize, "nighwasm": nighwasm,
-        "python": python, "js": js,
+        "python": python, "js": js, "embedded": embedded,
         "wasm": wasm, "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
         "old-processors": old_processors, "clang-debug": clang_debug,
         "freestanding": freestanding, "generator": generator, "tidy": tidy, "readme": readme}
