@@ -12,7 +12,6 @@ import glob
 import gzip
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,46 +19,18 @@ import tarfile
 import tempfile
 
 import golden
-from count import Count
+import npm
 
 ROOT = golden.ROOT
-SOURCE = os.path.join(ROOT, "bindings", "js")
-TOOLS = os.path.join(ROOT, ".cache", "js", "node_modules")
+TOOLS = npm.TOOLS
 STAGE = os.path.join(ROOT, "build", "js", "nigh")
 SCRATCH = os.path.join(ROOT, "tests", "bindings", "js_scratch")
-TAP = re.compile(r"^# (?:pass|fail|cancelled|skipped) (\d+)$", re.MULTILINE)
 PLAIN = ("index", "golden", "hnswlib")  # tests that also run on the module without SIMD128
 API_BYTES_MAX = 11_800  # loader and classes, minified, with gzip
 
 
-class Run(Count):
-    def node(self, name, files, env, *flags):
-        command = ["node", *flags, "--test", "--test-reporter=tap", *files]
-        done = subprocess.run(command, cwd=STAGE, env={**os.environ, **env}, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, errors="replace")
-        counts = [int(n) for n in TAP.findall(done.stdout)]
-        passed, bad = (counts[0], sum(counts[1:])) if len(counts) == 4 else (0, 1)
-        self.passed += passed
-        self.failed += max(bad, int(done.returncode != 0))
-        print(f"{name}: {passed} passed, {bad} failed", flush=True)
-        if done.returncode != 0 or bad:
-            print(done.stdout[-8000:], flush=True)
-
-
 def tool(name, *arguments):
     return [os.path.join(TOOLS, ".bin", name), *arguments]
-
-
-def build(run):
-    """The package in build/js: nothing is written into the source folder."""
-    if not run.step("the modules", sys.executable, "wasm/build.py", cwd=ROOT):
-        return False
-    shutil.rmtree(STAGE, ignore_errors=True)
-    shutil.copytree(SOURCE, STAGE, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    os.symlink(TOOLS, os.path.join(STAGE, "node_modules"))
-    return run.step("build", "node", "build.mjs", os.path.join(ROOT, "build", "wasm"),
-                    cwd=STAGE) is not None
 
 
 def exported(run, nigh, folder):
@@ -75,9 +46,9 @@ def tests(run, options, names):
     env = {"NIGH_GOLDEN": folder, "NIGH_HNSWLIB": exported(run, nigh, folder)}
     files = [os.path.join("test", f"{name}.test.mjs") for name in names] or \
         sorted(glob.glob(os.path.join("test", "*.test.mjs"), root_dir=STAGE))
-    run.node("tests", files, env, "--expose-gc")
+    run.node("tests", STAGE, files, env, "--expose-gc")
     if not names:
-        run.node("tests, plain module", [f"test/{name}.test.mjs" for name in PLAIN], env,
+        run.node("tests, plain module", STAGE, [f"test/{name}.test.mjs" for name in PLAIN], env,
                  "--import", "./test/plain.mjs")
 
 
@@ -86,10 +57,9 @@ def tests(run, options, names):
 
 def packed(run):
     """npm pack's tarball; what is in it."""
-    said = run.output("npm pack", "npm", "pack", "--json", "--ignore-scripts", cwd=STAGE)
-    if said is None:
+    path = npm.pack(run, STAGE)
+    if path is None:
         return None
-    path = os.path.join(STAGE, json.loads(said[said.index("["):])[0]["filename"])
     with tarfile.open(path) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
     for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.cjs",
@@ -137,10 +107,7 @@ TYPES = {"node16": {"module": "node16", "moduleResolution": "node16"},
 def installed(run, tarball):
     """From a folder that knows nothing of the tree."""
     with tempfile.TemporaryDirectory(prefix="nigh-js-") as folder:
-        with open(os.path.join(folder, "package.json"), "w", encoding="utf-8") as file:
-            json.dump({"private": True, "type": "module"}, file)
-        if run.step("npm install", "npm", "install", "--offline", "--no-audit", "--no-fund",
-                    tarball, cwd=folder) is None:
+        if not npm.install(run, tarball, folder):
             return
         for name in os.listdir(SCRATCH):
             shutil.copy(os.path.join(SCRATCH, name), folder)
@@ -171,8 +138,8 @@ def main():
     parser.add_argument("--nigh", help="the nigh command; default: build it")
     parser.add_argument("tests", nargs="*", metavar="TEST FILE", help="such as growth")
     options = parser.parse_args()
-    run = Run()
-    if run.check("tools/setup.sh test was run", os.path.isdir(TOOLS)) and build(run):
+    run = npm.Run()
+    if run.check("tools/setup.sh test was run", os.path.isdir(TOOLS)) and npm.build(run, STAGE):
         tests(run, options, options.tests)
         tarball = None if options.tests else packed(run)
         if tarball:

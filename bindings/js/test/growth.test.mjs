@@ -169,15 +169,21 @@ test('an opened index grows', async () => {
   }
 });
 
-test('thousands of indexes; what is dropped is given back', async () => {
-  const many = [];
-  for (let i = 0; i < 1000; i++) many.push(await Index.create({ dim: 2 }));
-  many.forEach((index, i) => index.add(i, [i, 0]));
-  assert.ok(many.every((index, i) => index.search([0, 0])[0].key === i));
+// Chromium gives a process 1 TiB of addresses for memories, and 8 GiB of them to each.
+const AT_ONCE = process.versions?.node ? 1000 : 100;
+
+test('many indexes at once; what is dropped is given back', async () => {
+  for (let made = 0; made < 1000; made += AT_ONCE) {
+    const many = [];
+    for (let i = 0; i < AT_ONCE; i++) many.push(await Index.create({ dim: 2 }));
+    many.forEach((index, i) => index.add(i, [i, 0]));
+    assert.ok(many.every((index, i) => index.search([0, 0])[0].key === i));
+  }
 });
 
 test('the memory of indexes that are forgotten or disposed of comes back', {
-  skip: typeof gc !== 'function' && 'needs --expose-gc' }, async () => {
+  skip: typeof gc === 'function' && process.memoryUsage ? false : 'needs --expose-gc in Node' },
+async () => {
   const touched = async (drop) => { // 16 MB each
     for (let i = 0; i < 60; i++) {
       const index = await Index.create({ dim: 1024, m: 2, efBuild: 1, capacity: 4000 });

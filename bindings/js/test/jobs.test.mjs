@@ -31,9 +31,11 @@ test('progress', async () => {
   said.forEach(([done], i) => assert.ok(i === 0 || done >= said[i - 1][0]));
 });
 
-/** Milliseconds that this thread had a processor, where the system tells; else those that passed. */
+/** Milliseconds that this thread had a processor, where the system tells; else those that passed,
+ * of which others on the same machine may have taken some. */
 const CLOCK = `/proc/self/task/${process.pid}/schedstat`;
-const spent = existsSync(CLOCK) ? () => Number(readFileSync(CLOCK, 'utf8').split(' ')[0]) / 1e6
+const exact = existsSync(CLOCK);
+const spent = exact ? () => Number(readFileSync(CLOCK, 'utf8').split(' ')[0]) / 1e6
   : () => performance.now();
 
 test('no step takes long, and others have their turn', async () => {
@@ -54,7 +56,8 @@ test('no step takes long, and others have their turn', async () => {
   await index.build(range(COUNT), rows);
   clearInterval(timer);
   assert.ok(turns > 3, `${turns} turns of ${steps.length} steps`);
-  assert.ok(Math.max(...steps) < 16, `${steps.sort((a, b) => b - a).slice(0, 5)} ms`);
+  const late = steps.filter((ms) => ms >= 16).length;
+  assert.ok(late <= (exact ? 0 : steps.length / 4), `${steps.sort((a, b) => b - a).slice(0, 5)} ms`);
 });
 
 test('searches beside a build, no changes', async () => {
