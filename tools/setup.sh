@@ -48,6 +48,7 @@ test)
     need liblmdb-dev sh -c 'echo "#include <lmdb.h>" | gcc -E -'
     has node >/dev/null || packages="$packages nodejs"
     has npm >/dev/null || packages="$packages npm"
+    need chromium has chromium
     need emscripten has emcc
     need wasi-libc test -e /usr/lib/wasm32-wasi/libc.a
     need libclang-rt-19-dev-wasm32 sh -c \
@@ -141,6 +142,7 @@ if [ "$goal" = test ]; then
     python_package scikit-build-core 1.1.2
     node_packages .cache/ffi tests/ffi/package.json
     node_tools .cache/js bindings/js
+    node_tools .cache/browser tests/browser
     # Targets of the crates, and the standard library's source for ThreadSanitizer.
     if has rustup >/dev/null; then
         root=$(rustc --print sysroot)

@@ -312,6 +312,11 @@ def js(job):
     job.script("test_js", [sys.executable, "tests/bindings/test_js.py"])
 
 
+def browser(job):
+    """The npm package in Chromium: its tests, what bundlers make of it, what outlives a page."""
+    job.script("test_browser", [sys.executable, "tests/browser/test_browser.py"])
+
+
 def readme(job):
     job.script("readme", [sys.executable, "tools/test_readme.py"])
 
@@ -344,7 +349,7 @@ def embedded(job):
 # The longest first, so that the processors finish together.
 JOBS = {"aarch64": aarch64, "gcc": gcc, "amalgam": amalgam, "go": go, "rust": rust,
         "rust-sanitize": rust_sanitize, "nighwasm": nighwasm,
-        "python": python, "js": js, "embedded": embedded,
+        "python": python, "js": js, "browser": browser, "embedded": embedded,
         "wasm": wasm, "sanitize": sanitize, "threads": threads, "clang": clang, "package": package,
         "old-processors": old_processors, "clang-debug": clang_debug,
         "freestanding": freestanding, "generator": generator, "tidy": tidy, "readme": readme}
