@@ -19,6 +19,8 @@ void board_line(const char *name, uint64_t value);
 /* Memory for as long as the program runs, 64-byte aligned and zeroed, from what RAM is left beside
  * variables and stack. Ends the program when there is none. */
 void *board_memory(uint64_t bytes);
+/* Gives all back that was handed out since board_memory gave `to` (of 0 bytes, say). */
+void board_memory_back(void *to);
 /* Variables and memory handed out so far; 0 where that is nobody's business. */
 uint64_t board_memory_used(void);
 /* Stack that was ever in use, main's included, or since the last board_stack_again. */

@@ -100,6 +100,8 @@ void *board_memory(uint64_t bytes) {
     return (void *)begin;
 }
 
+void board_memory_back(void *to) { board_heap_at = to; }
+
 uint64_t board_memory_used(void) { return (uint64_t)(board_heap_at - board_ram_start); }
 
 uint64_t board_stack_used(void) {

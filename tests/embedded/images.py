@@ -79,7 +79,21 @@ class Maker:
             file.write("".join(word + "\n" for word in words()[:count]))
         return f"words-{count}.txt"
 
-    def image(self, name, count, dim, queries, options, named=False, graph_only=False):
+    def split(self, name):
+        """NAME.graph.nigh, packed without vectors, and NAME.rows, the vectors of all slots; by
+        FORMAT.md. Returns both."""
+        self.nigh("pack", f"{name}.plain.nigh", "-o", f"{name}.graph.nigh", "--graph-only")
+        with open(self.path(f"{name}.plain.nigh"), "rb") as file:
+            image = file.read()
+        dim, _, dtype = struct.unpack_from("<3I", image, 32)
+        row_bytes = {2: 2 * dim, 4: dim + 8}[dtype]  # f16, i8
+        offset, records, stride = struct.unpack_from("<QQI", image, 120 + 32 * 6)
+        with open(self.path(f"{name}.rows"), "wb") as file:
+            for at in range(offset, offset + records * stride, stride):
+                file.write(image[at:at + row_bytes])
+        return self.path(f"{name}.graph.nigh"), self.path(f"{name}.rows")
+
+    def image(self, name, count, dim, queries, options, named=False):
         """Builds NAME.nigh from the first words, packs it, and saves queries."""
         rows = [row[:dim] for row in self.rows[:count]]
         asked = [row[:dim] for row in self.queries[:queries]]
@@ -89,6 +103,5 @@ class Maker:
             file.write(raw(signs(asked), "B") if "b1" in options else raw(asked))
         keys = ["--keys", self.keys(count)] if named else []
         self.nigh("build", f"{name}.npy", "-o", f"{name}.plain.nigh", *options, *keys)
-        self.nigh("pack", f"{name}.plain.nigh", "-o", f"{name}.nigh",
-                  *(["--graph-only"] if graph_only else []))
+        self.nigh("pack", f"{name}.plain.nigh", "-o", f"{name}.nigh")
         return self.path(f"{name}.nigh")

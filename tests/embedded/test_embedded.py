@@ -5,8 +5,9 @@
 
 On each board: images that the nigh command made are attached in flash and searched; every key, slot
 and distance bit is that of `nigh search`. An index built there has the SHA-256 that `nigh sha`
-says. Prints flash, RAM, stack (attach, search) and instructions, then "N passed, N failed".
---only: checks whose name begins so."""
+says. Vectors are fetched from a simulated SPI flash chip that fails; an index is kept on one whose
+power goes at each write and erase. Prints flash, RAM, stack (attach, search) and instructions, then
+"N passed, N failed". --only: checks whose name begins so."""
 import argparse
 import os
 import re
@@ -39,6 +40,9 @@ IMAGES = {
                    ("--dtype", "f16", "--metric", "cosine", "--codes", "u7", "--m", "8",
                     "--ef-build", "60"), ("mps2-an385", "mps2-an386", "mps3-an547", "rv64gc")),
 }
+# Vectors on a chip without address mapping, the rest as above.
+FETCHED = {"codes-3000": ("mps2-an386", "rv64gc"), "words-1000": ("lm3s6965evb",)}
+STORES = ("mps2-an385", "mps2-an386", "rv32imc")
 BUILT_ROWS = 300
 BUILDERS = ("mps2-an385", "mps2-an386", "mps3-an547", "rv64gc")
 BUILT = (*I8, "--m", "8")
@@ -50,6 +54,10 @@ def program(name):
 
 def support(*names):
     return [os.path.join(ROOT, "embedded", "boards", name) for name in names]
+
+
+FLASH = [program("nor_chip.c"), os.path.join(ROOT, "embedded", "flash", "spi_nor.c"),
+         *support("board_index.c")]
 
 
 def values(output):
@@ -167,13 +175,55 @@ class Run:
               f"{told['ram used']:,}  stack {told['stack used']:,}  an insert: "
               f"{counts['marked'] // BUILT_ROWS:,} instructions", flush=True)
 
+    # ---- Flash --------------------------------------------------------------------------------
+
+    def fetch(self, board, name):
+        _, queries, want = self.image(name)
+        graph, rows = self.maker.split(name)
+        done = self.run(board, "fetch-" + name, [program("flash_fetch.c"), *FLASH],
+                        {"image": graph, "vectors": rows, "queries": queries},
+                        [f"-DEF={IMAGES[name][3]}"])
+        if done is None:
+            return
+        told = values(done[0])
+        got = [line for line in done[0].split("\n") if "\t" in line]
+        self.lines(f"{board} fetch-{name}", got, want)
+        self.count.check(f"{board} fetch-{name}: failures", told["failures"] >= 10, told)
+        self.count.passed += told["failures"]
+        asked = told["queries"]
+        print(f"{board:11} {name:13} vectors on SPI flash: a query "
+              f"{told['transactions'] / asked:.1f} transactions, {told['bus'] / asked:,.0f} bytes; "
+              f"{told['failures']} failures seen; ram {told['ram used']:,} stack "
+              f"{told['stack used']:,}", flush=True)
+
+    def store(self, board):
+        self.made["sums"] = self.made.get("sums") or self.sums()
+        done = self.run(board, "store", [program("flash_store.c"), *FLASH],
+                        {"rows": self.maker.path("rows.bin")})
+        if done is None:
+            return
+        told = values(done[0])
+        self.count.check(f"{board}: cuts", told["cuts"] > 200 and told["lost"] == 0, told)
+        self.count.passed += told["cuts"] + told["failures"]
+        commits = told["commits"]
+        print(f"{board:11} store on NOR flash: {told['cuts']} cuts, before {told['cuts before']}, "
+              f"after {told['cuts after']}; {told['failures']} failures; {commits} commits: "
+              f"{told['erases'] / commits:.1f} erases, {told['programs'] / commits:.1f} programs "
+              f"each; a page {told['erases least']} to {told['erases most']} erases, a superblock "
+              f"{told['erases of a superblock']}", flush=True)
+
     def all(self):
         for board in self.boards:
             for name, about in IMAGES.items():
                 if board in about[5] and name.startswith(self.only):
                     self.search(board, name)
-            if board in BUILDERS and "build".startswith(self.only):
-                self.building(board)
+            for name, which in FETCHED.items():
+                if board in which and ("fetch-" + name).startswith(self.only):
+                    self.fetch(board, name)
+            for what, which, check in (("build", BUILDERS, self.building),
+                                       ("store", STORES, self.store)):
+                if board in which and what.startswith(self.only):
+                    check(board)
 
 
 def main():
