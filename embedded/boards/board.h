@@ -12,7 +12,8 @@
 /* Text, shown at the latest when a line ends. */
 void board_text(const char *text);
 void board_decimal(uint64_t number);
-void board_hex(uint32_t bits); /* 8 digits */
+void board_hex(uint32_t bits);  /* 8 digits */
+void board_float(float number); /* its bits, so */
 /* "name value", a line. */
 void board_line(const char *name, uint64_t value);
 

@@ -59,17 +59,13 @@ static void board_key(const nigh_config *config, const void *keys, const uint32_
 void board_hits(uint32_t query, const nigh_config *config, uint32_t found, const void *keys,
                 const uint32_t *key_lengths, const float *distances, const uint32_t *slots) {
     for (uint32_t i = 0; i < found; i++) {
-        union {
-            float number;
-            uint32_t bits;
-        } distance = {distances[i]};
         board_decimal(query);
         board_text("\t");
         board_decimal(i);
         board_text("\t");
         board_key(config, keys, key_lengths, i);
         board_text("\t");
-        board_hex(distance.bits);
+        board_float(distances[i]);
         board_text("\t");
         board_decimal(slots[i]);
         board_text("\n");

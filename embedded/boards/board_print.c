@@ -47,6 +47,14 @@ void board_hex(uint32_t bits) {
     board_text(digits);
 }
 
+void board_float(float number) {
+    const union {
+        float number;
+        uint32_t bits;
+    } same = {number};
+    board_hex(same.bits);
+}
+
 void board_line(const char *name, uint64_t value) {
     board_text(name);
     board_text(" ");

@@ -25,12 +25,13 @@ def words():
         return file.read().split("\n")[:-1]
 
 
-def save_npy(path, rows):
-    shape = f"({len(rows)}, {len(rows[0])})"
-    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+def save_npy(path, rows, kind="f"):
+    shape, descr = f"({len(rows)}, {len(rows[0])})", {"f": "<f4", "B": "|u1"}[kind]
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+    head = head.ljust(117) + "\n"
     with open(path, "wb") as file:
         file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
-        file.write(raw(rows))
+        file.write(raw(rows, kind))
 
 
 def raw(rows, kind="f"):

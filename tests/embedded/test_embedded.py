@@ -19,6 +19,7 @@ for folder in ("tests/bindings", "embedded", "embedded/count"):
     sys.path.insert(0, os.path.join(ROOT, folder))
 import boards  # noqa: E402
 import count  # noqa: E402
+import examples  # noqa: E402
 import golden  # noqa: E402
 import images  # noqa: E402
 import insn  # noqa: E402
@@ -42,6 +43,9 @@ IMAGES = {
 }
 # Vectors on a chip without address mapping, the rest as above.
 FETCHED = {"codes-3000": ("mps2-an386", "rv64gc"), "words-1000": ("lm3s6965evb",)}
+WORDS = ("mps2-an386", "mps3-an547")
+VOICES = ("microbit", "mps2-an386", "rv32imc")
+RIGHT_MIN = 355  # of 370 speakers
 STORES = ("mps2-an385", "mps2-an386", "rv32imc")
 BUILT_ROWS = 300
 BUILDERS = ("mps2-an385", "mps2-an386", "mps3-an547", "rv64gc")
@@ -212,6 +216,36 @@ class Run:
               f"each; a page {told['erases least']} to {told['erases most']} erases, a superblock "
               f"{told['erases of a superblock']}", flush=True)
 
+    # ---- Examples -----------------------------------------------------------------------------
+
+    def words(self, board):
+        image, _, _ = self.image("words-5000")
+        want = list(examples.words(self.maker, image))
+        done = self.run(board, "words", [os.path.join(examples.EXAMPLES, "words", "words.c"),
+                                         *support("board_index.c")], {"image": image})
+        if done is not None:
+            self.lines(f"{board} words", examples.without_decimals(done[0]), want)
+            print(f"{board:11} words: {', '.join(line.split(chr(9))[0] for line in want[:4])}; "
+                  f"ram {values(done[0])['ram used']:,}", flush=True)
+
+    def voice(self, board):
+        self.made["voice"] = self.made.get("voice") or examples.voice(self.maker)
+        image, want, right = self.made["voice"]
+        heard = os.path.join(examples.EXAMPLES, "voice", "data", "heard.bin")
+        done = self.run(board, "voice", [os.path.join(examples.EXAMPLES, "voice", "voice.c"),
+                                         *support("board_index.c")],
+                        {"image": image, "heard": heard})
+        if done is None:
+            return
+        output, counts, _ = done
+        told = values(output)
+        self.lines(f"{board} voice", [line for line in output.split("\n") if "\t" in line], want)
+        self.count.check(f"{board} voice: as right as on the PC, and enough",
+                         told["right"] == right and right >= RIGHT_MIN, f"{told}, PC {right}")
+        print(f"{board:11} voice: {told['right']} of {told['utterances']} speakers; image "
+              f"{told['image']:,} ram {told['ram used']:,}; "
+              f"{counts['marked'] // told['utterances']:,} instructions each", flush=True)
+
     def all(self):
         for board in self.boards:
             for name, about in IMAGES.items():
@@ -221,7 +255,9 @@ class Run:
                 if board in which and ("fetch-" + name).startswith(self.only):
                     self.fetch(board, name)
             for what, which, check in (("build", BUILDERS, self.building),
-                                       ("store", STORES, self.store)):
+                                       ("store", STORES, self.store),
+                                       ("near", WORDS, self.words),
+                                       ("voice", VOICES, self.voice)):
                 if board in which and what.startswith(self.only):
                     check(board)
 
