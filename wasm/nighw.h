@@ -6,6 +6,14 @@
  * lie in memory as bindings/js/src/abi.ts and bindings/go/nighwasm/layout.go say. A module's
  * instance is used by one thread at a time: its atomics are plain loads and stores.
  *
+ * nigh-mt.wasm is for threads: it also imports "env" "memory", a shared one of 2 pages at first,
+ * and several instances run on it, each in a thread of its own. The host makes the first one, which
+ * copies the data there, before any other; and before the first call of another one it stores the
+ * end of a stack of that one's own (16-byte aligned, of 64 KiB, from nighw_alloc) into its global
+ * __stack_pointer. nighw_ functions are for one thread at a time. Numbers of callbacks are the same
+ * in all instances, but the import that they call is the thread's own. A view of a memory that grew
+ * stays good, but it does not see what is new.
+ *
  * Memory only grows, and nothing in it moves; but a host's view of it may be gone after any call of
  * nighw_alloc (a JavaScript ArrayBuffer is detached): take it anew then. */
 #ifndef NIGHW_H

@@ -25,14 +25,21 @@ export class NighError extends Error {
   }
 }
 
+/** The memory that nigh-mt.wasm asks for; other modules have theirs inside. */
+const memoryFor = (module) => (WebAssembly.Module.imports(module).some(({ kind }) =>
+  kind === 'memory') ? new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true })
+  : undefined);
+
 export class Host {
-  /** An instance of the module in these bytes, with a memory of its own. */
-  constructor(bytes) {
+  /** An instance of the module in these bytes, with a memory of its own, or on that of another
+   * one. */
+  constructor(bytes, shared) {
     this.users = new Map(); // number of a callback's user -> object with functions
     this.next = 1;
     this.calls = 0;
     const module = bytes instanceof WebAssembly.Module ? bytes : new WebAssembly.Module(bytes);
-    const instance = new WebAssembly.Instance(module, {
+    const memory = shared ?? memoryFor(module);
+    const instance = new WebAssembly.Instance(module, { env: { memory },
       nigh: { callback: (kind, user, ...args) => this.called(kind, user, args) } });
     this.x = instance.exports;
   }

@@ -5,20 +5,23 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { abi, C, Index, KIND } from './host.mjs';
-import { bytes, emscripten, host, module, simd } from './under.mjs';
+import { bytes, emscripten, host, module, simd, threads } from './under.mjs';
 
 const OWN = ['nighw_alloc', 'nighw_free', 'nighw_function', 'nighw_save', 'nighw_used'];
 const EMSCRIPTEN = ['__errno_location', '__indirect_function_table', '_initialize', 'stackAlloc',
   'stackRestore', 'stackSave']; // what Emscripten adds; nothing of ours calls them
+const CALLBACK = { module: 'nigh', name: 'callback', kind: 'function' };
+const MEMORY = { module: 'env', name: 'memory', kind: 'memory' }; // of the threads, first
 
-test('exports nigh.h, the memory and the functions of nighw.h; imports one function', () => {
+test('exports nigh.h, the memory and the functions of nighw.h; imports next to nothing', () => {
   const listed = readFileSync(new URL('../../wasm/exports.txt', import.meta.url), 'utf8')
     .trim().split('\n').map((line) => line.replace('--export=', ''));
   assert.deepEqual(listed, abi.functions.map(({ name }) => name));
-  const expected = ['memory', ...listed, ...OWN, ...(emscripten ? EMSCRIPTEN : [])].sort();
+  const expected = ['memory', ...listed, ...OWN, ...(emscripten ? EMSCRIPTEN : []),
+    ...(threads ? ['__stack_pointer'] : [])].sort();
   assert.deepEqual(WebAssembly.Module.exports(module).map(({ name }) => name).sort(), expected);
   assert.deepEqual(WebAssembly.Module.imports(module),
-    [{ module: 'nigh', name: 'callback', kind: 'function' }]);
+    threads ? [MEMORY, CALLBACK] : [CALLBACK]);
   assert.deepEqual(WebAssembly.Module.customSections(module, 'name'), []);
 });
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # suite.py - the C tests on top of the object code of the WebAssembly modules, as WASI programs
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""usage: tests/wasm/suite.py [--module nigh|nigh-plain|nigh-sized] [NAME...]
+"""usage: tests/wasm/suite.py [--module nigh|nigh-plain|nigh-mt|nigh-sized] [NAME...]
 
 Links the test programs of CMakeLists.txt with the archive that wasm/CMakeLists.txt makes of exactly
 the objects of the shipped module, and runs them in Node: golden digests, arguments, changes,
@@ -86,7 +86,7 @@ def tested(name, program):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("--module", default="nigh", choices=("nigh", "nigh-plain",
-                                                                "nigh-sized"))
+                                                                "nigh-mt", "nigh-sized"))
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     os.makedirs(os.path.join(ROOT, OUT), exist_ok=True)

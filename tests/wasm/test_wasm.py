@@ -4,9 +4,9 @@
 """usage: tests/wasm/test_wasm.py [--nigh COMMAND] [--no-emscripten]
 
 Builds the modules with clang alone and with Emscripten, and sees that the committed copy is
-current; runs tests/wasm/*.test.mjs with each, the two of clang also in wasmtime (Python package,
-.cache/venv) and under the C tests (suite.py). nigh-small.wasm answers as nigh.wasm does, and stays
-small. Ends with "N passed, N failed"."""
+current; runs tests/wasm/*.test.mjs with each; those without threads run in wasmtime, too (Python
+package, .cache/venv), and those of clang under the C tests (suite.py). nigh-small.wasm answers as
+nigh.wasm does, and stays small. Ends with "N passed, N failed"."""
 import argparse
 import gzip
 import os
@@ -65,6 +65,7 @@ def vector_instructions(path):
 
 def check_instructions(count, folder):
     for name, good in (("nigh.wasm", lambda n: n >= VECTORS_MIN),
+                       ("nigh-mt.wasm", lambda n: n >= VECTORS_MIN),
                        ("nigh-plain.wasm", lambda n: n == 0)):
         found, lines = vector_instructions(os.path.join(folder, name))
         fine = good(found) and lines > 10_000
@@ -91,15 +92,16 @@ def main():
     folder = golden.make(os.path.join(ROOT, "build", "bindings"), options.nigh)
     modules = [os.path.join(ROOT, "build", preset, name) for preset in compilers
                for name in ("nigh.wasm", "nigh-plain.wasm")]
-    if not all(map(os.path.exists, modules)):
+    shared = os.path.join(ROOT, "build", "wasm", "nigh-mt.wasm")  # of clang alone
+    if not all(map(os.path.exists, [*modules, shared])):
         print(f"{count.passed} passed, {count.failed + 1} failed")
         return 1
     check_instructions(count, os.path.join(ROOT, "build", "wasm"))
-    for path in modules:
+    for path in [*modules, shared]:
         count.node(f"Node, {os.path.relpath(path, ROOT)}",
                    {"NIGH_WASM": path, "NIGH_GOLDEN": folder})
     count.script("wasmtime", [PYTHON, "tests/wasm/engine.py", folder, *modules])
-    for module in ("nigh", "nigh-plain"):
+    for module in ("nigh", "nigh-plain", "nigh-mt"):
         count.script(f"C tests, {module}", [sys.executable, "tests/wasm/suite.py", "--module",
                                             module])
     count.script("C tests, the kernels of nigh-small",
