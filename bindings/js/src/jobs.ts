@@ -27,13 +27,30 @@ export interface JobOptions {
   signal?: AbortSignal;
   /** Milliseconds of a step, default 8. One task may take some more. */
   budget?: number;
+  /** Other threads to take part. @internal */
+  _crew?: Crew;
+}
+
+/** Other threads that run tasks of a job, too; threads.ts has some. @internal */
+export interface Crew {
+  /** A job has begun. Undefined: nobody can take part. */
+  join(h: Handle, job: number, ef: number): Team | undefined;
+}
+
+/** Those of one job. @internal */
+export interface Team {
+  /** This thread has run a task, or found none that was free and waits here for a moment. What
+   * another one failed with, or NIGH_OK. */
+  ran(state: number): number;
+  /** When it returns, nobody runs a task any more. */
+  leave(): void;
 }
 
 type Job = Partial<Fields<typeof nigh_job_options>>;
 
 /** What a job uses of the module's memory, given back at its end. */
 interface Work { at: number; memory: number; input: number; state: number; done: number;
-  total: number; status: number }
+  total: number; status: number; team?: Team }
 
 /** Lets events, timers and painting have their turn. */
 const turn = (): Promise<void> => new Promise((resolve) => {
@@ -101,7 +118,7 @@ export class Jobs<K extends Key> extends Search<K> {
   }
 
   private async _work(job: Job, options: JobOptions, given?: Given): Promise<void> {
-    const { signal, onProgress, budget = BUDGET } = options;
+    const { signal, onProgress, budget = BUDGET, _crew: crew } = options;
     signal?.throwIfAborted();
     if (!(budget > 0)) fail(NIGH_E_INVALID, `budget ${budget}`);
     const h = this._open();
@@ -111,6 +128,7 @@ export class Jobs<K extends Key> extends Search<K> {
     try {
       const input = given && await this._input(h, given, budget, signal);
       work = this._start(h, job, given, input);
+      work.team = crew?.join(h, work.at, job.ef ?? 0);
       while (!this._step(h, work, budget, job.ef ?? 0)) {
         onProgress?.(work.done, work.total);
         await turn();
@@ -184,6 +202,7 @@ export class Jobs<K extends Key> extends Search<K> {
         work.status = h.x.nigh_job_run(work.at, session, at);
         const { state, done, total } = h.get(at, nigh_progress);
         Object.assign(work, { state, done, total });
+        work.status ||= work.team?.ran(state) ?? NIGH_OK;
         if (work.status !== NIGH_OK) return true;
       } while (work.state !== NIGH_JOB_DONE && performance.now() < end);
       return work.state === NIGH_JOB_DONE;
@@ -191,6 +210,7 @@ export class Jobs<K extends Key> extends Search<K> {
   }
 
   private _finish(h: Handle, work: Work, kind: number): void {
+    work.team?.leave();
     if (h.stopped) return;
     h.run(() => {
       h.x.nigh_job_end(work.at);

@@ -121,7 +121,7 @@ function strings(room: number): KeyForm<string> {
       for (let i = 0; i < count; i++) {
         const end = keys + w.u32[(lengths >>> 2) + i]!;
         try {
-          out.push(decoder.decode(w.u8.subarray(keys, end)));
+          out.push(decoder.decode(w.u8.slice(keys, end))); // not of memory that is shared
         } catch {
           fail(NIGH_E_KEY, 'a key that is no UTF-8');
         }

@@ -9,6 +9,7 @@ import { type NighExports, NIGH_E_BUSY, NIGH_E_CORRUPT, NIGH_E_INVALID, NIGH_E_M
   NIGH_OK } from './abi.js';
 import { fail } from './errors.js';
 import { compiled } from './module.js';
+import { memoryFor } from './shared.js';
 
 /** What nighw.h adds. */
 export interface Exports extends NighExports {
@@ -61,7 +62,8 @@ export class Wasm {
   private thrown: { error: unknown } | undefined;
 
   constructor() {
-    const { exports } = new WebAssembly.Instance(compiled(), { nigh: {
+    const module = compiled();
+    const { exports } = new WebAssembly.Instance(module, { env: memoryFor(module), nigh: {
       callback: (kind: number, ...args: [number, number, number, number, number, number]) =>
         this.called(kind, args) } });
     const x: Record<string, unknown> = {};
@@ -109,8 +111,10 @@ export class Wasm {
 
   /** 64-byte aligned, not zeroed. */
   alloc(bytes: number): number {
-    return this.x.nighw_alloc(BigInt(bytes)) >>> 0 ||
+    const at = this.x.nighw_alloc(BigInt(bytes)) >>> 0 ||
       fail(NIGH_E_MEMORY, `no memory left for ${bytes} bytes more`);
+    if (at + bytes > this.bytes.length) this.renew(); // a shared memory's old views stay good
+    return at;
   }
 
   /** Runs with memory that is given back after it. */
@@ -198,6 +202,9 @@ export class Wasm {
   ok(status: number, what?: string, done?: number): void {
     if (status !== NIGH_OK) fail(status, (what ? what + ': ' : '') + this.text(status), done);
   }
+
+  /** Another thread did not come back from a call. */
+  stop(): void { this.broken = true; }
 
   /** Runs calls of the module, none of which may be under way. */
   run<T>(body: () => T): T {
