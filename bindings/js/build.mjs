@@ -15,7 +15,9 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const DIST = join(HERE, 'dist');
 const modules = process.argv[2] ?? join(HERE, '..', '..', 'build', 'wasm');
 const HEAD = '// SPDX-License-Identifier: MIT OR Apache-2.0';
-const ENTRIES = ['api', 'index', 'slim', 'slim-node', 'node', 'hnswlib'];
+const ENTRIES = ['api', 'index', 'slim', 'slim-node', 'node', 'hnswlib', 'errors', 'worker',
+  'worker-node', 'worker-main', 'worker-main-node', 'worker-thread', 'worker-thread-node'];
+const SCRIPTS = /^worker-(main|thread)/; // of workers, which are ECMAScript modules
 
 rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST);
@@ -25,7 +27,7 @@ const encoded = (name, bytes) => {
   writeFileSync(join(DIST, `inline-${name}.js`), `${HEAD}\nexport const ${name} = ${text};\n`);
   writeFileSync(join(DIST, `inline-${name}.cjs`), `${HEAD}\n'use strict';\nexports.${name} = ${text};\n`);
 };
-for (const file of ['nigh.wasm', 'nigh-plain.wasm']) {
+for (const file of ['nigh.wasm', 'nigh-plain.wasm', 'nigh-mt.wasm']) {
   copyFileSync(join(modules, file), join(DIST, file));
 }
 encoded('simd', deflateSync(readFileSync(join(modules, 'nigh.wasm')), { level: 9 }));
@@ -43,7 +45,7 @@ const beside = (format) => ({
 
 for (const format of ['esm', 'cjs']) {
   await build({
-    entryPoints: ENTRIES.map((name) => join(HERE, 'src', `${name}.ts`)),
+    entryPoints: ENTRIES.filter((name) => format === 'esm' || !SCRIPTS.test(name)).map((name) => join(HERE, 'src', `${name}.ts`)),
     outdir: DIST,
     outExtension: { '.js': format === 'cjs' ? '.cjs' : '.js' },
     bundle: true,
