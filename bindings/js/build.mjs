@@ -15,8 +15,8 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const DIST = join(HERE, 'dist');
 const modules = process.argv[2] ?? join(HERE, '..', '..', 'build', 'wasm');
 const HEAD = '// SPDX-License-Identifier: MIT OR Apache-2.0';
-const ENTRIES = ['api', 'index', 'slim', 'slim-node', 'node', 'hnswlib', 'errors', 'worker',
-  'worker-node', 'worker-main', 'worker-main-node', 'worker-thread', 'worker-thread-node'];
+const ENTRIES = ['api', 'index', 'slim', 'slim-node', 'node', 'hnswlib', 'storage', 'errors',
+  'worker', 'worker-node', 'worker-main', 'worker-main-node', 'worker-thread', 'worker-thread-node'];
 const SCRIPTS = /^worker-(main|thread)/; // of workers, which are ECMAScript modules
 
 rmSync(DIST, { recursive: true, force: true });

@@ -15,3 +15,5 @@ export { load } from './module.js';
 export type { ModuleSource } from './module.js';
 /** @internal */
 export { hasSimd as _hasSimd, loadSync as _loadSync, provide as _provide } from './module.js';
+/** @internal */
+export { Handle as _Handle } from './handle.js';

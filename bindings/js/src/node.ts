@@ -6,6 +6,7 @@ import { Index, type Key, type KeyKind, type KeyOf, type OpenOptions,
   type SaveOptions } from './index.js';
 
 export * from './index.js';
+export { fileStores, fileVectors, openStore, putStore } from './storage-node.js';
 
 /** Opens an index file, which is read into memory. */
 export async function open<T extends KeyKind = KeyKind>(path: string | URL,
