@@ -43,8 +43,8 @@ def exported(run, nigh, folder):
 def tests(run, options, names):
     folder = golden.make(os.path.join(ROOT, "build", "bindings"), options.nigh)
     nigh = options.nigh or os.path.join(ROOT, "build", "bindings", "command", "nigh")
-    env = {"NIGH_GOLDEN": folder, "NIGH_HNSWLIB": exported(run, nigh, folder),
-           "NIGH_COMMAND": os.path.abspath(nigh)}
+    env = {"NIGH_GOLDEN": folder, "NIGH_DATA": golden.DATA, "NIGH_COMMAND": os.path.abspath(nigh),
+           "NIGH_HNSWLIB": exported(run, nigh, folder)}
     files = [os.path.join("test", f"{name}.test.mjs") for name in names] or \
         sorted(glob.glob(os.path.join("test", "*.test.mjs"), root_dir=STAGE))
     run.node("tests", STAGE, files, env, "--expose-gc")

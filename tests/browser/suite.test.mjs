@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { launch, STRICT } from './lib/browser.mjs';
-import { PACKAGE } from './lib/tools.mjs';
+import { PACKAGE, ROOT } from './lib/tools.mjs';
 
 const TESTS = join(PACKAGE, 'test');
 const HERE = join(import.meta.dirname, 'here');
@@ -14,7 +14,8 @@ const NODE_ONLY = ['files', 'hnswlib', 'readme'];
 /** Run on the module without SIMD128 as well. */
 const PLAIN = ['golden', 'index'];
 const NOT_HERE = ['the memory of indexes that are forgotten or disposed of comes back'];
-const ENV = { NIGH_GOLDEN: '/golden' };
+const ENV = { NIGH_GOLDEN: '/golden', NIGH_DATA: '/data' };
+const MOUNTS = { '/src': join(PACKAGE, 'src'), '/data': join(ROOT, 'tests', 'data') };
 
 const only = process.env.NIGH_ONLY?.split(',');
 const named = (folder) => readdirSync(folder).filter((file) => file.endsWith('.test.mjs'))
@@ -30,7 +31,7 @@ const RUNS = [{ where: 'page', options: { csp: STRICT }, files: [...shared, ...h
 
 const skipped = new Set();
 for (const { where, options, plain = false, files } of RUNS) {
-  const browser = await launch({ mounts: { '/src': join(PACKAGE, 'src') }, ...options });
+  const browser = await launch({ mounts: MOUNTS, ...options });
   try {
     for (const { name, file } of files) {
       const title = `${where}${plain ? ', plain' : ''}: ${name}`;
