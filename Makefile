@@ -17,6 +17,12 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@tools/demo.sh
 
+# examples/browser as static files in build/page/site (the first run downloads 200 MB).
+page:
+	@tools/setup.sh page
+	@$(MAKE) --no-print-directory all
+	@python3 tools/page.py
+
 # Everything CI runs; ends with "N passed, N failed".
 test:
 	@tools/setup.sh test
@@ -58,4 +64,4 @@ generate:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all configure demo test bench verify size tidy amalgam generate clean
+.PHONY: all configure demo page test bench verify size tidy amalgam generate clean

@@ -1,7 +1,7 @@
 #!/bin/sh
-# setup.sh - installs what `make demo`, `make test` or `make bench` need and this machine lacks
+# setup.sh - installs what `make demo`, `page`, `test` or `bench` need and this machine lacks
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# usage: tools/setup.sh demo|test|bench      Does nothing, and needs no network, when all is there.
+# usage: tools/setup.sh demo|page|test|bench   Does nothing, and needs no network, when all is there
 set -eu
 cd "$(dirname "$0")/.."
 goal=${1:-test}
@@ -26,6 +26,12 @@ need python3 has python3
 case $goal in
 demo)
     has npm >/dev/null || packages="$packages nodejs npm"
+    ;;
+page)
+    need clang-19 has clang-19
+    need lld-19 has wasm-ld-19
+    has npm >/dev/null || packages="$packages nodejs npm"
+    test -x $venv/bin/python || need python3-venv python3 -c 'import ensurepip, venv'
     ;;
 test)
     need clang-19 has clang-19
@@ -68,7 +74,7 @@ bench)
     fi
     ;;
 *)
-    echo "setup.sh: unknown goal '$goal' (demo, test or bench)" >&2
+    echo "setup.sh: unknown goal '$goal' (demo, page, test or bench)" >&2
     exit 2
     ;;
 esac
@@ -123,6 +129,20 @@ node_tools() {
     step "node packages of $2" sh -c "cd '$1.new' && npm ci --no-audit --no-fund --ignore-scripts"
     mv "$1.new" "$1"
 }
+# page_packages: of examples/browser; what its Python packages ask for besides is never used
+page_packages() {
+    wanted=examples/browser/requirements.txt
+    test -x $venv/bin/python || python3 -m venv $venv
+    $venv/bin/python - $wanted 2>/dev/null <<'EOF' || step "python packages of $wanted" \
+        $venv/bin/pip install -q --no-deps -r $wanted
+import sys
+from importlib.metadata import version
+pins = [line.split("==") for line in open(sys.argv[1]).read().split("\n") if "==" in line]
+sys.exit(any(version(name) != wanted for name, wanted in pins))
+EOF
+    node_tools .cache/page examples/browser
+    node_tools .cache/js bindings/js
+}
 # step TEXT COMMAND...: says what it does; its output only when it fails
 step() {
     echo "setup: $1"
@@ -159,6 +179,9 @@ if [ "$goal" = test ]; then
         }
     fi
 fi
+case $goal in
+page | test) page_packages ;;
+esac
 [ "$goal" = bench ] || exit 0
 
 # The peers of bench/compare and what draws and embeds. Each on its own: one that this machine
