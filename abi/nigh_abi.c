@@ -1,5 +1,5 @@
 /* nigh_abi.c - the public functions: check arguments, complete structures, call the core
- * layer L15; uses: blocks, check, code, convert, cpu, fp, index, job, mutate, search, structs, tune
+ * layer L15; uses: blocks, check, code, convert, cpu, fp, index, job, mutate, search, structs
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * One of the two places where input is distrusted (image.c is the other). Nothing clever here. */
@@ -17,24 +17,19 @@
 #include "search.h"
 #include "source.h"
 #include "structs.h"
-#include "tune.h"
 
 enum {
     NIGHI_CONFIG_V1 = 56,
     NIGHI_OPTIONS_V1 = 16,
     NIGHI_SESSION_V1 = 16,
-    NIGHI_SEARCH_V1 = 24,
     NIGHI_STATS_V1 = 72,
-    NIGHI_SESSION_STATS_V1 = 24,
     NIGHI_REPORT_V1 = 40
 };
 
 _Static_assert(sizeof(nigh_config) == 80, "config grows at its end");
 _Static_assert(sizeof(nigh_options) == 20, "options grow at their end");
 _Static_assert(sizeof(nigh_session_options) == 20, "options grow at their end");
-_Static_assert(sizeof(nigh_search_options) == 32, "options grow at their end");
 _Static_assert(sizeof(nigh_stats) == 80, "stats grow at their end");
-_Static_assert(sizeof(nigh_session_stats) == 28, "stats grow at their end");
 _Static_assert(sizeof(nigh_report) == NIGHI_REPORT_V1, "report grows at its end");
 
 /* ---- Structures ----------------------------------------------------------------------------- */
@@ -70,25 +65,6 @@ static nigh_status nighi_session_take(const nigh_index *index, const nigh_sessio
         nighi_session_defaults(index, options);
     }
     return status;
-}
-
-static nigh_status nighi_search_take(const nigh_search_options *from, uint32_t k,
-                                     nigh_search_options *options) {
-    const uint32_t known = NIGH_SEARCH_EXACT | NIGH_SEARCH_RADIUS | NIGH_SEARCH_NO_CODES;
-    const nigh_status status = nighi_struct_take(options, sizeof *options, NIGHI_SEARCH_V1, from);
-    options->ef = nighi_max_u32(options->ef == 0 ? 64 : options->ef, k);
-    options->expansions = options->expansions == 0 ? 2 : options->expansions;
-    if (status != NIGH_OK || (options->flags & ~known) != 0 ||
-        options->expansions > NIGHI_EXPANSIONS_MAX) {
-        return NIGH_E_INVALID;
-    }
-    if (!(options->gamma >= 0.0f && options->gamma <= 16.0f)) {
-        return NIGH_E_INVALID;
-    }
-    if ((options->flags & NIGH_SEARCH_RADIUS) != 0 && !(options->radius == options->radius)) {
-        return NIGH_E_INVALID;
-    }
-    return NIGH_OK;
 }
 
 /* ---- About the library ---------------------------------------------------------------------- */
@@ -143,6 +119,9 @@ NIGH_API nigh_status nigh_row_bytes(uint32_t dim, uint32_t dtype, uint64_t *byte
 NIGH_API nigh_status nigh_convert(uint32_t dim, uint32_t dtype, uint32_t count,
                                   const float *floats_in, void *rows_out, const void *rows_in,
                                   float *floats_out) {
+    if (!NIGHI_HAS_FLOATS) {
+        return NIGH_E_UNSUPPORTED;
+    }
     const bool to_rows = rows_in == NULL;
     if (dim == 0 || dim > 65535 || nighi_row_bytes(dim, dtype) == 0 || count == 0 ||
         (to_rows ? floats_in == NULL || rows_out == NULL : floats_out == NULL)) {
@@ -169,6 +148,9 @@ static nigh_status nighi_shape_take(const nigh_config *config, const nigh_option
 
 NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_options *options,
                                       uint64_t *bytes) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_config c;
     nigh_options o;
     if (bytes == NULL) {
@@ -183,6 +165,9 @@ NIGH_API nigh_status nigh_index_bytes(const nigh_config *config, const nigh_opti
 
 NIGH_API nigh_status nigh_index_init(const nigh_config *config, const nigh_options *options,
                                      void *memory, uint64_t memory_bytes, nigh_index **index) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_config c;
     nigh_options o;
     if (memory == NULL || index == NULL) {
@@ -215,6 +200,9 @@ NIGH_API nigh_status nigh_attach_blocks(const void *header, uint64_t header_byte
                                         const nigh_options *options, nigh_map_fn map,
                                         nigh_dirty_fn dirty, void *user, void *memory,
                                         uint64_t memory_bytes, nigh_index **index) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     const nighi_pager pager = {map, dirty, user};
     nigh_options o;
     if (header == NULL || map == NULL || memory == NULL || index == NULL ||
@@ -226,6 +214,9 @@ NIGH_API nigh_status nigh_attach_blocks(const void *header, uint64_t header_byte
 
 NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, uint64_t key_bytes,
                                      uint64_t *bytes) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || bytes == NULL || slots == 0 || slots > index->slot_max) {
         return NIGH_E_INVALID;
     }
@@ -244,6 +235,9 @@ NIGH_API nigh_status nigh_grow_bytes(const nigh_index *index, uint32_t slots, ui
 
 NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_bytes, void *memory,
                                uint64_t memory_bytes) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || slots == 0 || slots > index->slot_max ||
         (memory == NULL) != nighi_mapped(index)) {
         return NIGH_E_INVALID;
@@ -256,6 +250,9 @@ NIGH_API nigh_status nigh_grow(nigh_index *index, uint32_t slots, uint64_t key_b
 }
 
 NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || bytes == NULL) {
         return NIGH_E_INVALID;
     }
@@ -264,6 +261,9 @@ NIGH_API nigh_status nigh_writer_bytes(const nigh_index *index, uint64_t *bytes)
 }
 
 NIGH_API nigh_status nigh_writer_init(nigh_index *index, void *memory, uint64_t memory_bytes) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || memory == NULL) {
         return NIGH_E_INVALID;
     }
@@ -300,6 +300,9 @@ static uint32_t nighi_element_bytes(uint32_t dtype) {
 
 NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint64_t stride,
                                        uint32_t count, uint32_t trailer_offset) {
+    if (!NIGHI_HAS_SOURCES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || base == NULL || stride > UINT32_MAX) {
         return NIGH_E_INVALID;
     }
@@ -323,6 +326,9 @@ NIGH_API nigh_status nigh_index_borrow(nigh_index *index, const void *base, uint
 
 NIGH_API nigh_status nigh_index_fetch(nigh_index *index, nigh_fetch_fn fetch,
                                       nigh_prefetch_fn prefetch, void *user) {
+    if (!NIGHI_HAS_SOURCES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || fetch == NULL) {
         return NIGH_E_INVALID;
     }
@@ -336,6 +342,9 @@ NIGH_API nigh_status nigh_index_fetch(nigh_index *index, nigh_fetch_fn fetch,
 }
 
 NIGH_API nigh_status nigh_index_distance(nigh_index *index, nigh_distance_fn distance, void *user) {
+    if (!(NIGHI_HAS_SOURCES && NIGHI_HAS_FLOATS)) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || distance == NULL) {
         return NIGH_E_INVALID;
     }
@@ -349,6 +358,9 @@ NIGH_API nigh_status nigh_index_distance(nigh_index *index, nigh_distance_fn dis
 
 NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_dirty_fn dirty,
                                       void *user) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || index->image != NULL || nighi_slot_capacity(index) != 0) {
         return NIGH_E_INVALID;
     }
@@ -374,6 +386,9 @@ static nigh_status nighi_put_many(nigh_index *index, nigh_session *session, uint
     *done = 0;
     if (index == NULL || session == NULL || session->index != index || (flags & ~known) != 0) {
         return NIGH_E_INVALID;
+    }
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
     }
     const bool next_key = keys == NULL && index->config.keys == NIGH_KEYS_IDENTITY && !set;
     if ((!next_key && !nighi_keys_given(index, keys, key_lengths)) ||
@@ -428,6 +443,9 @@ static nigh_status nighi_mark_many(nigh_index *index, nigh_session *session, con
         !nighi_keys_given(index, keys, key_lengths)) {
         return NIGH_E_INVALID;
     }
+    if (!NIGHI_HAS_CHANGES || !NIGHI_HAS_FILTERS) { /* passing over removed keys is filtering */
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_status status = nighi_write_begin(index);
     if (status != NIGH_OK) {
         return status;
@@ -454,116 +472,6 @@ NIGH_API nigh_status nigh_remove(nigh_index *index, nigh_session *session, const
 NIGH_API nigh_status nigh_unremove(nigh_index *index, nigh_session *session, const void *keys,
                                    const uint32_t *key_lengths, uint32_t count, uint32_t *done) {
     return nighi_mark_many(index, session, keys, key_lengths, count, done, false);
-}
-
-/* ---- Search --------------------------------------------------------------------------------- */
-
-NIGH_API nigh_status nigh_session_filter(nigh_session *session, const uint32_t *bits,
-                                         uint32_t slot_count, nigh_filter_fn filter, void *user) {
-    if (session == NULL || (bits != NULL && filter != NULL) || slot_count > NIGHI_SLOT_MAX) {
-        return NIGH_E_INVALID;
-    }
-    session->cursor.active = 0;
-    nighi_filter set = {.bits = bits, .bit_count = slot_count, .fn = filter, .user = user};
-    for (uint32_t i = 0; bits != NULL && i < slot_count; i += 32) {
-        const uint32_t left = slot_count - i;
-        const uint32_t mask = left >= 32 ? UINT32_MAX : (1u << left) - 1;
-        set.allowed += nighi_popcount(bits[i / 32] & mask);
-    }
-    session->filter = set;
-    return NIGH_OK;
-}
-
-/* Byte-string keys need somewhere to put their lengths. */
-static bool nighi_output_valid(const nigh_index *index, const void *keys,
-                               const uint32_t *key_lengths) {
-    return keys == NULL || index->config.keys != NIGH_KEYS_BYTES || key_lengths != NULL;
-}
-
-NIGH_API nigh_status nigh_search(const nigh_index *index, nigh_session *session, const void *query,
-                                 const nigh_search_options *options, uint32_t k, void *keys,
-                                 uint32_t *key_lengths, float *distances, uint32_t *slots,
-                                 uint32_t *found) {
-    nigh_search_options o;
-    if (found == NULL) {
-        return NIGH_E_INVALID;
-    }
-    *found = 0;
-    if (index == NULL || session == NULL || query == NULL || k == 0 || session->index != index ||
-        nighi_search_take(options, k, &o) != NIGH_OK ||
-        !nighi_output_valid(index, keys, key_lengths)) {
-        return NIGH_E_INVALID;
-    }
-    nighi_hits hits = {keys, key_lengths, distances, slots, k, 0, 0};
-    const nigh_status status = nighi_search(index, session, query, &o, &hits);
-    *found = hits.found;
-    return status;
-}
-
-NIGH_API nigh_status nigh_search_batch(const nigh_index *index, nigh_session *session,
-                                       const void *queries, uint32_t count,
-                                       const nigh_search_options *options, uint32_t k, void *keys,
-                                       uint32_t *key_lengths, float *distances, uint32_t *slots,
-                                       uint32_t *found, uint32_t *done) {
-    nigh_search_options o;
-    if (done == NULL) {
-        return NIGH_E_INVALID;
-    }
-    *done = 0;
-    if (index == NULL || session == NULL || (queries == NULL && count > 0) || found == NULL ||
-        k == 0 || session->index != index || nighi_search_take(options, k, &o) != NIGH_OK ||
-        !nighi_output_valid(index, keys, key_lengths)) {
-        return NIGH_E_INVALID;
-    }
-    const nighi_hits all = {keys, key_lengths, distances, slots, k, 0, 0};
-    nighi_batch batch = {
-        .rows = queries, .options = &o, .all = &all, .found = found, .stop = count};
-    const nigh_status status = nighi_search_batch(index, session, &batch);
-    *done = batch.stop;
-    return status;
-}
-
-NIGH_API nigh_status nigh_cursor_begin(const nigh_index *index, nigh_session *session,
-                                       const void *query, const nigh_search_options *options) {
-    nigh_search_options o;
-    if (index == NULL || session == NULL || query == NULL || session->index != index ||
-        nighi_search_take(options, 1, &o) != NIGH_OK || (o.flags & NIGH_SEARCH_EXACT) != 0) {
-        return NIGH_E_INVALID;
-    }
-    return nighi_cursor_begin(index, session, query, &o);
-}
-
-NIGH_API nigh_status nigh_cursor_next(const nigh_index *index, nigh_session *session, uint32_t k,
-                                      void *keys, uint32_t *key_lengths, float *distances,
-                                      uint32_t *slots, uint32_t *found) {
-    if (found == NULL) {
-        return NIGH_E_INVALID;
-    }
-    *found = 0;
-    if (index == NULL || session == NULL || k == 0 || session->index != index ||
-        !nighi_output_valid(index, keys, key_lengths)) {
-        return NIGH_E_INVALID;
-    }
-    nighi_hits hits = {keys, key_lengths, distances, slots, k, 0, 0};
-    const nigh_status status = nighi_cursor_next(index, session, &hits);
-    *found = hits.found;
-    return status;
-}
-
-NIGH_API nigh_status nigh_tune(nigh_index *index, nigh_session *session, nigh_clock_fn clock,
-                               void *user) {
-    if (index == NULL || session == NULL || clock == NULL || session->index != index) {
-        return NIGH_E_INVALID;
-    }
-    return nighi_tune(index, session, clock, user);
-}
-
-NIGH_API nigh_status nigh_session_stats_get(const nigh_session *session,
-                                            nigh_session_stats *stats) {
-    if (session == NULL || stats == NULL) {
-        return NIGH_E_INVALID;
-    }
-    return nighi_struct_give(stats, &session->stats, sizeof session->stats, NIGHI_SESSION_STATS_V1);
 }
 
 /* ---- Jobs ----------------------------------------------------------------------------------- */
@@ -612,6 +520,9 @@ static nigh_status nighi_job_take_options(const nigh_index *index, const nigh_jo
 
 NIGH_API nigh_status nigh_job_bytes(nigh_index *index, const nigh_job_options *options,
                                     uint32_t count, uint64_t *bytes) {
+    if (!NIGHI_HAS_JOBS) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_job_options o;
     const nighi_job_input input = {.count = count};
     if (index == NULL || options == NULL || bytes == NULL) {
@@ -625,6 +536,9 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
                                     const void *keys, const uint32_t *key_lengths,
                                     const void *vectors, uint32_t count, void *memory,
                                     uint64_t memory_bytes, nigh_job **job) {
+    if (!NIGHI_HAS_JOBS) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_job_options o;
     const nighi_job_input input = {keys, key_lengths, vectors, count};
     if (index == NULL || options == NULL || memory == NULL || job == NULL) {
@@ -634,7 +548,7 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
     if (status != NIGH_OK) {
         return status;
     }
-    if (o.kind != NIGH_JOB_CODES && index->writer == NULL) {
+    if (o.kind != NIGH_JOB_CODES && nighi_writer_of(index) == NULL) {
         return NIGH_E_READ_ONLY;
     }
     if (o.kind == NIGH_JOB_BUILD) {
@@ -648,6 +562,9 @@ NIGH_API nigh_status nigh_job_begin(nigh_index *index, const nigh_job_options *o
 }
 
 NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_progress *progress) {
+    if (!NIGHI_HAS_JOBS) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_progress now = {.struct_size = sizeof now};
     if (job == NULL || session == NULL || progress == NULL || session->index != job->index ||
         !nighi_struct_room(progress, (uint32_t)sizeof now)) {
@@ -662,6 +579,9 @@ NIGH_API nigh_status nigh_job_run(nigh_job *job, nigh_session *session, nigh_pro
 }
 
 NIGH_API nigh_status nigh_job_end(nigh_job *job) {
+    if (!NIGHI_HAS_JOBS) {
+        return NIGH_E_UNSUPPORTED;
+    }
     return job == NULL ? NIGH_E_INVALID : nighi_job_end(job);
 }
 
@@ -696,7 +616,7 @@ NIGH_API nigh_status nigh_stats_get(const nigh_index *index, nigh_stats *stats) 
                             .entry_slot = entry,
                             .upper_count = nighi_load(&counts->upper_count),
                             .features = index->features,
-                            .writable = index->writer != NULL,
+                            .writable = nighi_writer_of(index) != NULL,
                             .key_bytes = nighi_load(&counts->key_lengths),
                             .key_capacity = nighi_load(&index->regions[NIGHI_KEYBYTES].capacity),
                             .image_bytes = nighi_save_bytes(index, 0),
@@ -722,7 +642,7 @@ static nigh_status nighi_get_one(const nigh_index *index, nigh_session *session,
     if (row == NULL) {
         return NIGH_OK;
     }
-    if (index->writer != NULL && nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
+    if (nighi_writer_of(index) != NULL && nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         if (!nighi_vector_copy(index, session, *slot, &version)) {
             return NIGH_E_BUSY;
         }
@@ -833,10 +753,16 @@ NIGH_API nigh_status nigh_node(const nigh_index *index, uint32_t slot, uint32_t 
 
 NIGH_API nigh_status nigh_check(const nigh_index *index, nigh_session *session,
                                 nigh_report *report) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_report full;
     if (index == NULL || session == NULL || report == NULL || session->index != index ||
         !nighi_struct_room(report, NIGHI_REPORT_V1)) {
         return NIGH_E_INVALID;
+    }
+    if (!nighi_config_changes(&index->config)) {
+        return NIGH_E_UNSUPPORTED; /* codes cannot be compared with their vectors */
     }
     nigh_status status = nighi_exclusive_begin(index);
     if (status != NIGH_OK) {

@@ -12,6 +12,9 @@ _Static_assert(sizeof(nigh_hnswlib) == NIGHI_HNSWLIB_V1, "what a file holds grow
 
 NIGH_API nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, nigh_config *config,
                                          nigh_hnswlib *hnswlib) {
+    if (!(NIGHI_HAS_CHANGES && NIGHI_HAS_FLOATS)) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_config c;
     nigh_hnswlib facts;
     if (file == NULL || config == NULL ||
@@ -37,6 +40,9 @@ NIGH_API nigh_status nigh_hnswlib_config(const void *file, uint64_t file_bytes, 
 }
 
 NIGH_API nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint64_t file_bytes) {
+    if (!(NIGHI_HAS_CHANGES && NIGHI_HAS_FLOATS)) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || file == NULL) {
         return NIGH_E_INVALID;
     }
@@ -54,6 +60,9 @@ NIGH_API nigh_status nigh_hnswlib_read(nigh_index *index, const void *file, uint
 NIGH_API nigh_status nigh_hnswlib_write(const nigh_index *index, nigh_session *session,
                                         uint32_t flags, uint64_t max_elements, nigh_write_fn write,
                                         void *user) {
+    if (!(NIGHI_HAS_CHANGES && NIGHI_HAS_FLOATS)) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || session == NULL || write == NULL || session->index != index ||
         (flags & ~(uint32_t)NIGH_HNSWLIB_32) != 0) {
         return NIGH_E_INVALID;

@@ -14,6 +14,9 @@ static nigh_status nighi_save_flags(uint32_t flags) {
 }
 
 NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, uint64_t *bytes) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || bytes == NULL) {
         return NIGH_E_INVALID;
     }
@@ -26,6 +29,9 @@ NIGH_API nigh_status nigh_save_bytes(const nigh_index *index, uint32_t flags, ui
 
 NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_write_fn write,
                                void *user) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL || write == NULL) {
         return NIGH_E_INVALID;
     }
@@ -42,6 +48,9 @@ NIGH_API nigh_status nigh_save(const nigh_index *index, uint32_t flags, nigh_wri
 }
 
 NIGH_API nigh_status nigh_header(const nigh_index *index, void *header) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nighi_image_header now;
     if (index == NULL || header == NULL) {
         return NIGH_E_INVALID;
@@ -62,6 +71,9 @@ NIGH_API nigh_status nigh_header(const nigh_index *index, void *header) {
 }
 
 NIGH_API nigh_status nigh_seal(nigh_index *index) {
+    if (!NIGHI_HAS_CHANGES) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index == NULL) {
         return NIGH_E_INVALID;
     }

@@ -34,6 +34,9 @@ static nigh_status nighi_store_index_options(const nigh_options *from, nigh_opti
 }
 
 NIGH_API nigh_status nigh_store_bytes(const nigh_store_options *options, uint64_t *bytes) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_store_options own;
     if (bytes == NULL || nighi_store_take_options(options, &own) != NIGH_OK) {
         return NIGH_E_INVALID;
@@ -44,6 +47,9 @@ NIGH_API nigh_status nigh_store_bytes(const nigh_store_options *options, uint64_
 
 NIGH_API nigh_status nigh_store_find(nigh_store_read_fn read, void *user, uint64_t device_bytes,
                                      nigh_store_options *options) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_store_options found = {0};
     if (read == NULL || options == NULL) {
         return NIGH_E_INVALID;
@@ -62,6 +68,9 @@ NIGH_API nigh_status nigh_store_open(const nigh_store_options *options, nigh_sto
                                      nigh_store_write_fn write, nigh_store_erase_fn erase,
                                      nigh_store_sync_fn sync, void *user, void *memory,
                                      uint64_t memory_bytes, nigh_store **store) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     const nighi_device device = {read, write, erase, sync, user};
     nigh_store_options own;
     if (read == NULL || memory == NULL || store == NULL || (write == NULL) != (sync == NULL) ||
@@ -74,6 +83,9 @@ NIGH_API nigh_status nigh_store_open(const nigh_store_options *options, nigh_sto
 
 NIGH_API nigh_status nigh_store_grow(nigh_store *store, uint32_t page_count, void *memory,
                                      uint64_t memory_bytes, nigh_store **grown) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (store == NULL || memory == NULL || grown == NULL || page_count < store->page_count ||
         page_count > NIGHI_STORE_PAGES_MAX) {
         return NIGH_E_INVALID;
@@ -82,6 +94,9 @@ NIGH_API nigh_status nigh_store_grow(nigh_store *store, uint32_t page_count, voi
 }
 
 NIGH_API nigh_status nigh_store_stats_get(const nigh_store *store, nigh_store_stats *stats) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_store_stats now;
     if (store == NULL || stats == NULL) {
         return NIGH_E_INVALID;
@@ -92,6 +107,9 @@ NIGH_API nigh_status nigh_store_stats_get(const nigh_store *store, nigh_store_st
 
 NIGH_API nigh_status nigh_store_attach_bytes(nigh_store *store, const nigh_options *options,
                                              uint64_t *bytes, uint64_t *block_bytes) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_options own;
     if (store == NULL || bytes == NULL || block_bytes == NULL ||
         nighi_store_index_options(options, &own) != NIGH_OK) {
@@ -103,6 +121,9 @@ NIGH_API nigh_status nigh_store_attach_bytes(nigh_store *store, const nigh_optio
 NIGH_API nigh_status nigh_store_attach(nigh_store *store, const nigh_options *options, void *memory,
                                        uint64_t memory_bytes, void *blocks, uint64_t block_bytes,
                                        nigh_index **index) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     nigh_options own;
     if (store == NULL || memory == NULL || index == NULL ||
         nighi_store_index_options(options, &own) != NIGH_OK) {
@@ -112,6 +133,9 @@ NIGH_API nigh_status nigh_store_attach(nigh_store *store, const nigh_options *op
 }
 
 NIGH_API nigh_status nigh_store_commit(nigh_store *store, nigh_index *index) {
+    if (!NIGHI_HAS_PAGER) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (store == NULL || index == NULL) {
         return NIGH_E_INVALID;
     }

@@ -10,14 +10,22 @@ typedef struct nighi_arena {
     uint64_t used;
 } nighi_arena;
 
-/* `count` objects of `size` bytes; big ones begin on a cache line. NULL while counting, and for
- * count 0. */
-NIGHI_INLINE void *nighi_arena_take(nighi_arena *arena, uint64_t count, uint64_t size) {
-    const uint64_t bytes = nighi_mul_add(count, size, 0);
+/* `bytes` bytes; from a line on they begin on one. NULL while counting, and for none. */
+NIGHI_INLINE void *nighi_arena_bytes_take(nighi_arena *arena, uint64_t bytes) {
     arena->used = nighi_round_up(arena->used, bytes >= NIGHI_CACHE_LINE ? NIGHI_CACHE_LINE : 8);
-    void *at = arena->base == NULL || count == 0 ? NULL : (uint8_t *)arena->base + arena->used;
+    void *at = arena->base == NULL || bytes == 0 ? NULL : (uint8_t *)arena->base + arena->used;
     arena->used = nighi_mul_add(bytes, 1, arena->used);
     return at;
+}
+
+/* `count` objects of `size` bytes. */
+NIGHI_INLINE void *nighi_arena_take(nighi_arena *arena, uint32_t count, uint32_t size) {
+    return nighi_arena_bytes_take(arena, (uint64_t)count * size);
+}
+
+/* More of them. */
+NIGHI_INLINE void *nighi_arena_many(nighi_arena *arena, uint64_t count, uint64_t size) {
+    return nighi_arena_bytes_take(arena, nighi_mul_add(count, size, 0));
 }
 
 NIGHI_INLINE uint64_t nighi_arena_bytes(const nighi_arena *arena) { return arena->used; }

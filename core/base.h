@@ -30,7 +30,46 @@
  *   NIGH_NO_SOURCES     vectors are the index's own: none borrowed or fetched, no metric of the
  *                       caller's
  *   NIGH_NO_PAGER       no pager, blocks or stores
- *   NIGH_NO_JOBS        no jobs */
+ *   NIGH_NO_JOBS        no jobs
+ *   NIGH_NO_FLOATS      not one operation on floats, so that a processor without them needs no
+ *                       runtime: U8 under L2, IP and L1, B1 under HAMMING, searches by codes
+ *                       (NIGH_SEARCH_CODES); no alpha, no gamma
+ *   NIGH_NO_FILTERS     no filters, no removed keys, no NIGH_SEARCH_EXACT: a search walks the graph
+ *                       and nothing else
+ *   NIGH_NO_CURSORS     no cursors and no batches of queries
+ *   NIGH_SEARCH_ONLY    images are attached and searched, never made, changed, saved or checked;
+ *                       no pager, no jobs */
+#ifdef NIGH_SMALL
+#define NIGHI_IS_SMALL 1
+#else
+#define NIGHI_IS_SMALL 0
+#endif
+#ifdef NIGH_SEARCH_ONLY
+#define NIGHI_HAS_CHANGES 0
+#ifndef NIGH_NO_PAGER
+#define NIGH_NO_PAGER 1
+#endif
+#ifndef NIGH_NO_JOBS
+#define NIGH_NO_JOBS 1
+#endif
+#else
+#define NIGHI_HAS_CHANGES 1
+#endif
+#ifdef NIGH_NO_FLOATS
+#define NIGHI_HAS_FLOATS 0
+#else
+#define NIGHI_HAS_FLOATS 1
+#endif
+#ifdef NIGH_NO_FILTERS
+#define NIGHI_HAS_FILTERS 0
+#else
+#define NIGHI_HAS_FILTERS 1
+#endif
+#ifdef NIGH_NO_CURSORS
+#define NIGHI_HAS_CURSORS 0
+#else
+#define NIGHI_HAS_CURSORS 1
+#endif
 #ifdef NIGH_NO_L1
 #define NIGHI_HAS_L1 0
 #else
@@ -62,6 +101,9 @@
 #define NIGHI_HAS_SOURCES 1
 #endif
 
+/* Blocks may lie anywhere; else a region lies in a row. */
+#define NIGHI_HAS_TABLES (NIGHI_HAS_CHANGES || NIGHI_HAS_PAGER)
+
 /* Cross-file functions are hidden from the dynamic symbol table, and static in the amalgam. */
 #ifndef NIGHI_FN
 #define NIGHI_FN __attribute__((visibility("hidden")))
@@ -88,11 +130,23 @@
 #define nighi_fill(to, byte, bytes) __builtin_memset((to), (byte), (size_t)(bytes))
 #define nighi_compare(a, b, bytes) __builtin_memcmp((a), (b), (size_t)(bytes))
 
+/* Is there a cache to ask for lines ahead? */
+#if defined(__wasm__) || (defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M') ||             \
+    (defined(__riscv) && !defined(__riscv_zicbop))
+#define NIGHI_HAS_PREFETCH 0
+#else
+#define NIGHI_HAS_PREFETCH 1
+#endif
+
 #define NIGHI_NONE 0xffffffffu /* no slot, no record */
 #define NIGHI_CACHE_LINE 64u
 
 NIGHI_INLINE uint64_t nighi_round_up(uint64_t value, uint64_t multiple) {
     return (value + multiple - 1) & ~(multiple - 1); /* multiple is a power of two */
+}
+
+NIGHI_INLINE uint32_t nighi_round_up_u32(uint32_t value, uint32_t multiple) {
+    return (value + multiple - 1) & ~(multiple - 1); /* where that fits */
 }
 
 /* a * b + c, or UINT64_MAX when that overflows: sizes from hostile images stay comparable. In

@@ -12,25 +12,23 @@
 
 #define NIGHI_KEY_BLOCK_SHIFT 10u /* least: a key of 511 bytes never crosses a block */
 
-static uint32_t nighi_log2_floor(uint64_t value) {
-    return 63u - (uint32_t)__builtin_clzll(value | 1);
+static uint32_t nighi_log2_floor(uint32_t value) {
+    return 31u - (uint32_t)__builtin_clz(value | 1);
 }
 
-NIGHI_FN uint64_t nighi_vector_stride(const nigh_config *config) {
-    const uint64_t row = nighi_round_up(nighi_row_bytes(config->dim, config->dtype), 4) +
+NIGHI_FN uint32_t nighi_vector_stride(const nigh_config *config) {
+    const uint32_t row = nighi_round_up_u32(nighi_row_bytes(config->dim, config->dtype), 4) +
                          nighi_trailer_bytes(config->metric, config->dtype);
     /* Rows at 16 mod 64 cost 20-32 % of search time once they are longer than a few lines. */
-    const uint64_t alignment = row >= 192 ? 64 : row > 48 ? 32 : row > 8 ? 16 : 4;
-    return nighi_round_up(row, alignment);
+    const uint32_t alignment = row >= 192 ? 64 : row > 48 ? 32 : row > 8 ? 16 : 4;
+    return nighi_round_up_u32(row, alignment);
 }
 
 /* Whole lines where that costs little: a record then touches as few as it can. */
 NIGHI_FN uint32_t nighi_code_stride(const nigh_config *config) {
-    const uint32_t bytes = config->codes == NIGH_CODES_U7   ? config->dim
-                           : config->codes == NIGH_CODES_B1 ? (config->dim + 7) / 8
-                                                            : 0;
-    const uint32_t lines = (uint32_t)nighi_round_up(bytes, NIGHI_CACHE_LINE);
-    return lines <= bytes + bytes / 3 ? lines : (uint32_t)nighi_round_up(bytes, 16);
+    const uint32_t bytes = nighi_code_bytes(config->codes, config->dim);
+    const uint32_t lines = nighi_round_up_u32(bytes, NIGHI_CACHE_LINE);
+    return lines <= bytes + bytes / 3 ? lines : nighi_round_up_u32(bytes, 16);
 }
 
 static void nighi_regions_shift(nighi_region *regions, const nigh_config *config) {
@@ -58,8 +56,9 @@ NIGHI_FN uint32_t nighi_packed_layers(const nighi_counts *counts) {
     return (counts->slot_count + counts->upper_count + 31) / 32;
 }
 
-NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region, bool packed) {
-    const uint64_t words = ((uint64_t)counts->slot_count + 31) / 32;
+NIGHI_FN uint32_t nighi_records_live(const nighi_counts *counts, uint32_t region, bool packed) {
+    const uint32_t words = (counts->slot_count + 31) / 32;
+    packed = NIGHI_HAS_PACKED && packed;
     if (packed && region == NIGHI_NODE) {
         const bool states = counts->deleted_count != 0 || counts->free_count != 0;
         return nighi_packed_layers(counts) + (states ? words : 0);
@@ -80,7 +79,7 @@ NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *conf
     regions[NIGHI_KEY].stride = keyed ? 8 : 0;
     regions[NIGHI_KEYBYTES].stride = bytes ? 1 : 0;
     regions[NIGHI_KEYMAP].stride = keyed ? 4 : 0;
-    regions[NIGHI_VECTOR].stride = owned ? (uint32_t)nighi_vector_stride(config) : 0;
+    regions[NIGHI_VECTOR].stride = owned ? nighi_vector_stride(config) : 0;
     regions[NIGHI_CODE].stride = nighi_code_stride(config);
     nighi_regions_shift(regions, config);
 }

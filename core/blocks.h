@@ -10,7 +10,7 @@
 /* Address of a record below the region's capacity. */
 NIGHI_INLINE uint8_t *nighi_record(const nighi_region *region, uint32_t at) {
     uint8_t *const base = nighi_load_acquire(&region->base);
-    if (NIGHI_LIKELY(base != NULL)) {
+    if (!NIGHI_HAS_TABLES || NIGHI_LIKELY(base != NULL)) {
         return base + (size_t)at * region->stride;
     }
     const uint32_t mask = (1u << region->shift) - 1;
@@ -21,18 +21,27 @@ NIGHI_INLINE uint32_t *nighi_word(const nighi_region *region, uint32_t at) {
     return (uint32_t *)(void *)nighi_record(region, at);
 }
 
+/* Blocks of 1 << shift records that so many take. */
+NIGHI_INLINE uint32_t nighi_blocks_of(uint32_t records, uint32_t shift) {
+    return (records >> shift) + ((records & ((1u << shift) - 1)) != 0);
+}
+
 /* Strides and shifts of every region follow from the configuration alone. */
 NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config);
 /* The regions of a packed image that are not as in a plain one. */
 NIGHI_FN void nighi_regions_pack(nighi_region *regions, const nigh_config *config,
                                  const nighi_counts *counts);
 /* Records that an image of these counts has in a region (of a stride other than 0). */
-NIGHI_FN uint64_t nighi_records_live(const nighi_counts *counts, uint32_t region, bool packed);
+NIGHI_FN uint32_t nighi_records_live(const nighi_counts *counts, uint32_t region, bool packed);
 /* Records of NIGHI_NODE in a packed image that hold which nodes have which layers; after them come,
  * if any slot is removed or free, those that say which. */
 NIGHI_FN uint32_t nighi_packed_layers(const nighi_counts *counts);
 /* Bytes of a stored vector. */
-NIGHI_FN uint64_t nighi_vector_stride(const nigh_config *config);
+NIGHI_FN uint32_t nighi_vector_stride(const nigh_config *config);
+/* Bytes of a code without what it is padded with; 0 without codes. */
+NIGHI_INLINE uint32_t nighi_code_bytes(uint32_t kind, uint32_t dim) {
+    return kind == NIGH_CODES_U7 ? dim : kind == NIGH_CODES_B1 ? (dim + 7) / 8 : 0;
+}
 /* Bytes of a code; 0 without codes. */
 NIGHI_FN uint32_t nighi_code_stride(const nigh_config *config);
 /* Records above layer 0 that slots [from, to) draw. */

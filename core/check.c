@@ -161,7 +161,7 @@ static bool nighi_check_vector(const nigh_index *index, nigh_session *session, u
 /* A code is that of the vector, its padding zero. Vectors elsewhere are not read. */
 static bool nighi_check_code(const nigh_index *index, nigh_session *session, uint32_t slot,
                              nigh_report *report) {
-    if (!nighi_source_is(index, NIGHI_SOURCE_OWNED) || !nighi_coded(index)) {
+    if (!NIGHI_HAS_FLOATS || !nighi_source_is(index, NIGHI_SOURCE_OWNED) || !nighi_coded(index)) {
         return true;
     }
     const uint8_t *vector = nighi_record(&index->regions[NIGHI_VECTOR], slot);

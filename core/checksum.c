@@ -39,6 +39,12 @@ static void nighi_xxh_lines(nighi_xxh *hash, const uint8_t *at, uint64_t lines) 
     hash->lanes[3] = d;
 }
 
+/* The lines of what begins with one, and what is behind them. */
+static void nighi_xxh_rest(nighi_xxh *hash, const uint8_t *at, uint64_t count) {
+    nighi_xxh_lines(hash, at, count / 16);
+    nighi_copy(hash->rest, at + (count & ~(uint64_t)15), count % 16);
+}
+
 NIGHI_FN void nighi_xxh_add(nighi_xxh *hash, const void *bytes, uint64_t count) {
     const uint8_t *at = bytes;
     const uint32_t held = (uint32_t)hash->count % 16;
@@ -53,8 +59,7 @@ NIGHI_FN void nighi_xxh_add(nighi_xxh *hash, const void *bytes, uint64_t count) 
         }
         nighi_xxh_lines(hash, hash->rest, 1);
     }
-    nighi_xxh_lines(hash, at, count / 16);
-    nighi_copy(hash->rest, at + (count & ~(uint64_t)15), count % 16);
+    nighi_xxh_rest(hash, at, count);
 }
 
 NIGHI_FN uint32_t nighi_xxh_end(const nighi_xxh *hash) {
@@ -81,6 +86,7 @@ NIGHI_FN uint32_t nighi_xxh_end(const nighi_xxh *hash) {
 NIGHI_FN uint32_t nighi_checksum(const void *bytes, uint64_t count) {
     nighi_xxh hash;
     nighi_xxh_begin(&hash);
-    nighi_xxh_add(&hash, bytes, count);
+    hash.count = count;
+    nighi_xxh_rest(&hash, bytes, count);
     return nighi_xxh_end(&hash);
 }

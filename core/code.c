@@ -18,6 +18,10 @@ NIGHI_FN bool nighi_code_valid(const nigh_config *config, uint32_t kind) {
 
 NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
                               nighi_coding *coding) {
+    nighi_code_kind(config, coding);
+    if (!NIGHI_HAS_FLOATS) {
+        return; /* codes are others' */
+    }
     const bool directed = config->metric == NIGH_METRIC_COSINE || config->metric == NIGH_METRIC_IP;
     /* In halves: the sum or difference of two floats may be beyond the largest. */
     float center = nighi_fp_mul(low, 0.5f) + nighi_fp_mul(high, 0.5f);
@@ -31,6 +35,9 @@ NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
     reach = reach < 0x1p-100f ? 0x1p-100f : reach;
     coding->center = center;
     coding->steps = (float)NIGHI_CODE_LIMIT / reach;
+}
+
+NIGHI_FN void nighi_code_kind(const nigh_config *config, nighi_coding *coding) {
     coding->kind = config->codes;
     coding->stride = nighi_code_stride(config);
     coding->op = config->codes == NIGH_CODES_B1     ? NIGHI_CODE_BITS
@@ -121,16 +128,27 @@ NIGHI_FN uint32_t nighi_code_encode(const nighi_coding *coding, uint32_t dim, co
     return 0;
 }
 
+NIGHI_FN nigh_status nighi_code_check(const nighi_coding *coding, uint32_t dim,
+                                      const uint8_t *record) {
+    if (coding->kind == NIGH_CODES_B1) {
+        return dim % 8 != 0 && record[dim / 8] >> dim % 8 != 0 ? NIGH_E_VECTOR : NIGH_OK;
+    }
+    uint32_t bad = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+        bad |= record[i] - 1u > 2 * NIGHI_CODE_LIMIT; /* 1..127 */
+    }
+    return bad != 0 ? NIGH_E_VECTOR : NIGH_OK;
+}
+
 NIGHI_FN uint32_t nighi_code_query(const nighi_coding *coding, uint32_t dim, const uint8_t *record,
                                    uint8_t *code) {
-    const uint32_t stride = coding->stride;
+    const uint32_t bytes = nighi_code_bytes(coding->kind, dim);
     int32_t sum = 0;
-    nighi_fill(code + stride, 0, nighi_round_up(stride, NIGHI_CACHE_LINE) - stride);
+    nighi_fill(code + bytes, 0, nighi_round_up(coding->stride, NIGHI_CACHE_LINE) - bytes);
     if (coding->op != NIGHI_CODE_DOT) {
-        nighi_copy(code, record, stride);
+        nighi_copy(code, record, bytes);
         return 0;
     }
-    nighi_fill(code + dim, 0, stride - dim);
     for (uint32_t i = 0; i < dim; i++) {
         const int32_t value = (int32_t)record[i] - (int32_t)NIGHI_CODE_ZERO;
         code[i] = (uint8_t)value;

@@ -17,7 +17,9 @@
 
 /* Do codes of this kind exist for this metric and dtype? */
 NIGHI_FN bool nighi_code_valid(const nigh_config *config, uint32_t kind);
-/* The span [low, high] of elements becomes center and steps. */
+/* Kind, stride and kernel of the codes that a configuration wants. */
+NIGHI_FN void nighi_code_kind(const nigh_config *config, nighi_coding *coding);
+/* The same, and the span [low, high] of elements becomes center and steps. */
 NIGHI_FN void nighi_code_span(const nigh_config *config, float low, float high,
                               nighi_coding *coding);
 /* The index's coding becomes *from, not yet active; cursors on codes made before end. */
@@ -28,8 +30,11 @@ NIGHI_FN const float *nighi_code_floats(const nigh_index *index, const void *row
 /* One record from those floats; how many elements were clamped. */
 NIGHI_FN uint32_t nighi_code_encode(const nighi_coding *coding, uint32_t dim, const float *floats,
                                     uint8_t *record);
-/* A record as a query: `code` holds the stride rounded up to 64 bytes, zero beyond the record, and
- * is aligned to 64. Returns the bias that the kernel wants. */
+/* NIGH_OK for the elements of a record that nighi_code_encode can make, else NIGH_E_VECTOR. */
+NIGHI_FN nigh_status nighi_code_check(const nighi_coding *coding, uint32_t dim,
+                                      const uint8_t *record);
+/* A record as a query; of its padding nothing is read. `code` holds the stride rounded up to 64
+ * bytes, zeros behind the elements, and is aligned to 64. Returns the bias for the kernel. */
 NIGHI_FN uint32_t nighi_code_query(const nighi_coding *coding, uint32_t dim, const uint8_t *record,
                                    uint8_t *code);
 /* The distance that an order stands for, for comparing ratios. */
@@ -39,7 +44,7 @@ NIGHI_INLINE uint32_t nighi_code_distance(const nigh_index *index, uint32_t orde
 
 /* Bytes of a code query buffer, as a session is made. */
 NIGHI_INLINE uint32_t nighi_code_query_bytes(const nigh_config *config) {
-    return (uint32_t)nighi_round_up(nighi_code_stride(config), NIGHI_CACHE_LINE);
+    return nighi_round_up_u32(nighi_code_stride(config), NIGHI_CACHE_LINE);
 }
 /* Builds of such an index choose links on a draft: *draft becomes the configuration of its codes.
  * Bytes are as fast as they get. */
@@ -60,7 +65,7 @@ NIGHI_INLINE bool nighi_coded(const nigh_index *index) {
 }
 /* The session was made with room for queries on the codes that there are. */
 NIGHI_INLINE bool nighi_code_room(const nigh_index *index, const nigh_session *session) {
-    return session->coded >= (uint32_t)nighi_round_up(index->coding.stride, NIGHI_CACHE_LINE);
+    return session->coded >= nighi_round_up_u32(index->coding.stride, NIGHI_CACHE_LINE);
 }
 /* It has room for a draft: buffers of either kind serve both. */
 NIGHI_INLINE bool nighi_draft_room(const nigh_session *session, uint32_t stride) {

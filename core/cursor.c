@@ -113,9 +113,10 @@ static nigh_status nighi_exact_fill(const nighi_walk *walk) {
 /* The nearest not handed out, or none: UINT64_MAX. */
 static nigh_status nighi_cursor_peek(const nighi_walk *walk, uint64_t *entry) {
     nigh_session *session = walk->session;
-    const nigh_status status = walk->coded ? nighi_exact_fill(walk) : nighi_window_fill(walk);
-    const uint32_t count = walk->coded ? session->exact_count : session->pool_count;
-    *entry = count == 0 ? UINT64_MAX : walk->coded ? session->exact[0] : session->pool[0];
+    const bool exact = nighi_walk_reranks(walk);
+    const nigh_status status = exact ? nighi_exact_fill(walk) : nighi_window_fill(walk);
+    const uint32_t count = exact ? session->exact_count : session->pool_count;
+    *entry = count == 0 ? UINT64_MAX : exact ? session->exact[0] : session->pool[0];
     return status;
 }
 
@@ -127,7 +128,7 @@ static nigh_status nighi_cursor_sweep(const nighi_walk *walk, bool *more) {
     nighi_cursor *cursor = &session->cursor;
     nighi_space space;
     *more = false;
-    if ((index->writer == NULL && !nighi_unrooted(index)) || walk->expansions_max != 0) {
+    if ((nighi_writer_of(index) == NULL && !nighi_unrooted(index)) || walk->expansions_max != 0) {
         return NIGH_OK;
     }
     for (; cursor->swept < cursor->slot_count; cursor->swept++) {
@@ -159,7 +160,7 @@ static nigh_status nighi_cursor_hand(const nigh_index *index, nigh_session *sess
     const uint32_t found = hits->found;
     const uint64_t offset = hits->key_offset;
     const bool owned = nighi_source_is(index, NIGHI_SOURCE_OWNED);
-    if (index->writer == NULL || !owned) {
+    if (nighi_writer_of(index) == NULL || !owned) {
         nighi_hit_plain(index, hits, entry);
         if (nighi_updates_none(index, session->cursor.updates)) {
             return NIGH_OK;
@@ -194,11 +195,10 @@ static nigh_status nighi_cursor_run(const nigh_index *index, nigh_session *sessi
         if (entry == UINT64_MAX) {
             continue; /* something new waits to be expanded */
         }
-        if ((options->flags & NIGH_SEARCH_RADIUS) != 0 &&
-            nighi_entry_distance(entry) > options->radius) {
+        if (!nighi_hit_within(index, hits, entry, options)) {
             return NIGH_OK;
         }
-        if (walk.coded) {
+        if (nighi_walk_reranks(&walk)) {
             (void)nighi_heap_pop(session->exact, &session->exact_count);
         } else {
             (void)nighi_window_take(session);
@@ -217,6 +217,7 @@ NIGHI_FN nigh_status nighi_cursor_next(const nigh_index *index, nigh_session *se
                                        nighi_hits *hits) {
     hits->found = 0;
     hits->key_offset = 0;
+    hits->coded = (session->cursor.options.flags & NIGH_SEARCH_CODES) != 0;
     if (session->cursor.active == 0 || session->index != index) {
         return NIGH_E_INVALID;
     }

@@ -99,8 +99,7 @@ BATCH(batch_u8) {
     nighi_u8_kernel kernel = metric->u8_kernel;
     const uint8_t *q = (const uint8_t *)query->elements;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t sum = kernel(q, (const uint8_t *)vectors[i], metric->dim);
-        distances[i] = nighi_f32_from_i64((int64_t)sum);
+        distances[i] = nighi_f32_from_u32(kernel(q, (const uint8_t *)vectors[i], metric->dim));
     }
 }
 
@@ -256,7 +255,7 @@ BATCH(batch_hamming) {
     const uint8_t *q = (const uint8_t *)query->elements;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t bits = metric->kernels.hamming(q, (const uint8_t *)vectors[i], metric->row_bytes);
-        distances[i] = (float)bits;
+        distances[i] = nighi_f32_from_u32(bits);
     }
 }
 
@@ -270,21 +269,25 @@ BATCH(batch_custom) {
 
 nighi_batch_fn nighi_batch_pick(const nighi_metric *metric) {
     static const nighi_batch_fn i8[] = {batch_i8_l2, batch_i8_ip, batch_i8_cosine, batch_i8_l1};
-    static const nighi_batch_fn u8[] = {batch_u8, batch_u8_ip, batch_u8_cosine, batch_u8};
     static const nighi_batch_fn floats[] = {batch_float, batch_float_ip, batch_float_cosine,
                                             batch_float};
-    if (NIGHI_HAS_SOURCES && metric->metric == NIGH_METRIC_CUSTOM) {
+    if (NIGHI_HAS_SOURCES && NIGHI_HAS_FLOATS && metric->metric == NIGH_METRIC_CUSTOM) {
         return batch_custom;
     }
     if (NIGHI_HAS_BYTES && metric->metric == NIGH_METRIC_HAMMING) {
         return batch_hamming;
     }
     uint32_t row = metric->metric - NIGH_METRIC_L2;
-    if (NIGHI_HAS_BYTES && metric->dtype == NIGH_DTYPE_I8) {
+    if (NIGHI_HAS_BYTES && NIGHI_HAS_FLOATS && metric->dtype == NIGH_DTYPE_I8) {
         return i8[row];
     }
     if (NIGHI_HAS_BYTES && metric->dtype == NIGH_DTYPE_U8) {
-        return u8[row];
+        return NIGHI_HAS_FLOATS && metric->metric == NIGH_METRIC_COSINE ? batch_u8_cosine
+               : metric->metric == NIGH_METRIC_IP                       ? batch_u8_ip
+                                                                        : batch_u8;
+    }
+    if (!NIGHI_HAS_FLOATS) {
+        return NULL; /* searched by codes alone */
     }
     if (metric->metric == NIGH_METRIC_COSINE && metric->trailer_offset == 0) {
         return batch_float_cosine_bare;

@@ -80,7 +80,12 @@ NIGHI_INLINE float nighi_fp_mul(float a, float b) {
  * if it finds another (a library linked with -ffast-math sets flush-to-zero for the whole process)
  * and returns the word as it was; nighi_fp_leave puts that back. About 6 ns in default mode.
  * NIGHI_FP_BITS are those that change results or raise traps; sticky flags are not among them. */
-#if defined(__SSE__)
+#if !NIGHI_HAS_FLOATS
+#define NIGHI_FP_BITS 0u
+#define NIGHI_FP_DEFAULT 0u
+NIGHI_INLINE uint32_t nighi_fp_control(void) { return 0; }
+NIGHI_INLINE void nighi_fp_set_control(uint32_t word) { (void)word; }
+#elif defined(__SSE__)
 #define NIGHI_FP_BITS 0xffc0u
 #define NIGHI_FP_DEFAULT 0x1f80u /* round to nearest, all exceptions masked, no FTZ, no DAZ */
 NIGHI_INLINE uint32_t nighi_fp_control(void) { return _mm_getcsr(); }
@@ -132,6 +137,9 @@ NIGHI_INLINE void nighi_fp_leave(uint32_t saved) {
 /* Does this build on this machine, in its present mode, compute as it must? Inputs are volatile so
  * that the answer is the machine's and not the compiler's. */
 static inline __attribute__((unused)) bool nighi_fp_selftest(void) {
+    if (!NIGHI_HAS_FLOATS) {
+        return true;
+    }
     volatile float a = 1.000244140625f; /* 1 + 2^-12; its square needs 2^-24, half a last place */
     volatile float c = -1.00048828125f; /* -(1 + 2^-11) */
     volatile float even = 16777216.0f;  /* 2^24: neighbours are 2 apart above it */

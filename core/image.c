@@ -9,6 +9,23 @@
 #define NIGHI_BUILD_FLAGS                                                                          \
     ((uint32_t)NIGH_BUILD_KEEP_PRUNED | NIGH_BUILD_EXACT | NIGH_BUILD_UNROOTED)
 
+/* What a header has one behind the other as a configuration does, dim first. */
+#define NIGHI_CONFIG_WORDS (11 * sizeof(uint32_t))
+_Static_assert(offsetof(nigh_config, dim) + NIGHI_CONFIG_WORDS == offsetof(nigh_config, seed) &&
+                   offsetof(nighi_image_header, dim) + NIGHI_CONFIG_WORDS ==
+                       offsetof(nighi_image_header, block_count),
+               "headers have these fields in the order of nigh_config");
+
+#define NIGHI_ONE_BITS 0x3f800000u /* 1.0f, */
+#define NIGHI_TWO_BITS 0x40000000u /* 2.0f */
+
+/* A directory by itself, and what follows from it. */
+typedef struct nighi_directory {
+    nighi_image_region regions[NIGHI_REGION_COUNT];
+    uint32_t block_count;
+    uint64_t image_bytes;
+} nighi_directory;
+
 static const uint8_t nighi_magic[8] = {'n', 'i', 'g', 'h', '\r', '\n', 0x1a, 0};
 
 NIGHI_FN void nighi_config_now(const nigh_index *index, nigh_config *config) {
@@ -35,62 +52,115 @@ NIGHI_FN void nighi_config_complete(nigh_config *config) {
     config->expansions = config->expansions == 0 ? 2 : config->expansions;
     config->block_bytes = config->block_bytes == 0 ? 65536 : config->block_bytes;
     config->key_bytes_max = config->key_bytes_max == 0 ? 511 : config->key_bytes_max;
-    config->alpha = config->alpha == 0.0f ? 1.0f : config->alpha;
+    config->alpha = nighi_f32_bits(config->alpha) << 1 == 0 ? 1.0f : config->alpha;
+}
+
+/* Of a build without floats. */
+static bool nighi_config_integer(const nigh_config *config) {
+    return (config->dtype == NIGH_DTYPE_U8 || config->dtype == NIGH_DTYPE_B1) &&
+           config->metric != NIGH_METRIC_COSINE && config->metric != NIGH_METRIC_CUSTOM &&
+           nighi_f32_bits(config->alpha) == NIGHI_ONE_BITS;
 }
 
 NIGHI_FN bool nighi_config_supported(const nigh_config *config) {
     const bool callers = config->vectors == NIGH_VECTORS_EXTERNAL ||
                          config->metric == NIGH_METRIC_CUSTOM;
-    return (NIGHI_HAS_BYTES || nighi_dtype_floats(config->dtype)) &&
-           (NIGHI_HAS_SOURCES || !callers) &&
-           (NIGHI_HAS_BYTES || config->codes != NIGH_CODES_B1) &&
-           (NIGHI_HAS_L1 || config->metric != NIGH_METRIC_L1);
+    /* Codes are searched by themselves, whatever they are of; such an index cannot be changed. */
+    const bool coded = !NIGHI_HAS_FLOATS && config->codes != NIGH_CODES_NONE;
+    return (NIGHI_HAS_BYTES || (nighi_dtype_floats(config->dtype) &&
+                                config->codes != NIGH_CODES_B1)) &&
+           (NIGHI_HAS_SOURCES || coded || !callers) &&
+           (NIGHI_HAS_L1 || config->metric != NIGH_METRIC_L1) &&
+           (NIGHI_HAS_FILTERS || (config->build_flags & NIGH_BUILD_UNROOTED) == 0) &&
+           (NIGHI_HAS_FLOATS || coded || nighi_config_integer(config));
 }
+
+/* The least and the most of dim and what follows it. */
+static const struct {
+    uint32_t least;
+    uint32_t most;
+} nighi_config_ranges[] = {
+    {1, 65535},                            /* dim */
+    {NIGH_METRIC_L2, NIGH_METRIC_CUSTOM},  /* metric */
+    {NIGH_DTYPE_F32, NIGH_DTYPE_B1},       /* dtype */
+    {0, NIGH_KEYS_IDENTITY},               /* keys */
+    {0, NIGH_VECTORS_EXTERNAL},            /* vectors */
+    {2, 1024},                             /* m */
+    {4, 2048},                             /* m0 */
+    {1, 65535},                            /* ef_build */
+    {1, NIGHI_EXPANSIONS_MAX},             /* expansions */
+    {256, 1u << 26},                       /* block_bytes */
+    {1, 511},                              /* key_bytes_max */
+};
+_Static_assert(sizeof nighi_config_ranges / 8 * sizeof(uint32_t) == NIGHI_CONFIG_WORDS,
+               "each of these fields has a range");
 
 NIGHI_FN bool nighi_config_valid(const nigh_config *c) {
-    const uint32_t block = c->block_bytes;
-    return c->dim >= 1 && c->dim <= 65535 && nighi_metric_valid(c->metric, c->dtype) &&
-           c->keys <= NIGH_KEYS_IDENTITY && c->vectors <= NIGH_VECTORS_EXTERNAL && c->m >= 2 &&
-           c->m <= 1024 && c->m0 >= c->m && c->m0 >= 4 && c->m0 <= 2048 && c->ef_build >= 1 &&
-           c->ef_build <= 65535 && c->expansions >= 1 && c->expansions <= NIGHI_EXPANSIONS_MAX &&
-           block >= 256 && block <= 1u << 26 && (block & (block - 1)) == 0 &&
-           c->key_bytes_max >= 1 && c->key_bytes_max <= 511 && nighi_code_valid(c, c->codes) &&
-           (c->build_flags & ~NIGHI_BUILD_FLAGS) == 0 && c->alpha >= 1.0f && c->alpha <= 2.0f &&
+    const uint32_t least = nighi_f32_rank(c->code_min);
+    const uint32_t most = nighi_f32_rank(c->code_max);
+    for (uint32_t i = 0; i < NIGHI_CONFIG_WORDS / sizeof(uint32_t); i++) {
+        const uint32_t value = nighi_load_u32((const uint8_t *)&c->dim + 4 * i);
+        if (value < nighi_config_ranges[i].least || value > nighi_config_ranges[i].most) {
+            return false;
+        }
+    }
+    return nighi_metric_valid(c->metric, c->dtype) && c->m0 >= c->m &&
+           (c->block_bytes & (c->block_bytes - 1)) == 0 && nighi_code_valid(c, c->codes) &&
+           (c->build_flags & ~NIGHI_BUILD_FLAGS) == 0 &&
+           nighi_f32_bits(c->alpha) - NIGHI_ONE_BITS <= NIGHI_TWO_BITS - NIGHI_ONE_BITS &&
            nighi_f32_finite(c->code_min) && nighi_f32_finite(c->code_max) && c->reserved == 0 &&
-           (c->code_min < c->code_max || (c->code_min == 0.0f && c->code_max == 0.0f));
+           (least < most || (least == most && least == nighi_f32_rank(0.0f)));
 }
 
-/* The one layout that configuration and counts allow; checksums are left 0. */
+/* The one directory that configuration and counts allow. */
+static void nighi_image_directory(const nigh_config *config, const nighi_counts *counts, bool coded,
+                                  bool packed, nighi_directory *at) {
+    nighi_region shape[NIGHI_REGION_COUNT];
+    nighi_fill(at, 0, sizeof *at);
+    nighi_regions_shape(shape, config);
+    if (NIGHI_HAS_PACKED && packed) {
+        nighi_regions_pack(shape, config, counts);
+    }
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        nighi_image_region *region = &at->regions[i];
+        region->stride = shape[i].stride;
+        region->shift = shape[i].shift;
+        const bool absent = region->stride == 0 || (i == NIGHI_CODE && !coded);
+        region->records = absent ? 0 : nighi_records_live(counts, i, packed);
+        region->block_count = nighi_blocks_of((uint32_t)region->records, region->shift);
+        region->first_block = at->block_count;
+        at->block_count += region->block_count;
+    }
+    uint64_t offset = sizeof(nighi_image_header) + (uint64_t)at->block_count * 4;
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        nighi_image_region *region = &at->regions[i];
+        offset = nighi_round_up(offset, NIGHI_CACHE_LINE);
+        region->offset = offset;
+        offset += region->records * region->stride;
+    }
+    at->image_bytes = offset;
+}
+
+/* The one header that they allow; checksums are left 0. */
 static void nighi_image_layout(const nigh_config *config, const nighi_counts *counts,
                                const nighi_coding *coding, bool packed,
                                nighi_image_header *header) {
-    nighi_region shape[NIGHI_REGION_COUNT];
-    nighi_fill(shape, 0, sizeof shape);
+    nighi_directory at;
+    nighi_image_directory(config, counts, coding->active != 0, packed, &at);
     nighi_fill(header, 0, sizeof *header);
     nighi_copy(header->magic, nighi_magic, sizeof nighi_magic);
-    nighi_regions_shape(shape, config);
-    if (packed) {
-        nighi_regions_pack(shape, config, counts);
-    }
     header->version = packed ? NIGHI_IMAGE_PACKED : NIGHI_IMAGE_VERSION;
     header->packed = packed;
     header->header_bytes = sizeof *header;
     header->state = NIGHI_IMAGE_SEALED;
-    header->dim = config->dim;
-    header->metric = config->metric;
-    header->dtype = config->dtype;
-    header->keys = config->keys;
-    header->vectors = config->vectors;
-    header->m = config->m;
-    header->m0 = config->m0;
-    header->ef_build = config->ef_build;
-    header->expansions = config->expansions;
-    header->block_bytes = config->block_bytes;
-    header->key_bytes_max = config->key_bytes_max;
+    header->image_bytes = at.image_bytes;
+    header->block_count = at.block_count;
+    nighi_copy(header->regions, at.regions, sizeof at.regions);
+    nighi_copy(&header->dim, &config->dim, NIGHI_CONFIG_WORDS);
     header->seed = config->seed;
     header->codes = config->codes;
     header->build_flags = config->build_flags;
-    header->alpha = config->alpha == 1.0f ? 0.0f : config->alpha;
+    header->alpha = nighi_f32_bits(config->alpha) == NIGHI_ONE_BITS ? 0 : config->alpha;
     header->code_min = config->code_min;
     header->code_max = config->code_max;
     if (coding->active != 0) {
@@ -100,61 +170,38 @@ static void nighi_image_layout(const nigh_config *config, const nighi_counts *co
         header->code_clamped = coding->clamped;
     }
     header->counts = *counts;
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        nighi_image_region *region = &header->regions[i];
-        const uint64_t whole = (uint64_t)1 << shape[i].shift;
-        region->stride = shape[i].stride;
-        region->shift = shape[i].shift;
-        const bool absent = region->stride == 0 || (i == NIGHI_CODE && coding->active == 0);
-        region->records = absent ? 0 : nighi_records_live(counts, i, packed);
-        region->block_count = (uint32_t)((region->records + whole - 1) >> region->shift);
-        region->first_block = header->block_count;
-        header->block_count += region->block_count;
-    }
-    uint64_t offset = sizeof *header + (uint64_t)header->block_count * 4;
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        nighi_image_region *region = &header->regions[i];
-        offset = nighi_round_up(offset, NIGHI_CACHE_LINE);
-        region->offset = offset;
-        offset += region->records * region->stride;
-    }
-    header->image_bytes = offset;
 }
 
 static void nighi_header_config(const nighi_image_header *header, nigh_config *config) {
-    *config = (nigh_config){.struct_size = sizeof *config,
-                            .dim = header->dim,
-                            .metric = header->metric,
-                            .dtype = header->dtype,
-                            .keys = header->keys,
-                            .vectors = header->vectors,
-                            .m = header->m,
-                            .m0 = header->m0,
-                            .ef_build = header->ef_build,
-                            .expansions = header->expansions,
-                            .block_bytes = header->block_bytes,
-                            .key_bytes_max = header->key_bytes_max,
-                            .seed = header->seed,
-                            .codes = header->codes,
-                            .build_flags = header->build_flags,
-                            .alpha = header->alpha == 0.0f ? 1.0f : header->alpha,
-                            .code_min = header->code_min,
-                            .code_max = header->code_max};
+    nighi_fill(config, 0, sizeof *config);
+    config->struct_size = sizeof *config;
+    nighi_copy(&config->dim, &header->dim, NIGHI_CONFIG_WORDS);
+    config->seed = header->seed;
+    config->codes = header->codes;
+    config->build_flags = header->build_flags;
+    config->alpha = nighi_f32_bits(header->alpha) == 0 ? 1.0f : header->alpha;
+    config->code_min = header->code_min;
+    config->code_max = header->code_max;
 }
 
 NIGHI_FN void nighi_header_coding(const nighi_image_header *header, const nigh_config *config,
                                   nighi_coding *coding) {
-    nighi_code_span(config, 0.0f, 1.0f, coding); /* which kernel */
+    nighi_code_kind(config, coding);
     coding->active = header->code_active;
     coding->center = header->code_center;
     coding->steps = header->code_steps;
     coding->clamped = header->code_clamped;
 }
 
-static bool nighi_coding_valid(const nigh_config *config, const nighi_coding *coding) {
-    return coding->active == 0 || (coding->active == 1 && config->codes != NIGH_CODES_NONE &&
-                                   nighi_f32_finite(coding->center) &&
-                                   nighi_f32_finite(coding->steps) && coding->steps > 0.0f);
+/* What it says of codes; without active ones nothing. */
+static bool nighi_header_coding_valid(const nighi_image_header *header) {
+    const uint32_t steps = nighi_f32_bits(header->code_steps);
+    const uint32_t center = nighi_f32_bits(header->code_center);
+    if (header->code_active == 0) {
+        return (steps | center | header->code_clamped) == 0;
+    }
+    return header->code_active == 1 && header->codes != NIGH_CODES_NONE &&
+           nighi_f32_finite(header->code_center) && steps - 1 < 0x7f800000u - 1;
 }
 
 static bool nighi_counts_valid(const nighi_counts *counts) {
@@ -171,41 +218,49 @@ static uint32_t nighi_header_checksum(const nighi_image_header *header) {
     return nighi_checksum(header, offsetof(nighi_image_header, checksum));
 }
 
-/* The header by itself: what it says is possible and agrees with its directory. */
-static nigh_status nighi_header_read(const void *bytes, uint64_t count, nighi_image_header *header,
+/* Is the directory that which the rest of the header says? NIGH_OK or what is wrong. */
+static nigh_status nighi_directory_check(const nighi_image_header *header,
+                                         const nigh_config *config, bool packed) {
+    nighi_directory at;
+    nighi_image_directory(config, &header->counts, header->code_active != 0, packed, &at);
+    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
+        if (at.regions[i].block_count > NIGHI_BLOCKS_MAX) {
+            return NIGH_E_UNSUPPORTED; /* more than a handle's table has */
+        }
+    }
+    return at.image_bytes == header->image_bytes && at.block_count == header->block_count &&
+                   nighi_compare(header->regions, at.regions, sizeof at.regions) == 0
+               ? NIGH_OK
+               : NIGH_E_CORRUPT;
+}
+
+/* The header by itself: what it says is possible, written in the one way there is, and agrees with
+ * its directory. */
+static nigh_status nighi_header_read(const nighi_image_header *header, uint64_t count,
                                      nigh_config *config) {
-    nighi_image_header expected;
-    nighi_coding coding;
-    if (count < sizeof *header || nighi_compare(bytes, nighi_magic, sizeof nighi_magic) != 0) {
+    uint32_t rest = 0;
+    if (count < sizeof *header || nighi_compare(header->magic, nighi_magic, sizeof nighi_magic)) {
         return NIGH_E_FORMAT;
     }
-    nighi_copy(header, bytes, sizeof *header);
     if (header->checksum != nighi_header_checksum(header)) {
         return NIGH_E_CORRUPT;
     }
-    if ((header->version != NIGHI_IMAGE_VERSION && header->version != NIGHI_IMAGE_PACKED) ||
+    const bool packed = header->version == NIGHI_IMAGE_PACKED;
+    if ((!packed && header->version != NIGHI_IMAGE_VERSION) ||
         header->header_bytes != sizeof *header) {
         return NIGH_E_FORMAT;
     }
     nighi_header_config(header, config);
-    if (!nighi_config_valid(config) || !nighi_counts_valid(&header->counts)) {
+    for (uint32_t i = 0; i < sizeof header->reserved1; i++) {
+        rest |= header->reserved1[i];
+    }
+    if (!nighi_config_valid(config) || !nighi_counts_valid(&header->counts) ||
+        !nighi_header_coding_valid(header) || rest != 0 || header->packed != packed ||
+        nighi_f32_bits(header->alpha) == NIGHI_ONE_BITS ||
+        (packed && header->state != NIGHI_IMAGE_SEALED)) {
         return NIGH_E_CORRUPT;
     }
-    nighi_header_coding(header, config, &coding);
-    if (!nighi_coding_valid(config, &coding)) {
-        return NIGH_E_CORRUPT;
-    }
-    const bool packed = header->version == NIGHI_IMAGE_PACKED;
-    nighi_image_layout(config, &header->counts, &coding, packed, &expected);
-    expected.state = packed ? NIGHI_IMAGE_SEALED : header->state;
-    expected.table_checksum = header->table_checksum;
-    expected.checksum = header->checksum;
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        if (expected.regions[i].block_count > NIGHI_BLOCKS_MAX) {
-            return NIGH_E_UNSUPPORTED; /* more than a handle's table has */
-        }
-    }
-    return nighi_compare(header, &expected, sizeof expected) == 0 ? NIGH_OK : NIGH_E_CORRUPT;
+    return nighi_directory_check(header, config, packed);
 }
 
 NIGHI_FN bool nighi_header_paged(const void *header, uint64_t header_bytes) {
@@ -214,9 +269,9 @@ NIGHI_FN bool nighi_header_paged(const void *header, uint64_t header_bytes) {
            nighi_load_u32(bytes + offsetof(nighi_image_header, state)) == NIGHI_IMAGE_PAGED;
 }
 
-NIGHI_FN nigh_status nighi_header_paged_read(const void *bytes, uint64_t count,
-                                             nighi_image_header *header, nigh_config *config) {
-    const nigh_status status = nighi_header_read(bytes, count, header, config);
+NIGHI_FN nigh_status nighi_header_paged_read(const nighi_image_header *header, uint64_t count,
+                                             nigh_config *config) {
+    const nigh_status status = nighi_header_read(header, count, config);
     if (status != NIGH_OK) {
         return status;
     }
@@ -224,9 +279,9 @@ NIGHI_FN nigh_status nighi_header_paged_read(const void *bytes, uint64_t count,
                                                                              : NIGH_E_FORMAT;
 }
 
-NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
-                                      nighi_image_header *header, nigh_config *config) {
-    const nigh_status status = nighi_header_read(image, image_bytes, header, config);
+NIGHI_FN nigh_status nighi_image_read(const nighi_image_header *header, const uint8_t *table,
+                                      uint64_t image_bytes, uint32_t flags, nigh_config *config) {
+    const nigh_status status = nighi_header_read(header, image_bytes, config);
     if (status != NIGH_OK) {
         return status;
     }
@@ -239,7 +294,6 @@ NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, u
     if (header->state == NIGHI_IMAGE_OPEN) {
         return (flags & NIGH_OPEN_UNSEALED) != 0 ? NIGH_OK : NIGH_E_OPEN;
     }
-    const uint8_t *table = (const uint8_t *)image + sizeof *header;
     uint32_t fold = 0;
     for (uint32_t i = 0; i < header->block_count; i++) {
         fold = nighi_checksum_fold(fold, nighi_load_u32(table + (size_t)i * 4));
@@ -248,15 +302,15 @@ NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, u
                                                                                  : NIGH_E_CORRUPT;
 }
 
-static uint64_t nighi_part_bytes(const nighi_image_region *region, uint32_t block) {
-    const uint64_t first = (uint64_t)block << region->shift;
-    return nighi_min_u64((uint64_t)1 << region->shift, region->records - first) * region->stride;
+static size_t nighi_part_bytes(const nighi_image_region *region, uint32_t block) {
+    const uint32_t left = (uint32_t)region->records - (block << region->shift);
+    return (size_t)nighi_min_u32(1u << region->shift, left) * region->stride;
 }
 
 NIGHI_FN nigh_status nighi_image_verify(const uint8_t *image, const nighi_image_header *header,
                                         uint64_t *checked) {
     const uint32_t *table = (const uint32_t *)(const void *)(image + sizeof *header);
-    uint64_t at = sizeof *header + (uint64_t)header->block_count * 4;
+    size_t at = sizeof *header + (size_t)header->block_count * 4; /* the image lies in memory */
     *checked = 0;
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         const nighi_image_region *region = &header->regions[i];
@@ -266,7 +320,7 @@ NIGHI_FN nigh_status nighi_image_verify(const uint8_t *image, const nighi_image_
             }
         }
         for (uint32_t block = 0; block < region->block_count; block++) {
-            const uint64_t bytes = nighi_part_bytes(region, block);
+            const size_t bytes = nighi_part_bytes(region, block);
             if (nighi_checksum(image + at, bytes) != table[region->first_block + block]) {
                 return NIGH_E_CORRUPT;
             }

@@ -81,12 +81,13 @@ NIGHI_FN void nighi_header_coding(const nighi_image_header *header, const nigh_c
 NIGHI_FN bool nighi_header_paged(const void *header, uint64_t header_bytes);
 /* The header of the index as it is now, for a pager to keep. */
 NIGHI_FN void nighi_header_paged_get(const nigh_index *index, nighi_image_header *header);
-/* NIGH_OK when a pager's header holds; then *config and *header are what it says. */
-NIGHI_FN nigh_status nighi_header_paged_read(const void *bytes, uint64_t count,
-                                             nighi_image_header *header, nigh_config *config);
-/* NIGH_OK when header, sizes and directory hold; then *config and *header are what they say. */
-NIGHI_FN nigh_status nighi_image_read(const void *image, uint64_t image_bytes, uint32_t flags,
-                                      nighi_image_header *header, nigh_config *config);
+/* NIGH_OK when a pager's header holds; then *config is what it says. */
+NIGHI_FN nigh_status nighi_header_paged_read(const nighi_image_header *header, uint64_t count,
+                                             nigh_config *config);
+/* NIGH_OK when header, sizes, directory and table of checksums hold; then *config is what they say.
+ * Of fewer bytes than a header has none is read. */
+NIGHI_FN nigh_status nighi_image_read(const nighi_image_header *header, const uint8_t *table,
+                                      uint64_t image_bytes, uint32_t flags, nigh_config *config);
 /* NIGH_OK when every block's checksum holds; *checked counts them. */
 NIGHI_FN nigh_status nighi_image_verify(const uint8_t *image, const nighi_image_header *header,
                                         uint64_t *checked);

@@ -39,53 +39,48 @@ static uint32_t nighi_block_max(const nigh_index *index, uint32_t at, uint32_t s
     return (uint32_t)nighi_min_u64(room, NIGHI_BLOCKS_MAX);
 }
 
-/* Lays out handle and block tables; `shape` holds configuration and counts. */
-static NIGHI_NOINLINE nigh_index *nighi_index_layout(nighi_arena *arena, const nigh_index *shape,
-                                                     uint32_t slot_max) {
-    nigh_index *index = nighi_arena_take(arena, 1, sizeof *index);
-    if (index != NULL) {
-        *index = *shape;
-        index->slot_max = slot_max;
-    }
-    for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
-        const uint32_t block_max = nighi_block_max(shape, i, slot_max);
-        uint8_t **table = nighi_arena_take(arena, block_max, sizeof *table);
-        if (index != NULL) {
+/* Lays out the block tables behind the handle, which has its shape; what all of it takes. With
+ * `place` false it only counts. */
+static uint64_t nighi_tables_layout(nigh_index *index, bool place) {
+    nighi_arena arena = {place ? index : NULL, sizeof *index};
+    for (uint32_t i = 0; NIGHI_HAS_TABLES && i < NIGHI_REGION_COUNT; i++) {
+        const uint32_t block_max = nighi_block_max(index, i, index->slot_max);
+        uint8_t **table = nighi_arena_take(&arena, block_max, sizeof *table);
+        if (place) {
             index->regions[i].table = table;
             index->regions[i].block_max = block_max;
         }
     }
-    return index;
-}
-
-/* Apart from its callers, whose shape fills nearly all that a stack frame may take. */
-static NIGHI_NOINLINE uint64_t nighi_layout_bytes(const nigh_index *shape) {
-    nighi_arena arena = {NULL, 0};
-    (void)nighi_index_layout(&arena, shape, shape->slot_max);
     return nighi_arena_bytes(&arena);
 }
 
 static NIGHI_NOINLINE void nighi_shape(nigh_index *shape, const nigh_config *config,
-                                       const nighi_counts *counts) {
+                                       const nighi_counts *counts, uint32_t slot_max) {
     nighi_fill(shape, 0, sizeof *shape);
     shape->config = *config;
     shape->counts = *counts;
-    const uint32_t mode = nighi_fp_enter();
-    nighi_code_span(config, config->code_min, config->code_max, &shape->coding);
-    /* With a span given codes begin at once; U7 without one, and B1's threshold, need a sample. */
-    shape->coding.active = config->codes == NIGH_CODES_U7 && config->code_min < config->code_max;
-    nighi_fp_leave(mode);
+    shape->slot_max = slot_max;
     nighi_regions_shape(shape->regions, config);
 }
 
-static const nighi_counts nighi_counts_empty = {0, 0, 0, NIGHI_NONE, 0, 0, 0, 0};
+/* The handle of an empty index. */
+static void nighi_shape_empty(nigh_index *shape, const nigh_config *config,
+                              const nigh_options *options) {
+    const nighi_counts empty = {.entry = NIGHI_NONE};
+    nighi_shape(shape, config, &empty, options->slot_max);
+    shape->upper_extra = options->upper_extra;
+    const uint32_t mode = nighi_fp_enter();
+    nighi_code_span(config, config->code_min, config->code_max, &shape->coding);
+    nighi_fp_leave(mode);
+    /* With a span given codes begin at once; U7 without one, and B1's threshold, need a sample. */
+    shape->coding.active = config->codes == NIGH_CODES_U7 &&
+                           nighi_f32_rank(config->code_min) < nighi_f32_rank(config->code_max);
+}
 
 NIGHI_FN uint64_t nighi_index_bytes(const nigh_config *config, const nigh_options *options) {
     nigh_index shape;
-    nighi_shape(&shape, config, &nighi_counts_empty);
-    shape.slot_max = options->slot_max;
-    shape.upper_extra = options->upper_extra;
-    return nighi_layout_bytes(&shape);
+    nighi_shape_empty(&shape, config, options);
+    return nighi_tables_layout(&shape, false);
 }
 
 /* Which kernels: all that the machine has, or what the caller allows of them. */
@@ -114,78 +109,119 @@ static nigh_status nighi_handle_begin(const nigh_options *options, nigh_index *s
     return exact ? nighi_features_choose(options->features, &shape->features) : NIGH_E_BUILD;
 }
 
-/* shape->slot_max is set. */
-static NIGHI_NOINLINE nigh_status nighi_handle_make(nigh_index *shape, const nigh_options *options,
-                                                    void *memory, uint64_t memory_bytes,
-                                                    nigh_index **index) {
-    nighi_arena arena = {NULL, 0};
-    const nigh_status status = nighi_handle_begin(options, shape);
+/* Makes a handle of a shape that lies in its memory. */
+static nigh_status nighi_handle_make(nigh_index *index, const nigh_options *options,
+                                     uint64_t memory_bytes) {
+    nighi_source source = {0};
+    const nigh_status status = nighi_handle_begin(options, index);
     if (status != NIGH_OK) {
         return status;
     }
-    (void)nighi_index_layout(&arena, shape, shape->slot_max);
-    if (!nighi_memory_fits(memory, memory_bytes, nighi_arena_bytes(&arena))) {
+    if (memory_bytes < nighi_tables_layout(index, false)) {
         return NIGH_E_MEMORY;
     }
-    arena = (nighi_arena){memory, 0};
-    shape->flags = options->flags;
-    *index = nighi_index_layout(&arena, shape, shape->slot_max);
-    nighi_source source = {0};
-    if ((*index)->config.vectors == NIGH_VECTORS_OWNED) {
+    (void)nighi_tables_layout(index, true);
+    index->flags = options->flags;
+    if (index->config.vectors == NIGH_VECTORS_OWNED) {
         source.kind = NIGHI_SOURCE_OWNED;
     }
-    nighi_source_set(*index, &source, 0);
+    nighi_source_set(index, &source, 0);
     return NIGH_OK;
 }
 
 NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_options *options,
                                       void *memory, uint64_t memory_bytes, nigh_index **index) {
-    nigh_index shape;
-    nighi_shape(&shape, config, &nighi_counts_empty);
-    shape.slot_max = options->slot_max;
-    shape.upper_extra = options->upper_extra;
-    return nighi_handle_make(&shape, options, memory, memory_bytes, index);
+    if (!nighi_memory_fits(memory, memory_bytes, sizeof **index)) {
+        return NIGH_E_MEMORY;
+    }
+    nighi_shape_empty(memory, config, options);
+    const nigh_status status = nighi_handle_make(memory, options, memory_bytes);
+    *index = status == NIGH_OK ? memory : *index;
+    return status;
 }
 
-/* Reads the header; shape->slot_max: what options->slot_max stands for. */
-static NIGHI_NOINLINE nigh_status nighi_attach_begin(const void *image, uint64_t image_bytes,
-                                                     bool paged, const nigh_options *options,
-                                                     nigh_index *shape) {
-    nighi_image_header header;
-    nigh_config config;
+/* What a header says, as configuration; `image`: what the checksums behind it are in, NULL: they
+ * are elsewhere. */
+static nigh_status nighi_attach_check(const nighi_image_header *header, const void *image,
+                                      uint64_t image_bytes, const nigh_options *options,
+                                      nigh_config *config) {
+    const uint8_t *table = (const uint8_t *)image + sizeof *header;
     const nigh_status status =
-        paged ? nighi_header_paged_read(image, image_bytes, &header, &config)
-              : nighi_image_read(image, image_bytes, options->flags, &header, &config);
+        image == NULL ? nighi_header_paged_read(header, image_bytes, config)
+                      : nighi_image_read(header, table, image_bytes, options->flags, config);
     if (status != NIGH_OK) {
         return status;
     }
-    if (!nighi_config_supported(&config) || (!NIGHI_HAS_PACKED && header.packed != 0)) {
+    if (!nighi_config_supported(config) || (!NIGHI_HAS_PACKED && header->packed != 0) ||
+        (!NIGHI_HAS_FILTERS && header->counts.deleted_count != 0)) {
         return NIGH_E_UNSUPPORTED;
     }
-    nighi_shape(shape, &config, &header.counts);
-    if (header.packed != 0) {
-        shape->packed = (uint16_t)nighi_slot_bits(header.counts.slot_count);
-        nighi_regions_pack(shape->regions, &config, &header.counts);
-    }
-    shape->slot_max = options->slot_max == 0 ? header.counts.slot_count : options->slot_max;
-    if (shape->slot_max < header.counts.slot_count) {
+    if (options->slot_max != 0 && options->slot_max < header->counts.slot_count) {
         return NIGH_E_INVALID;
     }
-    nighi_header_coding(&header, &config, &shape->coding);
-    shape->image_bytes = header.image_bytes;
-    shape->opened = header.state == NIGHI_IMAGE_OPEN;
     return NIGH_OK;
+}
+
+/* The shape of a handle over what a valid header says. */
+static void nighi_attach_shape(const nighi_image_header *header, const nigh_config *config,
+                               const nigh_options *options, nigh_index *shape) {
+    const uint32_t slots = header->counts.slot_count;
+    const uint32_t slot_max = options->slot_max == 0 || !NIGHI_HAS_CHANGES ? slots
+                                                                           : options->slot_max;
+    nighi_shape(shape, config, &header->counts, slot_max);
+    if (NIGHI_HAS_PACKED && header->packed != 0) {
+        shape->packed = (uint16_t)nighi_slot_bits(slots);
+        nighi_regions_pack(shape->regions, config, &header->counts);
+    }
+    nighi_header_coding(header, config, &shape->coding);
+    shape->image_bytes = header->image_bytes;
+    shape->opened = header->state == NIGHI_IMAGE_OPEN;
+}
+
+/* Apart, so that only it has a header and a handle in its frame. */
+static NIGHI_NOINLINE uint64_t nighi_attach_shape_bytes(const nighi_image_header *header,
+                                                        const nigh_config *config,
+                                                        const nigh_options *options) {
+    nigh_index shape;
+    if (!NIGHI_HAS_TABLES) {
+        return nighi_round_up(sizeof shape, 8);
+    }
+    nighi_attach_shape(header, config, options, &shape);
+    return nighi_tables_layout(&shape, false);
+}
+
+static nigh_status nighi_attach_bytes_at(const nighi_image_header *header, const void *image,
+                                         uint64_t image_bytes, const nigh_options *options,
+                                         uint64_t *bytes) {
+    nigh_config config;
+    const bool paged = NIGHI_HAS_PAGER && nighi_header_paged(header, image_bytes);
+    const nigh_status status =
+        nighi_attach_check(header, paged ? NULL : image, image_bytes, options, &config);
+    if (status == NIGH_OK) {
+        *bytes = nighi_attach_shape_bytes(header, &config, options);
+    }
+    return status;
+}
+
+/* A header that lies where no structure can. */
+static NIGHI_NOINLINE nigh_status nighi_attach_bytes_copy(const void *image, uint64_t image_bytes,
+                                                          const nigh_options *options,
+                                                          uint64_t *bytes) {
+    nighi_image_header copy;
+    if (image_bytes < sizeof copy) {
+        return NIGH_E_FORMAT;
+    }
+    nighi_copy(&copy, image, sizeof copy);
+    return nighi_attach_bytes_at(&copy, image, image_bytes, options, bytes);
 }
 
 NIGHI_FN nigh_status nighi_attach_bytes(const void *image, uint64_t image_bytes,
                                         const nigh_options *options, uint64_t *bytes) {
-    nigh_index shape;
-    const bool paged = nighi_header_paged(image, image_bytes);
-    const nigh_status status = nighi_attach_begin(image, image_bytes, paged, options, &shape);
-    if (status == NIGH_OK) {
-        *bytes = nighi_layout_bytes(&shape);
+    if (((uintptr_t)image & 7) == 0) {
+        return nighi_attach_bytes_at(image, image, image_bytes, options, bytes);
     }
-    return status;
+    return NIGHI_HAS_TABLES ? nighi_attach_bytes_copy(image, image_bytes, options, bytes)
+                            : NIGH_E_MEMORY;
 }
 
 /* Codes that are not made yet have no memory: the job that makes them brings it. */
@@ -202,7 +238,7 @@ static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         nighi_region *region = &index->regions[i];
         const nighi_image_region *place = &header->regions[i];
-        for (uint32_t block = 0; block < place->block_count; block++) {
+        for (uint32_t block = 0; NIGHI_HAS_TABLES && block < place->block_count; block++) {
             region->table[block] =
                 image + place->offset + ((uint64_t)block << region->shift) * region->stride;
         }
@@ -213,34 +249,30 @@ static void nighi_attach_regions(nigh_index *index, uint8_t *image) {
     nighi_attach_uncoded(index);
 }
 
-/* What follows once the header holds. */
-static NIGHI_NOINLINE nigh_status nighi_attach_image(nigh_index *shape, uint8_t *image,
-                                                     const nigh_options *options, void *memory,
-                                                     uint64_t memory_bytes, nigh_index **index) {
-    nigh_status status = NIGH_OK;
-    if (((uintptr_t)image & (NIGHI_CACHE_LINE - 1)) != 0) {
-        return NIGH_E_MEMORY;
-    }
-    if ((options->flags & NIGH_OPEN_VERIFY) != 0 && shape->opened == 0) {
-        uint64_t checked = 0;
-        status = nighi_image_verify(image, (const nighi_image_header *)(void *)image, &checked);
-    }
-    if (status == NIGH_OK) {
-        status = nighi_handle_make(shape, options, memory, memory_bytes, index);
-    }
-    if (status == NIGH_OK) {
-        nighi_attach_regions(*index, image);
-    }
-    return status;
-}
-
 NIGHI_FN nigh_status nighi_attach(void *image, uint64_t image_bytes, const nigh_options *options,
                                   void *memory, uint64_t memory_bytes, nigh_index **index) {
-    nigh_index shape;
-    const nigh_status status = nighi_attach_begin(image, image_bytes, false, options, &shape);
-    return status == NIGH_OK
-               ? nighi_attach_image(&shape, image, options, memory, memory_bytes, index)
-               : status;
+    const nighi_image_header *header = image;
+    nigh_index *made = memory;
+    nigh_config config;
+    if (((uintptr_t)image & (NIGHI_CACHE_LINE - 1)) != 0 ||
+        !nighi_memory_fits(memory, memory_bytes, sizeof *made)) {
+        return NIGH_E_MEMORY;
+    }
+    nigh_status status = nighi_attach_check(header, image, image_bytes, options, &config);
+    if (status == NIGH_OK && (options->flags & NIGH_OPEN_VERIFY) != 0 &&
+        header->state != NIGHI_IMAGE_OPEN) {
+        uint64_t checked = 0;
+        status = nighi_image_verify(image, header, &checked);
+    }
+    if (status == NIGH_OK) {
+        nighi_attach_shape(header, &config, options, made);
+        status = nighi_handle_make(made, options, memory_bytes);
+    }
+    if (status == NIGH_OK) {
+        nighi_attach_regions(made, image);
+        *index = made;
+    }
+    return status;
 }
 
 /* Every block in use gets its address from the pager, whole blocks all of them. */
@@ -248,10 +280,9 @@ static NIGHI_NOINLINE nigh_status nighi_attach_mapped(nigh_index *index) {
     for (uint32_t i = 0; i < NIGHI_REGION_COUNT; i++) {
         nighi_region *region = &index->regions[i];
         const bool absent = region->stride == 0 || (i == NIGHI_CODE && index->coding.active == 0);
-        const uint64_t whole = (uint64_t)1 << region->shift;
-        const uint64_t records = absent ? 0 : nighi_records_live(&index->counts, i, false);
+        const uint32_t records = absent ? 0 : nighi_records_live(&index->counts, i, false);
         const nigh_status status =
-            nighi_region_map(index, i, (uint32_t)((records + whole - 1) >> region->shift));
+            nighi_region_map(index, i, nighi_blocks_of(records, region->shift));
         if (status != NIGH_OK) {
             return status;
         }
@@ -263,21 +294,32 @@ static NIGHI_NOINLINE nigh_status nighi_attach_mapped(nigh_index *index) {
 NIGHI_FN nigh_status nighi_attach_blocks(const void *header, uint64_t header_bytes,
                                          const nigh_options *options, const nighi_pager *pager,
                                          void *memory, uint64_t memory_bytes, nigh_index **index) {
-    nigh_index shape;
-    nigh_status status = nighi_attach_begin(header, header_bytes, true, options, &shape);
-    if (status == NIGH_OK) {
-        shape.pager = *pager;
-        shape.image_bytes = 0;
-        shape.paged = 1;
-        status = nighi_handle_make(&shape, options, memory, memory_bytes, index);
+    nighi_image_header copy;
+    nigh_index *made = memory;
+    nigh_config config;
+    nighi_copy(&copy, header, nighi_min_u64(header_bytes, sizeof copy));
+    nigh_status status = nighi_attach_check(&copy, NULL, header_bytes, options, &config);
+    if (status == NIGH_OK && !nighi_memory_fits(memory, memory_bytes, sizeof *made)) {
+        status = NIGH_E_MEMORY;
     }
-    return status == NIGH_OK ? nighi_attach_mapped(*index) : status;
+    if (status == NIGH_OK) {
+        nighi_attach_shape(&copy, &config, options, made);
+        made->pager = *pager;
+        made->image_bytes = 0;
+        made->paged = 1;
+        status = nighi_handle_make(made, options, memory_bytes);
+    }
+    if (status == NIGH_OK) {
+        status = nighi_attach_mapped(made);
+    }
+    *index = status == NIGH_OK ? made : *index;
+    return status;
 }
 
 NIGHI_FN void nighi_source_set(nigh_index *index, const nighi_source *source,
                                uint32_t trailer_offset) {
     const nigh_config *config = &index->config;
-    const uint32_t row_bytes = (uint32_t)nighi_row_bytes(config->dim, config->dtype);
+    const uint32_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
     const nigh_distance_fn custom = index->metric.custom;
     void *custom_user = index->metric.custom_user;
     index->source = *source;
@@ -287,7 +329,7 @@ NIGHI_FN void nighi_source_set(nigh_index *index, const nighi_source *source,
     }
     if (source->kind == NIGHI_SOURCE_OWNED &&
         nighi_trailer_bytes(config->metric, config->dtype) != 0) {
-        trailer_offset = (uint32_t)nighi_round_up(row_bytes, 4);
+        trailer_offset = nighi_round_up_u32(row_bytes, 4);
     }
     nighi_metric_init(&index->metric, config->metric, config->dtype, config->dim, trailer_offset,
                       index->features);
@@ -342,6 +384,9 @@ NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t
     }
     nighi_arena arena = {memory, 0};
     nighi_fill(memory, 0, bytes);
+    if (!nighi_config_changes(&index->config)) {
+        return NIGH_E_UNSUPPORTED;
+    }
     if (index->writer != NULL) {
         nighi_unfollow(index); /* what its bits said is lost */
     }

@@ -117,12 +117,12 @@ static void nighi_build_layout(nighi_arena *arena, nigh_job *job) {
     uint64_t edge_max = 0;
     nighi_build_extent(job, &batch_max, &edge_max);
     nighi_build_job *build = nighi_arena_take(arena, 1, sizeof *build);
-    uint32_t *upper_at = nighi_arena_take(arena, (uint64_t)batch_max + 1, 4);
+    uint32_t *upper_at = nighi_arena_many(arena, (uint64_t)batch_max + 1, 4);
     uint32_t *clamped = nighi_arena_take(arena, batch_max, 4);
-    uint8_t *children = nighi_arena_take(arena, slots, 1);
-    uint32_t *last_child = nighi_arena_take(arena, slots, 4);
+    uint8_t *children = nighi_arena_many(arena, slots, 1);
+    uint32_t *last_child = nighi_arena_many(arena, slots, 4);
     nighi_edges edges;
-    uint64_t *more = nighi_arena_take(arena, (uint64_t)batch_max * NIGHI_MORE_STEP, 8);
+    uint64_t *more = nighi_arena_many(arena, (uint64_t)batch_max * NIGHI_MORE_STEP, 8);
     nighi_edges_layout(arena, edge_max, &edges);
     nighi_build_job made = {0};
     nighi_build_drafts(arena, job, &made);

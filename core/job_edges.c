@@ -9,8 +9,8 @@
 #define NIGHI_EDGE_STEP 128u /* edges a task: 6 ms of rows of 1,536 floats in WebAssembly */
 
 NIGHI_FN void nighi_edges_layout(nighi_arena *arena, uint64_t edge_max, nighi_edges *edges) {
-    edges->list = nighi_arena_take(arena, edge_max, 8);
-    edges->spare = nighi_arena_take(arena, edge_max, 8);
+    edges->list = nighi_arena_many(arena, edge_max, 8);
+    edges->spare = nighi_arena_many(arena, edge_max, 8);
     edges->histogram = nighi_arena_take(arena, 256, 4);
     edges->count = 0;
 }

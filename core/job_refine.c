@@ -77,9 +77,9 @@ static void nighi_refine_layout(nighi_arena *arena, nigh_job *job) {
     const uint32_t batch = nighi_min_u32(nighi_max_u32(slot_count, 1), NIGHI_REFINE_BATCH);
     nighi_refine_job *refine = nighi_arena_take(arena, 1, sizeof *refine);
     nighi_refine_job made = {.slot_count = slot_count};
-    made.rows = nighi_arena_take(arena, (uint64_t)batch * m0, 4);
+    made.rows = nighi_arena_many(arena, (uint64_t)batch * m0, 4);
     made.counts = nighi_arena_take(arena, batch, 4);
-    made.before = nighi_arena_take(arena, (uint64_t)slot_count * m0, 4);
+    made.before = nighi_arena_many(arena, (uint64_t)slot_count * m0, 4);
     nighi_score_layout(arena, nighi_min_u32(NIGHI_REFINE_ASKED, slot_count), 2, &made.score);
     nighi_edges_layout(arena, (uint64_t)batch * m0, &made.edges);
     made.sampler = nighi_arena_take(arena, 1, sizeof *made.sampler);

@@ -16,9 +16,9 @@ NIGHI_FN void nighi_score_layout(nighi_arena *arena, uint32_t queries, uint32_t 
     score->queries = queries;
     score->graphs = graphs;
     score->slots = nighi_arena_take(arena, queries, 4);
-    score->truth = nighi_arena_take(arena, (uint64_t)queries * NIGHI_SCORE_K, 8);
-    score->found = nighi_arena_take(arena, sets * NIGHI_SCORE_K, 4);
-    score->cost = nighi_arena_take(arena, sets, 4);
+    score->truth = nighi_arena_many(arena, (uint64_t)queries * NIGHI_SCORE_K, 8);
+    score->found = nighi_arena_many(arena, sets * NIGHI_SCORE_K, 4);
+    score->cost = nighi_arena_many(arena, sets, 4);
     if (score->truth != NULL) {
         nighi_fill(score->truth, 0xff, (uint64_t)queries * NIGHI_SCORE_K * 8);
         nighi_fill(score->found, 0xff, sets * NIGHI_SCORE_K * 4);

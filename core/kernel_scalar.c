@@ -203,7 +203,7 @@ SCALAR_CODES(scalar_code_l1, +, scalar_l1_u8)
 SCALAR_CODES(scalar_code_bits, +, scalar_hamming)
 #undef SCALAR_CODES
 
-void nighi_kernels_scalar(nighi_kernels *table) {
+static void scalar_floats(nighi_kernels *table) {
     table->floats[NIGHI_OP_L2][NIGHI_ELEM_F32] = scalar_l2_f32;
     table->floats[NIGHI_OP_L2][NIGHI_ELEM_F16] = scalar_l2_f16;
     table->floats[NIGHI_OP_L2][NIGHI_ELEM_BF16] = scalar_l2_bf16;
@@ -217,14 +217,20 @@ void nighi_kernels_scalar(nighi_kernels *table) {
     table->dot_square[NIGHI_ELEM_F32] = scalar_dot_square_f32;
     table->dot_square[NIGHI_ELEM_F16] = scalar_dot_square_f16;
     table->dot_square[NIGHI_ELEM_BF16] = scalar_dot_square_bf16;
+}
+
+void nighi_kernels_scalar(nighi_kernels *table) {
+    if (NIGHI_HAS_FLOATS) {
+        scalar_floats(table);
+    }
     table->u8[NIGHI_OP_L2] = scalar_l2_u8;
     table->u8[NIGHI_OP_DOT] = scalar_dot_u8;
-    table->u8[NIGHI_OP_L1] = scalar_l1_u8;
-    table->i8 = scalar_i8;
+    table->u8[NIGHI_OP_L1] = NIGHI_HAS_L1 ? scalar_l1_u8 : NULL;
+    table->i8 = NIGHI_HAS_FLOATS ? scalar_i8 : NULL; /* rows have scales */
     table->hamming = scalar_hamming;
     table->codes[NIGHI_CODE_L2] = scalar_code_l2;
     table->codes[NIGHI_CODE_DOT] = scalar_code_dot;
-    table->codes[NIGHI_CODE_L1] = scalar_code_l1;
+    table->codes[NIGHI_CODE_L1] = NIGHI_HAS_L1 ? scalar_code_l1 : NULL;
     table->codes[NIGHI_CODE_BITS] = scalar_code_bits;
 }
 #undef SCALAR_NARROW

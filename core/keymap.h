@@ -29,6 +29,11 @@ NIGHI_FN nigh_status nighi_key_take(const nigh_index *index, const void *keys,
 NIGHI_FN uint64_t nighi_key_value(const nigh_index *index, uint32_t slot);
 /* The byte string of a slot; its length, 0 where a damaged image lies. */
 NIGHI_FN uint32_t nighi_key_string(const nigh_index *index, uint32_t slot, const uint8_t **bytes);
+/* Byte-string keys need somewhere to put their lengths. */
+NIGHI_INLINE bool nighi_output_valid(const nigh_index *index, const void *keys,
+                                     const uint32_t *key_lengths) {
+    return keys == NULL || index->config.keys != NIGH_KEYS_BYTES || key_lengths != NULL;
+}
 /* Appends a slot's key to an output array of either kind. */
 NIGHI_FN void nighi_key_put(const nigh_index *index, uint32_t slot, void *keys, uint32_t *lengths,
                             uint32_t at, uint64_t *offset);

@@ -7,19 +7,19 @@
 #include "distance.h"
 #include "racy.h"
 
-uint64_t nighi_row_bytes(uint32_t dim, uint32_t dtype) {
+uint32_t nighi_row_bytes(uint32_t dim, uint32_t dtype) {
     switch (dtype) {
     case NIGH_DTYPE_F32:
-        return (uint64_t)dim * 4;
+        return dim * 4;
     case NIGH_DTYPE_F16:
     case NIGH_DTYPE_BF16:
-        return (uint64_t)dim * 2;
+        return dim * 2;
     case NIGH_DTYPE_I8:
-        return nighi_round_up(dim, 4) + 8;
+        return nighi_round_up_u32(dim, 4) + 8;
     case NIGH_DTYPE_U8:
         return dim;
     case NIGH_DTYPE_B1:
-        return ((uint64_t)dim + 7) / 8;
+        return (dim + 7) / 8;
     default:
         return 0;
     }
@@ -31,7 +31,8 @@ bool nighi_dtype_floats(uint32_t dtype) {
 
 /* Of byte types: false where a build has none of them, so that what follows is left out. */
 static bool metric_is(const nighi_metric *metric, uint32_t dtype) {
-    return NIGHI_HAS_BYTES != 0 && metric->dtype == dtype;
+    return NIGHI_HAS_BYTES != 0 && metric->dtype == dtype &&
+           (NIGHI_HAS_FLOATS || dtype != NIGH_DTYPE_I8);
 }
 
 uint32_t nighi_trailer_bytes(uint32_t metric, uint32_t dtype) {
@@ -65,11 +66,13 @@ void nighi_metric_init(nighi_metric *metric, uint32_t kind, uint32_t dtype, uint
     metric->metric = kind;
     metric->dtype = dtype;
     metric->dim = dim;
-    metric->row_bytes = (uint32_t)nighi_row_bytes(dim, dtype);
+    metric->row_bytes = nighi_row_bytes(dim, dtype);
     metric->trailer_offset = trailer_offset;
     nighi_kernels_pick(&metric->kernels, features);
-    metric->float_kernel = metric->kernels.floats[op][elem];
-    metric->dot_square = metric->kernels.dot_square[elem];
+    if (NIGHI_HAS_FLOATS) {
+        metric->float_kernel = metric->kernels.floats[op][elem];
+        metric->dot_square = metric->kernels.dot_square[elem];
+    }
     metric->u8_kernel = metric->kernels.u8[op];
     metric->batch = nighi_batch_pick(metric);
 }
@@ -143,7 +146,7 @@ static void metric_scale(const void *vector, uint32_t offset, float *scale, int3
 }
 
 static uint32_t metric_row_scale_offset(const nighi_metric *metric) {
-    return (uint32_t)nighi_round_up(metric->dim, 4);
+    return nighi_round_up_u32(metric->dim, 4);
 }
 
 static nigh_status metric_check_bits(const nighi_metric *metric, const void *vector) {
@@ -168,7 +171,7 @@ static nigh_status metric_check(const nighi_metric *metric, const void *vector,
     if (metric_is(metric, NIGH_DTYPE_B1)) {
         return metric_check_bits(metric, vector);
     }
-    return metric_check_floats(metric, vector);
+    return NIGHI_HAS_FLOATS ? metric_check_floats(metric, vector) : NIGH_E_UNSUPPORTED;
 }
 
 nigh_status nighi_row_check(const nighi_metric *metric, const void *row) {
@@ -186,6 +189,9 @@ nigh_status nighi_stored_check(const nighi_metric *metric, const void *vector) {
 
 void nighi_trailer_make(const nighi_metric *metric, const void *row, void *trailer) {
     float square_sum;
+    if (!NIGHI_HAS_FLOATS) {
+        return; /* cosine alone has trailers */
+    }
     if (metric_is(metric, NIGH_DTYPE_U8)) {
         const uint8_t *x = (const uint8_t *)row;
         square_sum =
@@ -203,13 +209,13 @@ void nighi_trailer_make(const nighi_metric *metric, const void *row, void *trail
 /* The elements as kernels take them: the float types as f32. */
 static const void *metric_elements(const nighi_metric *metric, const void *row, float *scratch) {
     uint32_t dim = metric->dim;
-    if (metric->dtype == NIGH_DTYPE_F16) {
+    if (NIGHI_HAS_FLOATS && metric->dtype == NIGH_DTYPE_F16) {
         for (uint32_t i = 0; i < dim; i++) {
             scratch[i] = nighi_elem_f16(row, i);
         }
         return scratch;
     }
-    if (metric->dtype == NIGH_DTYPE_BF16) {
+    if (NIGHI_HAS_FLOATS && metric->dtype == NIGH_DTYPE_BF16) {
         for (uint32_t i = 0; i < dim; i++) {
             scratch[i] = nighi_elem_bf16(row, i);
         }
@@ -231,7 +237,7 @@ static void metric_prepare(const nighi_metric *metric, const void *row, float *s
     if (metric->metric == NIGH_METRIC_CUSTOM || metric->metric == NIGH_METRIC_HAMMING) {
         return;
     }
-    if (metric_is(metric, NIGH_DTYPE_I8)) {
+    if (NIGHI_HAS_FLOATS && metric_is(metric, NIGH_DTYPE_I8)) {
         int32_t sums[3];
         metric_scale(row, scale_offset, &query->scale, &query->zero);
         metric->kernels.i8((const int8_t *)row, (const int8_t *)row, metric->dim, sums);
@@ -240,7 +246,7 @@ static void metric_prepare(const nighi_metric *metric, const void *row, float *s
         return;
     }
     query->elements = metric_elements(metric, row, scratch);
-    if (metric->metric != NIGH_METRIC_COSINE) {
+    if (!NIGHI_HAS_FLOATS || metric->metric != NIGH_METRIC_COSINE) {
         return;
     }
     if (trailer_offset != 0) {

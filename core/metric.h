@@ -52,8 +52,8 @@ struct nighi_metric {
     void *custom_user;
 };
 
-/* Bytes of one row, 0 for an unknown dtype. */
-NIGHI_FN uint64_t nighi_row_bytes(uint32_t dim, uint32_t dtype);
+/* Bytes of one row of at most 65,535 elements, 0 for an unknown dtype. */
+NIGHI_FN uint32_t nighi_row_bytes(uint32_t dim, uint32_t dtype);
 /* f32, f16 or bf16? */
 NIGHI_FN bool nighi_dtype_floats(uint32_t dtype);
 /* Bytes of the trailer that a stored vector has after its row (0 or 8). */

@@ -91,34 +91,44 @@ NIGHI_INLINE bool nighi_bf16_finite(uint16_t brain) { return (brain & 0x7f80u) !
 
 /* ---- Integers to float ---------------------------------------------------------------------- */
 
-/* Correctly rounded, in integer code: 32-bit targets leave this to runtimes of mixed quality. */
+/* Correctly rounded, in integer code: 32-bit targets leave this to runtimes of mixed quality, and
+ * builds without floats do without. The bits of the float. */
+NIGHI_INLINE uint32_t nighi_u32_to_f32(uint32_t value) {
+    if (value == 0) {
+        return 0;
+    }
+    const uint32_t zeros = (uint32_t)__builtin_clz(value);
+    const uint32_t high = value << zeros;
+    const uint32_t kept = high >> 8; /* 24 bits, the top one set: it adds 1 to the exponent */
+    const uint32_t up = (high & 0xffu) + (kept & 1u) > 0x80u; /* ties to even */
+    return ((127 + 31 - 1 - zeros) << 23) + kept + up;
+}
+
 static inline __attribute__((unused)) float nighi_f32_from_i64_soft(int64_t value) {
-    uint32_t sign = value < 0 ? 0x80000000u : 0;
+    const uint32_t sign = value < 0 ? 0x80000000u : 0;
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    uint32_t exponent = 127 + 63;
-    if (magnitude == 0) {
-        return 0.0f;
+    uint32_t shifts = 0;
+    for (; magnitude >> 32 != 0; shifts++) { /* the last bit stands for all that were lost */
+        magnitude = magnitude >> 1 | (magnitude & 1);
     }
-    for (uint32_t step = 32; step > 0; step >>= 1) { /* the top bit to bit 63 */
-        if (magnitude >> (64 - step) == 0) {
-            magnitude <<= step;
-            exponent -= step;
-        }
-    }
-    uint32_t mantissa = (uint32_t)(magnitude >> 40); /* 24 bits, the top one set */
-    uint64_t lost = magnitude & 0xffffffffffu;
-    uint64_t tie = (uint64_t)1 << 39;
-    /* The top bit of the mantissa adds 1 to the exponent; so does a carry out of it. */
-    uint32_t bits = ((exponent - 1) << 23) + mantissa;
-    bits += (lost > tie || (lost == tie && (mantissa & 1u) != 0)) ? 1u : 0u;
-    return nighi_f32_from_bits(sign | bits);
+    return nighi_f32_from_bits(sign | (nighi_u32_to_f32((uint32_t)magnitude) + (shifts << 23)));
 }
 
 NIGHI_INLINE float nighi_f32_from_i64(int64_t value) {
-#if defined(__x86_64__) || defined(__aarch64__) || defined(__wasm__)
+#if !defined(NIGH_NO_FLOATS) && \
+    (defined(__x86_64__) || defined(__aarch64__) || defined(__wasm__))
     return (float)value; /* one instruction, which rounds once */
 #else
     return nighi_f32_from_i64_soft(value);
+#endif
+}
+
+NIGHI_INLINE float nighi_f32_from_u32(uint32_t value) {
+#if !defined(NIGH_NO_FLOATS) && \
+    (defined(__x86_64__) || defined(__aarch64__) || defined(__wasm__))
+    return (float)(int64_t)value;
+#else
+    return nighi_f32_from_bits(nighi_u32_to_f32(value));
 #endif
 }
 
@@ -228,6 +238,16 @@ NIGHI_INLINE float nighi_distance_canonical(float distance) {
 NIGHI_INLINE uint32_t nighi_order_f32(float distance) {
     uint32_t bits = nighi_f32_bits(distance);
     return bits ^ ((bits & 0x80000000u) != 0 ? 0xffffffffu : 0x80000000u);
+}
+
+/* The same for all floats but NaN: zeros are alike. For comparing without a float operation. */
+NIGHI_INLINE uint32_t nighi_f32_rank(float value) {
+    const uint32_t bits = nighi_f32_bits(value);
+    return nighi_order_f32(nighi_f32_from_bits(bits == 0x80000000u ? 0 : bits));
+}
+
+NIGHI_INLINE bool nighi_f32_nan(float value) {
+    return (nighi_f32_bits(value) & 0x7fffffffu) > 0x7f800000u;
 }
 
 NIGHI_INLINE float nighi_f32_from_order(uint32_t order) {

@@ -65,6 +65,9 @@ static void nighi_code_take(const nigh_index *index, nigh_session *session) {
     nighi_plan *plan = &session->plan;
     const uint32_t dim = index->config.dim;
     plan->code_clamped = 0;
+    if (!NIGHI_HAS_FLOATS) {
+        return; /* such an index has no codes */
+    }
     if (nighi_coded(index)) {
         const float *floats = nighi_code_floats(index, plan->record, session->query_scratch);
         plan->code_clamped = nighi_code_encode(&index->coding, dim, floats, plan->code);

@@ -27,7 +27,7 @@ static void nighi_probe_make(const nighi_space *space, const void *row, float *s
 
 /* Is `near` alpha times nearer than `order`? Alpha 1 is the paper's heuristic. */
 static bool nighi_nearer(const nighi_space *space, float alpha, uint32_t near, uint32_t order) {
-    if (alpha == 1.0f || space->index->config.metric == NIGH_METRIC_IP) {
+    if (!NIGHI_HAS_FLOATS || alpha == 1.0f || space->index->config.metric == NIGH_METRIC_IP) {
         return near < order;
     }
     if (space->coded) {

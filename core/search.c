@@ -13,6 +13,7 @@
 NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uint32_t slot_count,
                              const nigh_search_options *options, nighi_walk *walk) {
     const uint32_t plain = NIGH_SEARCH_EXACT | NIGH_SEARCH_NO_CODES;
+    const bool only = (options->flags & NIGH_SEARCH_CODES) != 0;
     *walk = (nighi_walk){.index = index,
                          .session = session,
                          .probe = {&session->query, session->code_query, session->code_bias},
@@ -23,8 +24,43 @@ NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uin
                          .skip = NIGHI_NONE,
                          .k = options->ef,
                          .gamma = options->gamma,
-                         .coded = (options->flags & plain) == 0 && nighi_coded(index) &&
+                         .only = only,
+                         .coded = (only || (options->flags & plain) == 0) && nighi_coded(index) &&
                                   nighi_code_room(index, session)};
+}
+
+/* Prepares the query, which is a row, or with NIGH_SEARCH_CODES a code. */
+static void nighi_walk_query(const void *query, nighi_walk *walk) {
+    const nigh_index *index = walk->index;
+    nigh_session *session = walk->session;
+    const uint32_t dim = index->config.dim;
+    const uint8_t *code = query;
+    if (!walk->only && NIGHI_HAS_FLOATS && walk->coded) { /* before the query: they share scratch */
+        const float *floats = nighi_code_floats(index, query, session->query_scratch);
+        (void)nighi_code_encode(&index->coding, dim, floats, session->code_record);
+        code = session->code_record;
+    }
+    if (walk->coded) {
+        session->code_bias = nighi_code_query(&index->coding, dim, code, session->code_query);
+        walk->probe.bias = session->code_bias;
+    }
+    if (!walk->only) {
+        nighi_query_from_row(&index->metric, query, session->query_scratch, &session->query);
+    }
+}
+
+/* Can this index, in this build, be searched so, and may the query be one? */
+static nigh_status nighi_query_check(const nigh_index *index, nigh_session *session,
+                                     const void *query, const nigh_search_options *options) {
+    const bool only = (options->flags & NIGH_SEARCH_CODES) != 0;
+    if (only && (!nighi_coded(index) || !nighi_code_room(index, session))) {
+        return nighi_coded(index) ? NIGH_E_SESSION : NIGH_E_UNSUPPORTED;
+    }
+    if (!only && !NIGHI_HAS_FLOATS && !nighi_config_changes(&index->config)) {
+        return NIGH_E_UNSUPPORTED;
+    }
+    return only ? nighi_code_check(&index->coding, index->config.dim, query)
+                : nighi_row_check(&index->metric, query);
 }
 
 /* Checks and captures what every search needs. *empty: nothing to be found, and no error. */
@@ -38,7 +74,7 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
     if (ef > session->ef_max || options->expansions > session->expansions_max) {
         return NIGH_E_SESSION;
     }
-    nigh_status status = nighi_row_check(&index->metric, row);
+    nigh_status status = nighi_query_check(index, session, row, options);
     if (status != NIGH_OK) {
         return status;
     }
@@ -47,20 +83,15 @@ static nigh_status nighi_walk_begin(const nigh_index *index, nigh_session *sessi
     if (*entry == NIGHI_NONE) {
         return NIGH_OK;
     }
-    status = *entry < slot_count ? nighi_source_ready(index, slot_count) : NIGH_E_CORRUPT;
-    if (status != NIGH_OK) {
-        return status;
-    }
     nighi_walk_set(index, session, slot_count, options, walk);
-    if (walk->coded) { /* before the query: they share scratch */
-        const float *floats = nighi_code_floats(index, row, session->query_scratch);
-        (void)nighi_code_encode(&index->coding, index->config.dim, floats, session->code_record);
-        session->code_bias = nighi_code_query(&index->coding, index->config.dim,
-                                              session->code_record, session->code_query);
-        walk->probe.bias = session->code_bias;
+    if (*entry >= slot_count) {
+        return NIGH_E_CORRUPT;
     }
-    nighi_query_from_row(&index->metric, row, session->query_scratch, &session->query);
-    return NIGH_OK;
+    status = walk->only ? NIGH_OK : nighi_source_ready(index, slot_count);
+    if (status == NIGH_OK) {
+        nighi_walk_query(row, walk);
+    }
+    return status;
 }
 
 /* Live entries of the pool, as far as `enough`. */
@@ -79,6 +110,9 @@ static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
     const nigh_session *session = walk->session;
     const uint32_t live = nighi_live_count(index);
     const bool islands = nighi_unrooted(index);
+    if (!NIGHI_HAS_FILTERS) {
+        return false; /* such an index is connected, and nothing in it is refused */
+    }
     if (refuses || islands || session->stats.truncated != 0) {
         if (session->pool_count < nighi_min_u32(k, live)) {
             return true;
@@ -87,9 +121,9 @@ static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
     /* Beside writers a link may move from where the search has not been to where it has been, and
      * what was found may be removed, and vacuumed before its links were read. Parts of an unrooted
      * graph may not be linked at all. */
-    const bool all = walk->ef >= live && !(walk->gamma > 0.0f);
+    const bool all = walk->ef >= live && !nighi_walk_ends(walk);
     const uint32_t enough = all ? live : nighi_min_u32(k, live);
-    return (index->writer != NULL || islands) && !nighi_filtered(session) &&
+    return (nighi_writer_of(index) != NULL || islands) && !nighi_filtered(session) &&
            nighi_pool_live(index, session, enough) < enough;
 }
 
@@ -106,6 +140,9 @@ static void nighi_rerank_ask(const nighi_walk *walk, uint32_t count) {
     const nigh_index *index = walk->index;
     const uint64_t *pool = walk->session->pool;
     nighi_space space;
+    if (!NIGHI_HAS_PREFETCH) {
+        return;
+    }
     nighi_space_get(index, NIGHI_ON_VECTORS, &space);
     const bool keys = index->regions[NIGHI_KEY].stride != 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -173,7 +210,7 @@ static bool nighi_way_short(const nighi_walk *walk, const nighi_way *way) {
     const nigh_session *session = walk->session;
     if (way->kind == NIGHI_WAY_LIST) {
         const bool all = session->pool_count < way->ef && session->stats.truncated == 0 &&
-                         !(walk->gamma > 0.0f) && !nighi_unrooted(walk->index);
+                         !nighi_walk_ends(walk) && !nighi_unrooted(walk->index);
         nighi_list_sift(walk, walk->ef);
         return !all && session->pool_count < nighi_max_u32(walk->k, walk->ef - walk->ef / 4);
     }
@@ -184,9 +221,10 @@ static nigh_status nighi_search_scan(const nighi_walk *walk, const nighi_way *wa
                                      const nigh_search_options *options, uint32_t k) {
     nighi_walk scan = *walk;
     scan.coded = way->codes;
-    const uint32_t depth = nighi_rerank_depth(options, k, options->ef);
-    const nigh_status status = nighi_scan(&scan, scan.coded ? depth : k);
-    return status == NIGH_OK && scan.coded ? nighi_rerank(walk, depth) : status;
+    const bool again = scan.coded && nighi_walk_reranks(walk);
+    const uint32_t depth = again ? nighi_rerank_depth(options, k, options->ef) : k;
+    const nigh_status status = nighi_scan(&scan, depth);
+    return status == NIGH_OK && again ? nighi_rerank(walk, depth) : status;
 }
 
 /* A walk as wide as its way wants. */
@@ -199,6 +237,9 @@ static nighi_walk nighi_walk_widened(const nighi_walk *walk, const nighi_way *wa
 
 /* One walk of layer 0, from `start`. */
 static nigh_status nighi_search_walk(const nighi_walk *walk, const nighi_way *way, uint64_t start) {
+    if (!NIGHI_HAS_FILTERS) {
+        return nighi_beam(walk, 0, start);
+    }
     const nighi_walk wide = nighi_walk_widened(walk, way);
     return way->kind == NIGHI_WAY_LIST   ? nighi_beam(&wide, 0, start)
            : way->kind == NIGHI_WAY_HOPS ? nighi_beam_hops(&wide, start)
@@ -209,8 +250,8 @@ static nigh_status nighi_search_walk(const nighi_walk *walk, const nighi_way *wa
 static nigh_status nighi_search_end(const nighi_walk *walk, nighi_way *way,
                                     const nigh_search_options *options, uint32_t k,
                                     uint64_t start) {
-    while (way->refuses && nighi_way_short(walk, way) && walk->expansions_max == 0 &&
-           nighi_way_again(walk, way)) {
+    while (NIGHI_HAS_FILTERS && way->refuses && nighi_way_short(walk, way) &&
+           walk->expansions_max == 0 && nighi_way_again(walk, way)) {
         if (way->kind == NIGHI_WAY_SCAN) {
             return nighi_search_scan(walk, way, options, k);
         }
@@ -220,18 +261,20 @@ static nigh_status nighi_search_end(const nighi_walk *walk, nighi_way *way,
         }
     }
     if (options->expansions_max == 0 && nighi_fell_short(walk, k, way->refuses)) {
-        const nighi_way scan = {.codes = walk->coded && !nighi_source_addressed(walk->index)};
+        const nighi_way scan = {
+            .codes = walk->coded && (walk->only || !nighi_source_addressed(walk->index))};
         return nighi_search_scan(walk, &scan, options, k);
     }
-    const uint32_t width = walk->gamma > 0.0f ? walk->session->pool_count : options->ef;
-    return walk->coded ? nighi_rerank(walk, nighi_rerank_depth(options, k, width)) : NIGH_OK;
+    const uint32_t width = nighi_walk_ends(walk) ? walk->session->pool_count : options->ef;
+    return nighi_walk_reranks(walk) ? nighi_rerank(walk, nighi_rerank_depth(options, k, width))
+                                    : NIGH_OK;
 }
 
 /* Descends to where layer 0 is walked from, unless that is not the way. */
 static nigh_status nighi_search_enter(const nighi_walk *walk, uint32_t entry, nighi_way *way,
                                       uint64_t *start) {
     *start = 0;
-    if (way->kind == NIGHI_WAY_SCAN) {
+    if (NIGHI_HAS_FILTERS && way->kind == NIGHI_WAY_SCAN) {
         return NIGH_OK;
     }
     const nigh_status status = nighi_descend(walk, entry, 0, start);
@@ -245,7 +288,7 @@ static nigh_status nighi_search_enter(const nighi_walk *walk, uint32_t entry, ni
 static void nighi_search_aim(nighi_walk *walk, const nigh_search_options *options, uint32_t k,
                              nighi_way *way) {
     walk->k = nighi_min_u32(k, walk->ef);
-    walk->keep = walk->coded ? nighi_rerank_depth(options, k, 0) : 0;
+    walk->keep = nighi_walk_reranks(walk) ? nighi_rerank_depth(options, k, 0) : 0;
     nighi_way_choose(walk, (options->flags & NIGH_SEARCH_EXACT) != 0, way);
 }
 
@@ -254,7 +297,7 @@ static nigh_status nighi_search_answer(const nighi_walk *walk, uint64_t start, n
                                        const nigh_search_options *options, uint32_t updates,
                                        nighi_hits *hits) {
     nigh_status status = NIGH_OK;
-    if (way->kind == NIGHI_WAY_SCAN) {
+    if (NIGHI_HAS_FILTERS && way->kind == NIGHI_WAY_SCAN) {
         status = nighi_search_scan(walk, way, options, hits->limit);
     } else {
         status = nighi_search_walk(walk, way, start);
@@ -272,6 +315,7 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
     nighi_way way;
     uint32_t entry = NIGHI_NONE;
     hits->found = 0;
+    hits->coded = (options->flags & NIGH_SEARCH_CODES) != 0;
     nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
     if (status != NIGH_OK || entry == NIGHI_NONE) {
         return status;
@@ -333,7 +377,7 @@ static void nighi_lane_hits(const nigh_index *index, const nighi_hits *all, uint
     const size_t from = (size_t)at * all->limit;
     const size_t key =
         index->config.keys == NIGH_KEYS_BYTES ? index->config.key_bytes_max : sizeof(uint64_t);
-    *hits = (nighi_hits){.limit = all->limit};
+    *hits = (nighi_hits){.limit = all->limit, .coded = all->coded};
     hits->keys = all->keys == NULL ? NULL : (uint8_t *)all->keys + from * key;
     hits->key_lengths = all->key_lengths == NULL ? NULL : all->key_lengths + from;
     hits->distances = all->distances == NULL ? NULL : all->distances + from;
@@ -354,7 +398,10 @@ static nigh_status nighi_lane_row(const nighi_lane *lane, const nigh_index *inde
                                   const nighi_batch *batch, const void **row) {
     nigh_status status = NIGH_OK;
     if (batch->stored == NULL) {
-        *row = batch->rows + (size_t)lane->query * index->metric.row_bytes;
+        const uint32_t bytes = batch->all->coded
+                                   ? nighi_code_bytes(index->coding.kind, index->config.dim)
+                                   : index->metric.row_bytes;
+        *row = batch->rows + (size_t)lane->query * bytes;
     } else {
         const void *vector = NULL;
         status = nighi_vectors(index, lane->session, &batch->stored[lane->query], 1, &vector);

@@ -16,6 +16,7 @@ typedef struct nighi_hits {
     uint32_t limit;
     uint32_t found;
     uint64_t key_offset;
+    bool coded; /* entries hold distances of codes */
 } nighi_hits;
 
 /* One of the queries that a batch has under way. */
@@ -63,6 +64,9 @@ NIGHI_FN uint32_t nighi_rerank_depth(const nigh_search_options *options, uint32_
 /* The word that tells whether in-place updates ran since it was read. */
 NIGHI_FN uint32_t nighi_updates(const nigh_index *index);
 NIGHI_FN bool nighi_updates_none(const nigh_index *index, uint32_t before);
+/* Is an entry at the radius of the options or nearer, or have they none? */
+NIGHI_FN bool nighi_hit_within(const nigh_index *index, const nighi_hits *hits, uint64_t entry,
+                               const nigh_search_options *options);
 /* Hands out session->pool (ascending) up to hits->limit and the radius. */
 NIGHI_FN nigh_status nighi_hits_take(const nigh_index *index, nigh_session *session,
                                      nighi_hits *hits, const nigh_search_options *options,

@@ -13,8 +13,25 @@
 #define NIGHI_FRONTIER_MIN 4096u
 #define NIGHI_FETCH_SMALL 8u
 
+/* Does a session of these options insert? */
+static bool nighi_session_writes(const nigh_session_options *options) {
+    return NIGHI_HAS_CHANGES && (options->flags & NIGH_SESSION_READ) == 0;
+}
+
+/* Lists begin on a line where there are caches. */
+static void *nighi_list_take(nighi_arena *arena, uint32_t count, uint32_t size) {
+#ifdef NIGH_SMALL
+    arena->used = nighi_round_up(arena->used, 8);
+    void *at = arena->base == NULL || count == 0 ? NULL : (uint8_t *)arena->base + arena->used;
+    arena->used += (uint64_t)count * size;
+    return at;
+#else
+    return nighi_arena_take(arena, count, size);
+#endif
+}
+
 NIGHI_FN void nighi_session_defaults(const nigh_index *index, nigh_session_options *options) {
-    const bool writes = (options->flags & NIGH_SESSION_READ) == 0;
+    const bool writes = nighi_session_writes(options);
     options->lanes = nighi_max_u32(options->lanes, 1);
     if (options->ef_max == 0) {
         options->ef_max = NIGHI_EF_DEFAULT;
@@ -37,38 +54,72 @@ NIGHI_FN void nighi_session_defaults(const nigh_index *index, nigh_session_optio
 static void nighi_plan_layout(nighi_arena *arena, const nigh_config *config,
                               const nigh_session_options *options, uint32_t code_bytes,
                               nighi_plan *plan) {
-    const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
-    const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
+    const uint32_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
+    const bool external = NIGHI_HAS_SOURCES && config->vectors == NIGH_VECTORS_EXTERNAL;
     const uint32_t m = config->m;
     const uint32_t m0 = config->m0;
     const uint32_t sorted = nighi_max_u32(options->ef_max + m0, 2 * m0 + 2) + 1;
-    const uint64_t record = nighi_max_u32((uint32_t)nighi_vector_stride(config),
-                                          (uint32_t)nighi_round_up(row_bytes, 4));
+    const uint32_t stride = nighi_vector_stride(config);
+    const uint32_t record = nighi_max_u32(stride, nighi_round_up_u32(row_bytes, 4));
+    const uint32_t floats = NIGHI_HAS_FLOATS ? config->dim : 0;
     plan->row_max = 2 * m0 + NIGHI_LEVEL_MAX * m;
-    plan->kept_stride = (uint32_t)nighi_round_up(row_bytes, 16);
-    plan->sorted = nighi_arena_take(arena, sorted, 8);
-    plan->links = nighi_arena_take(arena, 4 * (uint64_t)m0, 4);
-    plan->chosen = nighi_arena_take(arena, m0 + NIGHI_LEVEL_MAX * (uint64_t)m, 4);
-    plan->rows = nighi_arena_take(arena, plan->row_max, sizeof *plan->rows);
-    plan->row_links =
-        nighi_arena_take(arena, 2 * (uint64_t)m0 * m0 + (uint64_t)NIGHI_LEVEL_MAX * m * m, 4);
-    plan->kept = nighi_arena_take(arena, m0, sizeof *plan->kept);
+    plan->kept_stride = nighi_round_up_u32(row_bytes, 16);
+    plan->sorted = nighi_list_take(arena, sorted, 8);
+    plan->links = nighi_list_take(arena, 4 * m0, 4);
+    plan->chosen = nighi_list_take(arena, m0 + NIGHI_LEVEL_MAX * m, 4);
+    plan->rows = nighi_list_take(arena, plan->row_max, sizeof *plan->rows);
+    plan->row_links = nighi_list_take(arena, 2 * m0 * m0 + NIGHI_LEVEL_MAX * m * m, 4);
+    plan->kept = nighi_list_take(arena, m0, sizeof *plan->kept);
     plan->kept_rows = nighi_arena_take(arena, external ? m0 : 0, plan->kept_stride);
     plan->owner = nighi_arena_take(arena, external ? 1 : 0, plan->kept_stride);
-    plan->scratch = nighi_arena_take(arena, config->dim, sizeof(float));
-    plan->scratch_near = nighi_arena_take(arena, config->dim, sizeof(float));
-    plan->record = nighi_arena_take(arena, 1, nighi_round_up(record, NIGHI_CACHE_LINE));
+    plan->scratch = nighi_arena_take(arena, floats, sizeof(float));
+    plan->scratch_near = nighi_arena_take(arena, floats, sizeof(float));
+    plan->record = nighi_arena_take(arena, 1, nighi_round_up_u32(record, NIGHI_CACHE_LINE));
     plan->code = nighi_arena_take(arena, 1, code_bytes);
     plan->code_owner = nighi_arena_take(arena, 1, code_bytes);
     plan->code_near = nighi_arena_take(arena, 1, code_bytes);
 }
 
+/* Words of a hash set. */
 static uint32_t nighi_hash_size(uint32_t frontier_max) {
     uint32_t size = 64;
     while (size < 1u << 30 && size / 2 < frontier_max) {
         size *= 2;
     }
     return size;
+}
+
+/* Marks of visited slots: a byte each, or of a small session a bit each, or where those are fewer
+ * bytes a hash set. */
+static void nighi_marks_layout(nighi_arena *arena, const nigh_index *index,
+                               const nigh_session_options *options, nigh_session *session) {
+    session->mark_count = nighi_max_u32(index->slot_max, 1);
+    if (NIGHI_HAS_FILTERS && (options->flags & NIGH_SESSION_SMALL) == 0) {
+        session->marks = nighi_arena_take(arena, session->mark_count, 1);
+        return;
+    }
+    const uint32_t words = (session->mark_count + 31) / 32;
+    const uint32_t size = nighi_hash_size(options->frontier_max);
+    const bool bits = !NIGHI_HAS_FILTERS || words <= size;
+    session->hash_mask = bits ? 0 : size - 1;
+    session->hash = nighi_list_take(arena, bits ? words : size, 4);
+}
+
+/* What searches other than the plainest want: a frontier, which also a plan has, and what a cursor
+ * has not handed out. */
+static void nighi_lists_layout(nighi_arena *arena, const nigh_session_options *options, bool coded,
+                               nigh_session *session) {
+    const bool frontier =
+        NIGHI_HAS_FILTERS || NIGHI_HAS_CURSORS || nighi_session_writes(options);
+    const uint32_t pool = options->ef_max + 1;
+    session->pool =
+        nighi_list_take(arena, pool + (frontier ? options->frontier_max : 0), 8);
+    session->frontier = session->pool == NULL ? NULL : session->pool + pool;
+    if (NIGHI_HAS_CURSORS) {
+        session->overflow = nighi_list_take(arena, options->frontier_max, 8);
+        session->exact = nighi_list_take(arena, coded ? pool : 0, 8);
+        session->taken = nighi_list_take(arena, coded ? session->batch_max : 0, 4);
+    }
 }
 
 /* With arena->base NULL `session` is a dummy that only carries sizes. Never inlined: the dummy and
@@ -78,52 +129,50 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
                                                 const nigh_config *config,
                                                 const nigh_session_options *options,
                                                 uint32_t fewest, nigh_session *session) {
-    const bool external = config->vectors == NIGH_VECTORS_EXTERNAL;
+    const bool external = NIGHI_HAS_SOURCES && config->vectors == NIGH_VECTORS_EXTERNAL &&
+                          nighi_config_changes(config);
     const bool small = (options->flags & NIGH_SESSION_SMALL) != 0;
-    nigh_config draft;
+    const bool writes = nighi_session_writes(options);
+    const uint32_t m0 = config->m0;
     session->coded = nighi_code_query_bytes(config);
-    session->drafts = (options->flags & NIGH_SESSION_READ) == 0 && nighi_code_drafts(config, &draft)
-                          ? nighi_code_query_bytes(&draft)
-                          : 0;
+    session->drafts = 0;
+    if (NIGHI_HAS_JOBS && writes) {
+        nigh_config draft;
+        session->drafts = nighi_code_drafts(config, &draft) ? nighi_code_query_bytes(&draft) : 0;
+    }
     const uint32_t code_bytes = nighi_max_u32(session->coded, session->drafts);
-    const bool coded = session->coded != 0;
-    const uint64_t row_bytes = nighi_row_bytes(config->dim, config->dtype);
     session->index = index;
     session->ef_max = options->ef_max;
     session->frontier_max = options->frontier_max;
     session->flags = options->flags;
     session->expansions_max = small ? nighi_max_u32(2, fewest) : NIGHI_EXPANSIONS_MAX;
-    session->group_max = config->m0 * nighi_max_u32(session->expansions_max / 2, 1);
-    session->batch_max = nighi_max_u32(session->group_max, 2 * config->m0);
-    session->fetch_max = small ? NIGHI_FETCH_SMALL : config->m0;
-    const uint64_t pool = (uint64_t)options->ef_max + 1;
-    session->pool = nighi_arena_take(arena, pool + options->frontier_max, 8);
-    session->frontier = session->pool == NULL ? NULL : session->pool + pool;
-    session->overflow = nighi_arena_take(arena, options->frontier_max, 8);
-    session->exact = nighi_arena_take(arena, coded ? (uint64_t)options->ef_max + 1 : 0, 8);
-    session->taken = nighi_arena_take(arena, coded ? session->batch_max : 0, 4);
-    const uint64_t rounds = (uint64_t)session->batch_max + session->group_max + 1;
-    session->slots = nighi_arena_take(arena, rounds, 4);
-    session->keys = nighi_arena_take(arena, external ? session->batch_max : 0, 8);
-    session->vectors = nighi_arena_take(arena, rounds, sizeof *session->vectors);
-    session->unpacked =
-        nighi_arena_take(arena, nighi_packed(index) ? 2 * (uint64_t)config->m0 : 0, 4);
-    session->distances = nighi_arena_take(arena, session->batch_max, sizeof(float));
-    session->orders = nighi_arena_take(arena, session->batch_max, 4);
-    session->worth = nighi_arena_take(arena, 2 * (uint64_t)session->batch_max, 8);
-    session->code_record = nighi_arena_take(arena, 1, code_bytes);
-    session->code_query = nighi_arena_take(arena, 1, code_bytes);
-    session->fetched = nighi_arena_take(arena, external ? session->fetch_max : 0, row_bytes);
-    session->row = nighi_arena_take(arena, 1, nighi_round_up(nighi_vector_stride(config), 64));
-    session->query_scratch = nighi_arena_take(arena, config->dim, sizeof(float));
-    if (small) {
-        session->hash_mask = nighi_hash_size(options->frontier_max) - 1;
-        session->hash = nighi_arena_take(arena, (uint64_t)session->hash_mask + 1, 4);
-    } else {
-        session->mark_count = nighi_max_u32(index->slot_max, 1);
-        session->marks = nighi_arena_take(arena, session->mark_count, 1);
+    session->group_max = m0 * nighi_max_u32(session->expansions_max / 2, 1);
+    session->batch_max = NIGHI_HAS_FILTERS || writes ? nighi_max_u32(session->group_max, 2 * m0)
+                                                     : session->group_max;
+    session->fetch_max = small ? NIGHI_FETCH_SMALL : m0;
+    nighi_lists_layout(arena, options, session->coded != 0, session);
+    const uint32_t rounds = session->batch_max + session->group_max + 1;
+    session->slots = nighi_list_take(arena, rounds, 4);
+    session->keys = nighi_list_take(arena, external ? session->batch_max : 0, 8);
+    session->vectors = nighi_list_take(arena, rounds, sizeof *session->vectors);
+    session->unpacked = nighi_list_take(arena, nighi_packed(index) ? 2 * m0 : 0, 4);
+    session->distances = nighi_list_take(arena, session->batch_max, sizeof(float));
+    session->orders = nighi_list_take(arena, session->batch_max, 4);
+    session->worth = nighi_list_take(arena, NIGHI_IS_SMALL ? 0 : 2 * session->batch_max, 8);
+    if (NIGHI_HAS_FLOATS || NIGHI_HAS_CHANGES) {
+        session->code_record = nighi_arena_take(arena, 1, code_bytes);
     }
-    if ((options->flags & NIGH_SESSION_READ) == 0) {
+    session->code_query = nighi_arena_take(arena, 1, code_bytes);
+    session->fetched = nighi_arena_take(arena, external ? session->fetch_max : 0,
+                                        nighi_row_bytes(config->dim, config->dtype));
+    if (NIGHI_HAS_CHANGES || NIGHI_HAS_CURSORS) {
+        const uint32_t stride = nighi_vector_stride(config);
+        session->row = nighi_arena_take(arena, 1, nighi_round_up_u32(stride, NIGHI_CACHE_LINE));
+    }
+    session->query_scratch =
+        nighi_arena_take(arena, NIGHI_HAS_FLOATS ? config->dim : 0, sizeof(float));
+    nighi_marks_layout(arena, index, options, session);
+    if (writes) {
         nighi_plan_layout(arena, config, options, code_bytes, &session->plan);
     }
 }
@@ -134,22 +183,25 @@ static nigh_session *nighi_lanes_layout(nighi_arena *arena, const nigh_index *in
                                         const nigh_session_options *options) {
     nigh_session dummy;
     nigh_session *first = nighi_arena_take(arena, 1, sizeof *first);
-    nighi_lane *lanes = nighi_arena_take(arena, options->lanes, sizeof *lanes);
+    nighi_lane *lanes =
+        NIGHI_HAS_CURSORS ? nighi_arena_take(arena, options->lanes, sizeof *lanes) : NULL;
     nigh_session_options other = *options;
     other.flags |= NIGH_SESSION_READ;
     /* A search may ask any lane for what it may ask the first. */
     const uint32_t fewest = (options->flags & NIGH_SESSION_READ) != 0 ? 1 : config->expansions;
-    for (uint32_t i = 0; i < options->lanes; i++) {
+    for (uint32_t i = 0; i < (NIGHI_HAS_CURSORS ? options->lanes : 1); i++) {
         nigh_session *session = i == 0 ? first : nighi_arena_take(arena, 1, sizeof *session);
         if (session != NULL) {
             nighi_fill(session, 0, sizeof *session);
         }
         nighi_session_layout(arena, index, config, i == 0 ? options : &other, fewest,
                              session != NULL ? session : &dummy);
-        if (session != NULL) {
+        if (session != NULL && NIGHI_HAS_CURSORS) {
             lanes[i] = (nighi_lane){.session = session};
             session->lanes = lanes;
             session->lane_count = i == 0 ? options->lanes : 1;
+        }
+        if (session != NULL) {
             if (session->marks != NULL) {
                 nighi_fill(session->marks, 0, session->mark_count);
             }
@@ -157,6 +209,15 @@ static nigh_session *nighi_lanes_layout(nighi_arena *arena, const nigh_index *in
         }
     }
     return first;
+}
+
+/* The configuration that a session is laid out for: a copy where a job may change it. */
+static const nigh_config *nighi_session_config(const nigh_index *index, nigh_config *now) {
+    if (!NIGHI_HAS_JOBS) {
+        return &index->config;
+    }
+    nighi_config_now(index, now);
+    return now;
 }
 
 static uint64_t nighi_lanes_bytes(const nigh_index *index, const nigh_config *config,
@@ -168,20 +229,19 @@ static uint64_t nighi_lanes_bytes(const nigh_index *index, const nigh_config *co
 
 NIGHI_FN uint64_t nighi_session_bytes(const nigh_index *index,
                                       const nigh_session_options *options) {
-    nigh_config config;
-    nighi_config_now(index, &config);
-    return nighi_lanes_bytes(index, &config, options);
+    nigh_config now;
+    return nighi_lanes_bytes(index, nighi_session_config(index, &now), options);
 }
 
 NIGHI_FN nigh_status nighi_session_init(const nigh_index *index,
                                         const nigh_session_options *options, void *memory,
                                         uint64_t memory_bytes, nigh_session **session) {
-    nigh_config config;
-    nighi_config_now(index, &config);
-    if (!nighi_memory_fits(memory, memory_bytes, nighi_lanes_bytes(index, &config, options))) {
+    nigh_config now;
+    const nigh_config *config = nighi_session_config(index, &now);
+    if (!nighi_memory_fits(memory, memory_bytes, nighi_lanes_bytes(index, config, options))) {
         return NIGH_E_MEMORY;
     }
     nighi_arena arena = {memory, 0};
-    *session = nighi_lanes_layout(&arena, index, &config, options);
+    *session = nighi_lanes_layout(&arena, index, config, options);
     return NIGH_OK;
 }

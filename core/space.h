@@ -35,6 +35,11 @@ typedef struct nighi_space {
     const nighi_region *codes;
 } nighi_space;
 
+/* Every row has an address. */
+NIGHI_INLINE bool nighi_space_addressed(const nighi_space *space) {
+    return !NIGHI_HAS_SOURCES || space->addressed;
+}
+
 /* `on`: NIGHI_ON_*. */
 NIGHI_INLINE void nighi_space_get(const nigh_index *index, uint8_t on, nighi_space *space) {
     const bool coded = on != NIGHI_ON_VECTORS;
@@ -68,7 +73,7 @@ NIGHI_INLINE const uint8_t *nighi_space_code(const nighi_space *space, uint32_t 
 }
 
 NIGHI_INLINE const uint8_t *nighi_space_row(const nighi_space *space, uint32_t slot) {
-    if (NIGHI_LIKELY(space->rows != NULL)) {
+    if (!NIGHI_HAS_TABLES || NIGHI_LIKELY(space->rows != NULL)) {
         return space->rows + slot * space->stride;
     }
     return space->coded ? nighi_space_code(space, slot) : nighi_vector_address(space->index, slot);
@@ -94,7 +99,7 @@ NIGHI_INLINE void nighi_space_rows(const nighi_space *space, const nighi_probe *
 NIGHI_INLINE nigh_status nighi_space_score(const nighi_space *space, nigh_session *session,
                                            const nighi_probe *probe, const uint32_t *slots,
                                            const void **rows, uint32_t count) {
-    if (NIGHI_LIKELY(space->addressed)) {
+    if (NIGHI_LIKELY(nighi_space_addressed(space))) {
         nighi_space_rows(space, probe, rows, count, session->distances, session->orders);
         session->stats.distances += count;
         return NIGH_OK;
@@ -110,6 +115,9 @@ NIGHI_INLINE nigh_status nighi_space_score(const nighi_space *space, nigh_sessio
 /* Asks for a row's lines. Level 2: on Zen 4 twice as fast as asking for level 1, on Zen 5 6 %
  * slower; nigh_tune finds out. gcc 12 may fold such a loop into its first prefetch. */
 NIGHI_INLINE void nighi_prefetch(const nigh_index *index, const uint8_t *address, uint32_t bytes) {
+    if (!NIGHI_HAS_PREFETCH) {
+        return;
+    }
     if (index->tuning.near_hint != 0) {
         for (uint32_t at = 0; at < bytes; at += NIGHI_CACHE_LINE) {
             __builtin_prefetch(address + at, 0, 3);
@@ -129,7 +137,7 @@ NIGHI_INLINE void nighi_prefetch(const nigh_index *index, const uint8_t *address
  * the caches (3 to 8 % faster searches on 384-d codes). */
 NIGHI_INLINE void nighi_ask_once(const nighi_space *space, const uint8_t *row) {
     const uint32_t bytes = nighi_min_u32(space->bytes, NIGHI_ONCE_BYTES);
-    for (uint32_t at = 0; at < bytes; at += NIGHI_CACHE_LINE) {
+    for (uint32_t at = 0; NIGHI_HAS_PREFETCH && at < bytes; at += NIGHI_CACHE_LINE) {
         __builtin_prefetch(row + at, 0, 0);
         __asm__ volatile("");
     }
@@ -138,7 +146,7 @@ NIGHI_INLINE void nighi_ask_once(const nighi_space *space, const uint8_t *row) {
 /* Takes the addresses of slots[count], whose rows were asked for. */
 NIGHI_INLINE void nighi_space_rows_of(const nighi_space *space, nigh_session *session,
                                       const uint32_t *slots, const void **rows, uint32_t count) {
-    if (NIGHI_UNLIKELY(!space->addressed)) {
+    if (NIGHI_UNLIKELY(!nighi_space_addressed(space))) {
         nighi_vectors_prefetch(space->index, session, slots, count);
         return;
     }
@@ -150,7 +158,7 @@ NIGHI_INLINE void nighi_space_rows_of(const nighi_space *space, nigh_session *se
 /* Takes the addresses of slots[count] and asks for what lies there. */
 NIGHI_INLINE void nighi_space_take(const nighi_space *space, nigh_session *session,
                                    const uint32_t *slots, const void **rows, uint32_t count) {
-    if (NIGHI_UNLIKELY(!space->addressed)) {
+    if (NIGHI_UNLIKELY(!nighi_space_addressed(space))) {
         nighi_vectors_prefetch(space->index, session, slots, count);
         return;
     }

@@ -170,6 +170,18 @@ struct nigh_index {
     uint32_t recoded; /* odd while the codes of config change */
 };
 
+/* What several writers agree on, or NULL: the handle is read-only. */
+NIGHI_INLINE nighi_writer *nighi_writer_of(const nigh_index *index) {
+    return NIGHI_HAS_CHANGES ? index->writer : NULL;
+}
+
+/* May this build change such an index? Without floats those that have no codes and integer
+ * distances. */
+NIGHI_INLINE bool nighi_config_changes(const nigh_config *config) {
+    return NIGHI_HAS_FLOATS || (config->codes == NIGH_CODES_NONE &&
+                                (config->dtype == NIGH_DTYPE_U8 || config->dtype == NIGH_DTYPE_B1));
+}
+
 /* A pager hears of blocks that change. */
 NIGHI_INLINE bool nighi_followed(const nigh_index *index) {
     return NIGHI_HAS_PAGER != 0 && nighi_load(&index->pager.dirty) != NULL;
@@ -282,8 +294,8 @@ struct nigh_session {
     uint32_t asked;  /* calls of the filter in this search, */
     uint32_t passed; /* and how often it said yes */
     uint8_t *marks;  /* visited: a byte a slot holds the epoch, or ... */
-    uint32_t *hash;  /* ... NIGH_SESSION_SMALL: open addressing, power of two */
-    uint32_t hash_mask;
+    uint32_t *hash;  /* ... NIGH_SESSION_SMALL: open addressing, power of two, or a bit a slot */
+    uint32_t hash_mask; /* 0: bits */
     uint32_t hash_count;
     uint32_t hash_full; /* 1: it was full, slots were left out */
     uint32_t mark_count;

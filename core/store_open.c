@@ -34,17 +34,17 @@ static nigh_store *nighi_store_layout(nighi_arena *arena, uint32_t page_bytes,
         store->root_max = root_max;
     }
     for (uint32_t level = 0; level < NIGHI_STORE_LEVELS; level++) {
-        nighi_store_entry *list = nighi_arena_take(arena, entries, sizeof *list);
+        nighi_store_entry *list = nighi_arena_many(arena, entries, sizeof *list);
         if (store != NULL) {
             store->levels[level] = list;
         }
         const uint64_t above = (entries + fan - 1) / fan;
         entries = entries <= root_max ? 0 : level == 0 ? above + NIGHI_REGION_COUNT : above;
     }
-    uint32_t *used = nighi_arena_take(arena, words, 4);
-    uint32_t *held = nighi_arena_take(arena, words, 4);
-    uint8_t *page = nighi_arena_take(arena, page_bytes, 1);
-    uint8_t *second = nighi_arena_take(arena, page_bytes, 1);
+    uint32_t *used = nighi_arena_many(arena, words, 4);
+    uint32_t *held = nighi_arena_many(arena, words, 4);
+    uint8_t *page = nighi_arena_many(arena, page_bytes, 1);
+    uint8_t *second = nighi_arena_many(arena, page_bytes, 1);
     if (store != NULL) {
         store->used = used;
         store->held = held;

@@ -92,8 +92,8 @@ static NIGHI_NOINLINE nigh_status nighi_super_shape(const nigh_store *store,
     if (super->filled == 0) {
         return super->root_count == 0 && super->depth == 0 ? NIGH_OK : NIGH_E_CORRUPT;
     }
-    const nigh_status status =
-        nighi_header_paged_read(super->header, sizeof super->header, &header, &config);
+    nighi_copy(&header, super->header, sizeof header);
+    const nigh_status status = nighi_header_paged_read(&header, sizeof header, &config);
     if (status != NIGH_OK) {
         return status;
     }

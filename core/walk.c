@@ -131,7 +131,7 @@ NIGHI_INLINE void nighi_round_take(nighi_beam_state *beam, const bool flat, uint
     const nighi_walk *walk = beam->walk;
     nigh_session *session = walk->session;
     uint64_t *pool = session->pool;
-    const uint32_t bound = walk->gamma > 0.0f ? nighi_gamma_bound(walk) : UINT32_MAX;
+    const uint32_t bound = nighi_walk_ends(walk) ? nighi_gamma_bound(walk) : UINT32_MAX;
     uint32_t next = beam->next;
     round->count = 0;
     round->taken = 0;
@@ -157,7 +157,7 @@ NIGHI_INLINE void nighi_round_take(nighi_beam_state *beam, const bool flat, uint
     }
     beam->next = next;
     session->stats.expansions += round->taken;
-    if (flat || beam->ask) {
+    if (NIGHI_HAS_PREFETCH && (flat || beam->ask)) {
         nighi_links_ask(beam);
     }
     nighi_space_take(&beam->space, session, round->slots, round->rows, round->count);
@@ -171,10 +171,25 @@ NIGHI_INLINE uint64_t nighi_pool_last(const nighi_walk *walk) {
     if (session->pool_count == walk->ef) {
         last = session->pool[walk->ef - 1];
     }
-    if (walk->gamma > 0.0f && session->pool_count >= walk->keep) {
+    if (nighi_walk_ends(walk) && session->pool_count >= walk->keep) {
         last = nighi_min_u64(last, ((uint64_t)nighi_gamma_bound(walk) << 32) | UINT32_MAX);
     }
     return last;
+}
+
+/* A scored round into the sorted pool, one by one. */
+static void nighi_round_insert(nighi_beam_state *beam, const nighi_round *round) {
+    const nighi_walk *walk = beam->walk;
+    nigh_session *session = walk->session;
+    const uint64_t last = nighi_pool_last(walk);
+    for (uint32_t i = 0; i < round->count; i++) {
+        const uint64_t entry = nighi_entry(session->orders[i], round->slots[i]);
+        if (entry < last) {
+            const uint32_t at =
+                nighi_list_insert(session->pool, &session->pool_count, walk->ef, entry);
+            beam->next = nighi_min_u32(beam->next, at);
+        }
+    }
 }
 
 /* Scores a round and merges it into the sorted pool. */
@@ -186,6 +201,10 @@ NIGHI_INLINE nigh_status nighi_round_merge(nighi_beam_state *beam, const bool fl
                                                  round->rows, round->count);
     if (status != NIGH_OK) {
         return status;
+    }
+    if (NIGHI_IS_SMALL) {
+        nighi_round_insert(beam, round);
+        return NIGH_OK;
     }
     uint64_t *pool = session->pool;
     uint32_t size = session->pool_count;
@@ -203,7 +222,8 @@ NIGHI_INLINE nigh_status nighi_round_merge(nighi_beam_state *beam, const bool fl
     }
     uint64_t *sorted = worth + session->batch_max;
     nighi_entries_sort(worth, kept, sorted);
-    if (flat || beam->ask) { /* likely the next to be expanded: the merge gives their links time */
+    /* Likely the next to be expanded: the merge gives their links time. */
+    if (NIGHI_HAS_PREFETCH && (flat || beam->ask)) {
         const uint64_t waits = next < size ? pool[next] : UINT64_MAX;
         for (uint32_t i = 0; i < nighi_min_u32(kept, NIGHI_LINKS_AHEAD) && sorted[i] < waits; i++) {
             nighi_beam_ask(beam, sorted[i]);
@@ -228,7 +248,7 @@ NIGHI_FN void nighi_beam_open(nighi_beam_state *beam, const nighi_walk *walk, ui
     session->pool_count = 1;
     nighi_rounds_init(session, beam->rounds);
     beam->ask = level == 0 && beam->space.links != NULL;
-    beam->flat = beam->ask && !nighi_packed(walk->index);
+    beam->flat = beam->ask && !nighi_packed(walk->index) && !NIGHI_IS_SMALL;
 }
 
 /* One round: the next is taken, then this one merged. False: there are no more. */

@@ -23,6 +23,7 @@ typedef struct nighi_walk {
     uint32_t keep;           /* entries that the list keeps whatever gamma says */
     float gamma;             /* 0 = off */
     uint8_t coded;           /* NIGHI_ON_* */
+    bool only;               /* codes and nothing else: NIGH_SEARCH_CODES */
     bool unfiltered;         /* nighi_beam_filtered: every live slot counts, whatever the filter */
 } nighi_walk;
 
@@ -33,6 +34,16 @@ typedef struct nighi_round {
     uint32_t count; /* slots to be scored */
     uint32_t taken; /* nodes expanded */
 } nighi_round;
+
+/* What it finds on codes is scored again on true vectors. */
+NIGHI_INLINE bool nighi_walk_reranks(const nighi_walk *walk) {
+    return NIGHI_HAS_FLOATS && walk->coded && !walk->only;
+}
+
+/* A walk that gamma may end. */
+NIGHI_INLINE bool nighi_walk_ends(const nighi_walk *walk) {
+    return NIGHI_HAS_FLOATS && walk->gamma > 0.0f;
+}
 
 /* A beam search under way: it goes on where it stopped, so that several may take turns. */
 typedef struct nighi_beam_state {
@@ -114,7 +125,7 @@ NIGHI_INLINE uint32_t nighi_gather(const nighi_walk *walk, const uint32_t *row, 
             continue;
         }
         slots[count] = slot; /* branchless: kept only when it is new */
-        if (NIGHI_LIKELY(marks != NULL)) {
+        if (NIGHI_HAS_FILTERS && NIGHI_LIKELY(marks != NULL)) {
             count += marks[slot] != epoch;
             marks[slot] = epoch;
         } else {

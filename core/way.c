@@ -125,7 +125,7 @@ static void nighi_filter_probe(const nighi_walk *walk) {
 }
 
 static void nighi_way_scan(const nighi_walk *walk, nighi_way *way) {
-    const uint32_t few = nighi_source_addressed(walk->index) ? NIGHI_EXACT_MAX : 0;
+    const uint32_t few = !walk->only && nighi_source_addressed(walk->index) ? NIGHI_EXACT_MAX : 0;
     way->kind = NIGHI_WAY_SCAN;
     way->codes = walk->coded && way->matches > few;
 }
@@ -133,10 +133,12 @@ static void nighi_way_scan(const nighi_walk *walk, nighi_way *way) {
 NIGHI_FN void nighi_way_choose(const nighi_walk *walk, bool exact, nighi_way *way) {
     nigh_session *session = walk->session;
     const bool filtered = nighi_filtered(session);
-    *way = (nighi_way){.kind = NIGHI_WAY_SCAN, .ef = walk->ef};
+    *way = (nighi_way){.kind = exact ? NIGHI_WAY_SCAN : NIGHI_WAY_LIST,
+                       .ef = walk->ef,
+                       .codes = walk->only};
     session->asked = 0;
     session->passed = 0;
-    if (exact) {
+    if (exact || !NIGHI_HAS_FILTERS) {
         return;
     }
     way->refuses = filtered || nighi_load(&walk->index->counts.deleted_count) != 0;
@@ -169,7 +171,7 @@ NIGHI_FN void nighi_way_choose(const nighi_walk *walk, bool exact, nighi_way *wa
     }
     /* Many live nodes and no filter: as without removed ones. */
     const bool scans = filtered || way->matches < walk->slot_count / 8;
-    const uint32_t few = walk->coded ? NIGHI_EXACT_MAX : 0;
+    const uint32_t few = walk->coded && !walk->only ? NIGHI_EXACT_MAX : 0;
     if (scans && nighi_scan_cost(walk, way->matches, walk->coded && way->matches > few) < least) {
         nighi_way_scan(walk, way);
     }

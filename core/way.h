@@ -9,7 +9,7 @@
 
 /* Is a filter set? */
 NIGHI_INLINE bool nighi_filtered(const nigh_session *session) {
-    return session->filter.bits != NULL || session->filter.fn != NULL;
+    return NIGHI_HAS_FILTERS && (session->filter.bits != NULL || session->filter.fn != NULL);
 }
 
 NIGHI_FN uint32_t nighi_live_count(const nigh_index *index);
