@@ -148,10 +148,10 @@ static void nighi_rerank_ask(const nighi_walk *walk, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t slot = nighi_entry_slot(pool[i]);
         if (!nighi_packed(index)) {
-            __builtin_prefetch(nighi_record(&index->regions[NIGHI_NODE], slot), 0, 3);
+            NIGHI_PREFETCH(nighi_record(&index->regions[NIGHI_NODE], slot), 3);
         }
         if (keys) {
-            __builtin_prefetch(nighi_record(&index->regions[NIGHI_KEY], slot), 0, 3);
+            NIGHI_PREFETCH(nighi_record(&index->regions[NIGHI_KEY], slot), 3);
         }
         if (space.addressed) {
             nighi_ask_once(&space, nighi_space_row(&space, slot));

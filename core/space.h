@@ -120,12 +120,12 @@ NIGHI_INLINE void nighi_prefetch(const nigh_index *index, const uint8_t *address
     }
     if (index->tuning.near_hint != 0) {
         for (uint32_t at = 0; at < bytes; at += NIGHI_CACHE_LINE) {
-            __builtin_prefetch(address + at, 0, 3);
+            NIGHI_PREFETCH(address + at, 3);
             __asm__ volatile("");
         }
     } else {
         for (uint32_t at = 0; at < bytes; at += NIGHI_CACHE_LINE) {
-            __builtin_prefetch(address + at, 0, 2);
+            NIGHI_PREFETCH(address + at, 2);
             __asm__ volatile("");
         }
     }
@@ -138,7 +138,7 @@ NIGHI_INLINE void nighi_prefetch(const nigh_index *index, const uint8_t *address
 NIGHI_INLINE void nighi_ask_once(const nighi_space *space, const uint8_t *row) {
     const uint32_t bytes = nighi_min_u32(space->bytes, NIGHI_ONCE_BYTES);
     for (uint32_t at = 0; NIGHI_HAS_PREFETCH && at < bytes; at += NIGHI_CACHE_LINE) {
-        __builtin_prefetch(row + at, 0, 0);
+        NIGHI_PREFETCH(row + at, 0);
         __asm__ volatile("");
     }
 }
