@@ -78,6 +78,18 @@ NIGHI_INLINE uint32_t nighi_lower_bound(const uint64_t *list, uint32_t count, ui
     return (uint32_t)(first - list) + (left == 1 && *first < entry);
 }
 
+/* Moves entries up within a list: to >= from. Few at a time, so that in WebAssembly, where
+ * memory.copy is a call out of the module in V8, a loop takes less than that. */
+NIGHI_INLINE void nighi_entries_up(uint64_t *list, uint32_t to, uint32_t from, uint32_t count) {
+#if defined(__wasm__)
+    while (count-- > 0) {
+        list[to + count] = list[from + count];
+    }
+#else
+    nighi_move(list + to, list + from, (uint64_t)count * sizeof(uint64_t));
+#endif
+}
+
 /* Inserts into an ascending list of at most `limit`, dropping the last; the index, or `limit`. */
 NIGHI_INLINE uint32_t nighi_list_insert(uint64_t *list, uint32_t *count, uint32_t limit,
                                         uint64_t entry) {
@@ -89,7 +101,7 @@ NIGHI_INLINE uint32_t nighi_list_insert(uint64_t *list, uint32_t *count, uint32_
         size--;
     }
     const uint32_t at = nighi_lower_bound(list, size, entry);
-    nighi_move(list + at + 1, list + at, (uint64_t)(size - at) * sizeof(uint64_t));
+    nighi_entries_up(list, at + 1, at, size - at);
     list[at] = entry;
     *count = size + 1;
     return at;
@@ -123,7 +135,7 @@ NIGHI_INLINE void nighi_list_merge(uint64_t *list, uint32_t *count, uint32_t lim
         if (to < limit) {
             const uint32_t room = limit - to;
             const uint32_t moved = end - from < room ? end - from : room;
-            nighi_move(list + to, list + from, (uint64_t)moved * sizeof(uint64_t));
+            nighi_entries_up(list, to, from, moved);
         }
         if (to <= limit) {
             list[from + i] = sorted[i];
