@@ -37,6 +37,12 @@ bench:
 	@.cache/venv/bin/python bench/compare/compare.py --set glove
 	@.cache/venv/bin/python bench/compare/compare.py --set sentences
 
+# The npm package and its peers, in Node and in Chromium: a table into bench/results. With fewer sets,
+# contenders or hosts: node bench/js/bench.mjs (usage there).
+bench-js:
+	@tools/setup.sh bench-js
+	@node bench/js/bench.mjs
+
 # The checks that need the full word vectors: bytes across kernels and compilers, recall, speed.
 verify:
 	@tools/setup.sh bench
@@ -64,4 +70,4 @@ generate:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all configure demo page test bench verify size tidy amalgam generate clean
+.PHONY: all configure demo page test bench bench-js verify size tidy amalgam generate clean

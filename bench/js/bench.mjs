@@ -7,7 +7,7 @@
 //
 // Sets are in sets.mjs, contenders in contenders.mjs (a name's beginning is enough). Writes
 // bench/results/DATE-js.md and .json after each set, so that a run that is ended leaves what it has.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -23,8 +23,8 @@ import { stageHnswlib, stagePackage } from './stage.mjs';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = join(HERE, '..', '..');
 const OUT = join(ROOT, 'build', 'bench', 'js');
-const CACHE = join(ROOT, '.cache', 'bench-js');
-const FOLDERS = { bench: HERE, nigh: join(OUT, 'nigh'), packages: join(CACHE, 'node_modules'),
+const FOLDERS = { bench: HERE, nigh: join(OUT, 'nigh'),
+  packages: join(ROOT, '.cache', 'bench-js', 'node_modules'),
   build: OUT, sets: join(OUT, 'sets') };
 const HOSTS = { node: async () => new NodeHost(FOLDERS),
   chromium: () => ChromiumHost.start(FOLDERS) };
@@ -42,9 +42,13 @@ function named(all, text, what) {
   });
 }
 
+/** Contenders with the versions that are here; one that is not will say so when it is asked. */
 function versions() {
-  return CONTENDERS.map((one) => (!one.pin ? one : { ...one, version: JSON.parse(readFileSync(
-    join(FOLDERS.packages, one.pin, 'package.json'), 'utf8')).version }));
+  return CONTENDERS.map((one) => {
+    const about = one.pin && join(FOLDERS.packages, one.pin, 'package.json');
+    return about && existsSync(about)
+      ? { ...one, version: JSON.parse(readFileSync(about, 'utf8')).version } : one;
+  });
 }
 
 function write(folder, name, run) {
@@ -67,7 +71,7 @@ async function main() {
   mkdirSync(OUT, { recursive: true });
   stagePackage(ROOT, FOLDERS.nigh);
   const why = stageHnswlib(join(HERE, 'hnswlib', 'hnswlib.cpp'),
-    join(CACHE, 'hnswlib-0.8.0', 'hnswlib'), join(OUT, 'hnswlib.wasm'));
+    join(ROOT, '.cache', 'hnswlib-0.8.0', 'hnswlib'), join(OUT, 'hnswlib.wasm'));
   if (why) say(`without hnswlib C++: ${why}`);
   const run = { contests: [], facts: facts(ROOT, join(ROOT, 'build', 'wasm', 'nigh.wasm')), rounds,
     contenders };
