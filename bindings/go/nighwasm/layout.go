@@ -155,11 +155,13 @@ const (
 	setExclusive   = 2
 )
 
-// of search
+// nigh_search_options.flags.
 const (
 	searchExact   = 1
 	searchRadius  = 2
 	searchNoCodes = 4
+	// by codes alone: vectors may be absent, distances are those of codes
+	searchCodes = 8
 )
 
 // nigh_session_options.flags

@@ -139,10 +139,12 @@ export const NIGH_OPEN_VERIFY = 4;
 export const NIGH_REPLACE_DELETED = 1;
 export const NIGH_SET_EXCLUSIVE = 2;
 
-// of search
+// nigh_search_options.flags.
 export const NIGH_SEARCH_EXACT = 1;
 export const NIGH_SEARCH_RADIUS = 2;
 export const NIGH_SEARCH_NO_CODES = 4;
+/** by codes alone: vectors may be absent, distances are those of codes */
+export const NIGH_SEARCH_CODES = 8;
 
 // nigh_session_options.flags
 export const NIGH_SESSION_READ = 1;

@@ -138,7 +138,13 @@ enum {
 };
 
 enum { NIGH_REPLACE_DELETED = 1, NIGH_SET_EXCLUSIVE = 2 }; /* flags of insert and set */
-enum { NIGH_SEARCH_EXACT = 1, NIGH_SEARCH_RADIUS = 2, NIGH_SEARCH_NO_CODES = 4 }; /* of search */
+/* nigh_search_options.flags. */
+enum {
+    NIGH_SEARCH_EXACT = 1,
+    NIGH_SEARCH_RADIUS = 2,
+    NIGH_SEARCH_NO_CODES = 4,
+    NIGH_SEARCH_CODES = 8 /* by codes alone: vectors may be absent, distances are those of codes */
+};
 enum { NIGH_SESSION_READ = 1, NIGH_SESSION_SMALL = 2 }; /* nigh_session_options.flags */
 /* nigh_job_options.kind. */
 enum {
@@ -206,7 +212,8 @@ typedef struct nigh_session_options {
     uint32_t frontier_max; /* nodes that a filtered search or a cursor remembers, 16 bytes each;
                               0 = the smaller of slot_max and max(8 ef_max, 4096) */
     uint32_t flags;        /* NIGH_SESSION_READ: cannot insert or set (smaller); NIGH_SESSION_SMALL:
-                              visited marks in a hash set of frontier_max, not a byte a slot */
+                              visited marks are a bit a slot, not a byte, or in a hash set of
+                              frontier_max where that is smaller */
     uint32_t lanes;        /* queries that nigh_search_batch has under way at once, 1..4, each with
                               scratch of its own; 0 = 1 */
 } nigh_session_options;
@@ -219,7 +226,10 @@ typedef struct nigh_search_options {
                                 half as many are expanded a round, and fetched while the round
                                 before them is scored */
     uint32_t flags;          /* NIGH_SEARCH_EXACT: score every live vector; NIGH_SEARCH_RADIUS;
-                                NIGH_SEARCH_NO_CODES: true vectors only */
+                                NIGH_SEARCH_NO_CODES: true vectors only; NIGH_SEARCH_CODES: codes
+                                only, and the query is one: dim bytes 1..127, or dim bits. Distances
+                                are whole numbers: sum (a-b)^2, sum |a-b|, bits that differ, or for
+                                IP minus sum (a-64)(b-64) */
     float radius;            /* with NIGH_SEARCH_RADIUS: only hits at this distance or nearer */
     uint32_t expansions_max; /* stop with what is found after so many expansions; 0 = no limit */
     uint32_t rerank;         /* with codes: how many are scored again on true vectors, at least k;

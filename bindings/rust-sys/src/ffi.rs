@@ -139,10 +139,12 @@ pub const NIGH_OPEN_VERIFY: u32 = 4;
 pub const NIGH_REPLACE_DELETED: u32 = 1;
 pub const NIGH_SET_EXCLUSIVE: u32 = 2;
 
-// of search
+// nigh_search_options.flags.
 pub const NIGH_SEARCH_EXACT: u32 = 1;
 pub const NIGH_SEARCH_RADIUS: u32 = 2;
 pub const NIGH_SEARCH_NO_CODES: u32 = 4;
+/// by codes alone: vectors may be absent, distances are those of codes
+pub const NIGH_SEARCH_CODES: u32 = 8;
 
 // nigh_session_options.flags
 pub const NIGH_SESSION_READ: u32 = 1;
@@ -354,8 +356,8 @@ pub struct nigh_session_options {
     /// nodes that a filtered search or a cursor remembers, 16 bytes each; 0 = the smaller of
     /// slot_max and max(8 ef_max, 4096)
     pub frontier_max: u32,
-    /// NIGH_SESSION_READ: cannot insert or set (smaller); NIGH_SESSION_SMALL: visited marks in a
-    /// hash set of frontier_max, not a byte a slot
+    /// NIGH_SESSION_READ: cannot insert or set (smaller); NIGH_SESSION_SMALL: visited marks are a
+    /// bit a slot, not a byte, or in a hash set of frontier_max where that is smaller
     pub flags: u32,
     /// queries that nigh_search_batch has under way at once, 1..4, each with scratch of its own; 0
     /// = 1
@@ -395,7 +397,9 @@ pub struct nigh_search_options {
     /// round, and fetched while the round before them is scored
     pub expansions: u32,
     /// NIGH_SEARCH_EXACT: score every live vector; NIGH_SEARCH_RADIUS; NIGH_SEARCH_NO_CODES: true
-    /// vectors only
+    /// vectors only; NIGH_SEARCH_CODES: codes only, and the query is one: dim bytes 1..127, or dim
+    /// bits. Distances are whole numbers: sum (a-b)^2, sum |a-b|, bits that differ, or for IP minus
+    /// sum (a-64)(b-64)
     pub flags: u32,
     /// with NIGH_SEARCH_RADIUS: only hits at this distance or nearer
     pub radius: f32,
