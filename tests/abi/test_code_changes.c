@@ -371,7 +371,9 @@ TEST(search_options) {
     so.gamma = 16;
     so.rerank = UINT32_MAX;
     t_ok(fx_search(&f, f.session, q, &so, 3, &h));
-    so.flags = 8;
+    so.flags = NIGH_SEARCH_CODES; /* there are none */
+    t_is(fx_search(&f, f.session, q, &so, 3, &h), NIGH_E_UNSUPPORTED);
+    so.flags = 16;
     t_is(fx_search(&f, f.session, q, &so, 3, &h), NIGH_E_INVALID);
     fx_hits_drop(&h);
     fx_drop(&f);

@@ -163,7 +163,7 @@
 #define nighi_compare(a, b, bytes) __builtin_memcmp((a), (b), (size_t)(bytes))
 
 /* Is there a cache to ask for lines ahead? */
-#if defined(__wasm__) || (defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M') ||             \
+#if (defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M') ||                                  \
     (defined(__riscv) && !defined(__riscv_zicbop))
 #define NIGHI_HAS_PREFETCH 0
 #else
