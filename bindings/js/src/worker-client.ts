@@ -4,7 +4,7 @@
 import { NIGH_E_FETCH, NIGH_E_INVALID, NIGH_E_UNSUPPORTED } from './abi.js';
 import type { BatchArrays, Codes, Effort, Hit, HitArrays, Index as Local, IndexOptions, JobOptions,
   Key, KeyKind, KeyOf, Keys, OpenOptions, Vector, Vectors } from './api.js';
-import { type ByteSource, view } from './bytes.js';
+import type { ByteSource } from './bytes.js';
 import { fail } from './errors.js';
 import { absolute, type Extras, Host, usualHost } from './worker-host.js';
 import { type Kept, type Named, type Page, WAYS, type Way, type Ways } from './worker-table.js';
@@ -115,7 +115,7 @@ async function readable(source: ByteSource | PromiseLike<ByteSource>): Promise<u
     if (!from.ok) fail(NIGH_E_FETCH, `${from.url}: ${from.status} ${from.statusText}`);
     from = await from.arrayBuffer();
   }
-  return view(from) ? packed(from) : from;
+  return ArrayBuffer.isView(from) ? packed(from) : from;
 }
 
 // ---- Things in the worker ------------------------------------------------------------------------

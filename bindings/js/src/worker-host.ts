@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 import { NIGH_E_CORRUPT, NIGH_E_INVALID, NIGH_E_UNSUPPORTED } from './abi.js';
 import { fail, NighError } from './errors.js';
-import type { Ask, Tell } from './worker-table.js';
+import { type Ask, NUMBERS, type Tell } from './worker-table.js';
 
 /** A worker of browsers or of node:worker_threads, or a port to one. */
 export interface WorkerLike { postMessage(message: unknown, transfer?: any): void }
@@ -46,6 +46,16 @@ interface Events {
   unref?(): void;
 }
 
+/** Answers that a worker of Node owes, to any host: until they are there it keeps the program. */
+const owed = new WeakMap<Events, number>();
+
+function owe(worker: Events, more: number): void {
+  const count = (owed.get(worker) ?? 0) + more;
+  owed.set(worker, count);
+  if (count > 0) worker.ref?.();
+  else worker.unref?.();
+}
+
 let spawn: (url?: URL | string) => WorkerLike;
 
 /** The entry's way to start a worker. */
@@ -64,7 +74,8 @@ export class Host {
   private readonly worker: Events;
   private readonly own: boolean;
   private readonly begin: Ask;
-  private numbers = 0;
+  private readonly first = NUMBERS * (1 + Math.floor(Math.random() * 2 ** 20));
+  private numbers = this.first;
   private gone: NighError | undefined;
   private most = 1;
 
@@ -87,8 +98,8 @@ export class Host {
   /** Threads that a job may have; 1 until the worker has begun. */
   get threads(): number { return this.most; }
 
-  /** Ends the worker and all of its indexes; calls under way are rejected. A worker of yours is only
-   * left alone. */
+  /** Ends the worker, and with it all of its indexes; calls under way are rejected. A worker of
+   * yours goes on, without these indexes. */
   terminate(): void {
     this.die(new NighError(NIGH_E_INVALID, 'the worker was terminated'));
   }
@@ -136,7 +147,7 @@ export class Host {
         fail(NIGH_E_INVALID, `what cannot cross to a worker: ${(error as Error).message}`);
       }
       this.pending.set(id, { resolve, reject, ...more });
-      this.worker.ref?.();
+      owe(this.worker, 1);
     });
   }
 
@@ -156,7 +167,7 @@ export class Host {
       return;
     }
     this.pending.delete(id);
-    if (this.pending.size === 0) this.worker.unref?.();
+    owe(this.worker, -1);
     if (tell.nigh === 'failed') {
       const { error, status, done } = tell;
       const made = status === undefined ? error : new NighError(status, String(error), done);
@@ -191,7 +202,7 @@ export class Host {
       worker.on('error', dead);
       worker.on('exit', (code) => dead(`exit ${code}`));
       worker.on('close', () => dead('its port was closed'));
-      worker.unref?.();
+      owe(worker, 0);
       return;
     }
     worker.addEventListener!('message', ({ data }) => this.hear(data));
@@ -204,9 +215,11 @@ export class Host {
 
   private die(why: NighError): void {
     if (this.gone) return;
+    this._tell({ nigh: 'end', from: this.first });
     this.gone = why;
     if (this.own) this.worker.terminate?.();
     for (const { reject } of this.pending.values()) reject(why);
+    owe(this.worker, -this.pending.size);
     this.pending.clear();
   }
 }

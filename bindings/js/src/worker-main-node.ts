@@ -16,6 +16,7 @@ const hear = serve({
   thread(script) {
     const worker = new Worker(script ? new URL(script)
       : new URL('./worker-thread-node.js', import.meta.url));
+    worker.on('error', () => undefined); // it takes no part, then
     worker.unref();
     return { post: (part) => worker.postMessage(part), end: () => { worker.terminate(); } };
   },

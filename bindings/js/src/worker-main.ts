@@ -21,6 +21,7 @@ const hear = serve({
   thread(script) {
     const worker = script ? new Worker(script, { type: 'module' })
       : new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module' });
+    worker.addEventListener('error', (event) => event.preventDefault()); // it takes no part, then
     return { post: (part) => worker.postMessage(part), end: () => worker.terminate() };
   },
 });

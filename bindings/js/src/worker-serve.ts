@@ -5,7 +5,8 @@ import { NIGH_E_INVALID } from './abi.js';
 import type { JobOptions } from './jobs.js';
 import { forThreads, memoryFor } from './shared.js';
 import { type Thread, Threads } from './threads.js';
-import { type Ask, type Kept, type Page, type Tell, WAYS, type Way } from './worker-table.js';
+import { type Ask, type Kept, NUMBERS, type Page, type Tell, WAYS,
+  type Way } from './worker-table.js';
 
 /** What a worker has of its own: browsers and Node differ. */
 export interface Place {
@@ -55,6 +56,12 @@ class Served {
         break;
       case 'drop':
         this.drop(ask.on);
+        break;
+      case 'end':
+        for (const number of [...this.things.keys()]) {
+          if (number >= ask.from && number < ask.from + NUMBERS) this.drop(number);
+        }
+        if (this.things.size === 0) this.threads?.end();
     }
   }
 

@@ -34,6 +34,9 @@ export type Ways = typeof WAYS;
 /** Members that cross in a way. */
 export type Named<W extends Way> = { [M in keyof Ways]: Ways[M] extends W ? M : never }[keyof Ways];
 
+/** Numbers that one host may give out: several may share a worker. */
+export const NUMBERS = 2 ** 32;
+
 /** To the worker. `nigh` says what it is; other messages are none of our business. Things there
  * (indexes, iterators, filters) have numbers that this side gives out; 0: the class itself. */
 export type Ask =
@@ -41,7 +44,8 @@ export type Ask =
   | { nigh: 'call'; id: number; on: number; name: string; args: unknown[]; made?: number;
     progress?: boolean; threads?: number }
   | { nigh: 'abort'; id: number }
-  | { nigh: 'drop'; on: number };
+  | { nigh: 'drop'; on: number }
+  | { nigh: 'end'; from: number }; // drop all of a host's
 
 /** From the worker. */
 export type Tell =

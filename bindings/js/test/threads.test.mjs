@@ -162,6 +162,15 @@ test('an abort, a bad vector, a disposal: all is well afterwards', async () => {
   }
 });
 
+test('threads that do not begin take no part', async () => {
+  const alone = new Host({ threads: 2, thread: new URL('./no-such-script.js', import.meta.url) });
+  const [index, local] = [await built(2, { host: alone }), await Local.create(OPTIONS)];
+  await local.build(keys, rows);
+  assert.equal(await index.threads, 1);
+  same(await index.save(), local.save());
+  alone.terminate();
+});
+
 test('memory that a job had is free after it', async () => {
   const index = await built(4);
   await index.refine({ threads: 4 });

@@ -54,6 +54,19 @@ test('messages of others are left alone', async () => {
   await worker.terminate();
 });
 
+test('two hosts of one worker', async () => {
+  const worker = new Worker(MAIN);
+  const [one, other] = [new Host({ worker }), new Host({ worker })];
+  const [a, b] = await Promise.all([one, other].map((host) => Index.create({ ...OPTIONS, host })));
+  await a.add(1, row(rows, DIM, 0));
+  await b.add([2, 3], rows.subarray(0, 2 * DIM));
+  one.terminate();
+  await assert.rejects(a.size, refused('INVALID', /terminated/));
+  assert.equal(await b.size, 2);
+  await assert.rejects(other._call(a.number, 'size', []), refused('INVALID', /disposed/));
+  await worker.terminate();
+});
+
 test('a worker that dies by itself rejects what is under way', async () => {
   const worker = new Worker(`
     const { parentPort } = require('node:worker_threads');
@@ -68,6 +81,22 @@ test('a worker that dies by itself rejects what is under way', async () => {
   await assert.rejects(index.search(row(rows, DIM, 0)), refused('CORRUPT', /has ended/));
   await assert.rejects(walk.next(), refused('CORRUPT', /has ended/));
   await assert.rejects(Index.create({ ...OPTIONS, host }), refused('CORRUPT', /has ended/));
+});
+
+test('a thread that stops within a call spoils that index, not others', async () => {
+  const thread = new URL(`data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    const STATUS = 4; // part.ts
+    parentPort.on('message', ({ words }) => { Atomics.store(words, STATUS, -9); });`)}`);
+  const host = new Host({ threads: 2, thread });
+  const [index, other] = [await Index.create({ ...OPTIONS, host }),
+    await Index.create({ ...OPTIONS, host })];
+  const many = 20 * COUNT; // it takes a while until the thread is there
+  await assert.rejects(index.build(range(many), rowsOf(many, DIM)), refused('CORRUPT', /cut short/));
+  await assert.rejects(index.search(row(rows, DIM, 0)), refused('CORRUPT', /cut short/));
+  await other.add(1, row(rows, DIM, 0));
+  assert.equal(await other.size, 1);
+  host.terminate();
 });
 
 /** A program in a process of its own, which must end by itself. */
