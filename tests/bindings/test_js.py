@@ -64,7 +64,8 @@ def packed(run):
     with tarfile.open(path) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
     for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.cjs",
-                 "dist/index.d.ts", "dist/index.d.cts", "dist/nigh.wasm", "dist/nigh-plain.wasm"):
+                 "dist/index.d.ts", "dist/index.d.cts", "dist/nigh.wasm", "dist/nigh-plain.wasm",
+                 "dist/nigh-mt.wasm", "dist/worker-main.js", "dist/worker-thread.js"):
         run.check(f"the tarball holds {name}", name in names)
     run.check("and no sources", not [name for name in names if name.startswith(("src", "test"))])
     about = json.loads(read(os.path.join(STAGE, "package.json")))
@@ -73,7 +74,8 @@ def packed(run):
               not {"install", "preinstall", "postinstall", "prepare"} & set(about["scripts"]))
     run.step("publint", *tool("publint", path, "--strict"))
     run.step("attw", *tool("attw", path, "--profile", "node16", "--exclude-entrypoints",
-                           "./nigh.wasm", "./nigh-plain.wasm"))
+                           "./nigh.wasm", "./nigh-plain.wasm", "./nigh-mt.wasm", "./worker-main",
+                           "./worker-thread"))  # scripts of workers are ECMAScript modules
     print(f"tarball: {os.path.getsize(path)} bytes", flush=True)
     return path
 

@@ -5,6 +5,7 @@ const { Index, NighError } = require('nigh');
 const slim = require(process.argv[2] === 'slim' ? 'nigh/slim' : 'nigh');
 const { open, save } = require('nigh/node');
 const { BruteforceSearch } = require('nigh/hnswlib');
+const remote = require('nigh/worker');
 
 assert.equal(slim.Index, Index);
 (async () => {
@@ -13,6 +14,9 @@ assert.equal(slim.Index, Index);
   assert.throws(() => index.add('a', [0, 1]), NighError);
   await save(index, 'b.nigh');
   assert.equal((await open('b.nigh')).search([0, 1])[0].key, 'a');
+  const there = await remote.Index.create({ dim: 2, keys: 'string' });
+  await there.add('a', [0, 1]);
+  assert.equal((await there.search([0, 1]))[0].key, 'a');
   const all = new BruteforceSearch('ip', 2);
   all.initIndex(3);
   all.addPoint([1, 2], 7);

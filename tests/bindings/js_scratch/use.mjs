@@ -7,6 +7,7 @@ import * as nigh from 'nigh';
 import * as slim from 'nigh/slim';
 import { open, save } from 'nigh/node';
 import { HierarchicalNSW } from 'nigh/hnswlib';
+import { Index as Remote, NighError } from 'nigh/worker';
 
 assert.deepEqual(Object.keys(nigh).filter((name) => !name.startsWith('_')).sort(),
   ['Allowed', 'Index', 'NighError', 'about', 'load']);
@@ -21,7 +22,12 @@ const graph = new HierarchicalNSW('l2', 2);
 graph.initIndex(3);
 graph.addPoint([1, 2], 7);
 assert.deepEqual(graph.searchKnn([1, 2], 1), { distances: [0], neighbors: [7] });
-for (const name of ['nigh/nigh.wasm', 'nigh/nigh-plain.wasm']) {
+const remote = await Remote.create({ dim: 2 });
+await remote.build([1, 2], [[0, 1], [1, 0]]);
+assert.equal((await remote.search([1, 0]))[0].key, 2);
+await assert.rejects(remote.add(1, [0, 1]), nigh.NighError);
+assert.equal(NighError, nigh.NighError);
+for (const name of ['nigh/nigh.wasm', 'nigh/nigh-mt.wasm', 'nigh/nigh-plain.wasm']) {
   const bytes = readFileSync(fileURLToPath(import.meta.resolve(name)));
   await nigh.load(new WebAssembly.Module(bytes));
 }

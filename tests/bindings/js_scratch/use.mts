@@ -4,6 +4,7 @@ import { Index, NighError, type Hit, type IndexOptions, type SearchOptions } fro
 import { Index as Slim } from 'nigh/slim';
 import { open, save } from 'nigh/node';
 import { HierarchicalNSW, type SearchResult } from 'nigh/hnswlib';
+import { Host, Index as Remote, type WorkerSearchOptions } from 'nigh/worker';
 
 const options: IndexOptions = { dim: 3, metric: 'cosine', codes: 'u7' };
 const numbers: Index<number> = await Index.create(options);
@@ -44,8 +45,33 @@ const slim: Slim<number> = numbers;
 const graph = new HierarchicalNSW('l2', 3);
 graph.initIndex({ maxElements: 5, m: 8 });
 const result: SearchResult = graph.searchKnn([1, 2, 3], 1, (label) => label > 1);
+const host = new Host({ threads: 2, worker: new URL('https://localhost/worker-main.js') });
+const remote: Remote<string> = await Remote.create({ dim: 3, keys: 'string', host });
+await remote.add('a', [1, 2, 3], { transfer: true });
+await remote.build(['b'], [[1, 2, 3]], { threads: 2, onProgress: (done: number) => done });
+const wanted: WorkerSearchOptions<string> = { k: 3, filter: await remote.allow(['a']) };
+const there: Hit<string>[] = await remote.search([1, 2, 3], wanted);
+// @ts-expect-error a function cannot cross
+await remote.search([1, 2, 3], { filter: (key: string) => key === 'a' });
+// @ts-expect-error keys of another kind
+await remote.remove(1);
+for await (const { key: near, distance } of remote.nearest([1, 2, 3])) {
+  const both: [string, number] = [near, distance];
+  if (both[1] > 1) break;
+}
+const names: string[] = [];
+for await (const name of remote.keys()) names.push(name);
+const many: [number, number, boolean, Float32Array | undefined] = [await remote.size,
+  await remote.threads, await remote.has('a'), await remote.get('a')];
+const reached: number = (await remote.check()).linkCount + (await remote.stats()).liveCount;
+const image: Uint8Array = await remote.save({ packed: true });
+{
+  await using gone = remote;
+  await gone.dispose();
+}
 {
   using disposed = numbers;
   disposed.size;
 }
-export { again, back, found, key, live, outside, own, result, slim, vector };
+export { again, back, found, image, key, live, many, outside, own, reached, result, slim, there,
+  vector };
