@@ -43,3 +43,9 @@ export const refused = (code, text = /./) => (error) => {
 
 export const same = (a, b, text) => assert.equal(Buffer.compare(Buffer.from(a), Buffer.from(b)), 0,
   text ?? 'other bytes');
+
+/** In Node, something that behaves like IndexedDB. */
+export async function indexedDb() {
+  const name = 'fake-indexeddb/auto'; // no bundler needs to know
+  if (!globalThis.indexedDB) await import(name);
+}

@@ -1,12 +1,12 @@
 // storage-idb.test.mjs - stores in IndexedDB: one transaction a commit, owners, quota, other tabs
 // SPDX-License-Identifier: MIT OR Apache-2.0
-import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Index } from 'nigh';
 import { idbStores } from 'nigh/storage';
-import { range, refused, row, rowsOf, same } from './common.mjs';
+import { indexedDb, range, refused, row, rowsOf, same } from './common.mjs';
 
+await indexedDb();
 const DIM = 16;
 const rows = rowsOf(1200, DIM);
 const stores = idbStores();

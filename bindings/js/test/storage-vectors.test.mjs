@@ -1,6 +1,5 @@
-// storage-vectors.test.mjs - vectors in files, on servers, in IndexedDB, in Blobs
+// storage-vectors.test.mjs - vectors in files and on servers
 // SPDX-License-Identifier: MIT OR Apache-2.0
-import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -9,37 +8,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Index } from 'nigh';
 import { fileVectors } from 'nigh/node';
-import { blobVectors, deleteIdbVectors, httpVectors, idbVectors, nearestAsync,
-  searchAsync } from 'nigh/storage';
-import { range, refused, row, rowsOf } from './common.mjs';
+import { httpVectors, nearestAsync, searchAsync } from 'nigh/storage';
+import { range, refused, row } from './common.mjs';
+import { compared, COUNT, DIM, graphs, inside, rows } from './outside.mjs';
 
-const DIM = 24;
-const COUNT = 2000;
-const rows = rowsOf(COUNT, DIM);
 const folder = mkdtempSync(join(tmpdir(), 'nigh-js-vectors-'));
 after(() => rmSync(folder, { recursive: true }));
-
-/** Graphs over these rows, by codes, and what one that holds its vectors answers. */
-const graphs = {};
-const inside = {};
-for (const codes of ['none', 'u7']) {
-  const vectors = { fetch(slots, _, out) {
-    slots.forEach((slot, i) => out.set(row(rows, DIM, slot), i * DIM));
-  } };
-  inside[codes] = await Index.create({ dim: DIM, codes, vectors });
-  await inside[codes].build(range(COUNT, 5000));
-  graphs[codes] = inside[codes].save();
-}
-
-/** What takes its time answers as what is there. */
-async function compared(vectors, codes, options = {}) {
-  const index = await Index.open(graphs[codes], { vectors });
-  for (const i of [0, 17, 999]) {
-    const query = row(rows, DIM, i).map((x) => x + 0.01);
-    assert.deepEqual(await searchAsync(index, query, options), inside[codes].search(query, options));
-  }
-  return index;
-}
 
 test('in a file, read at once', async () => {
   const path = join(folder, 'rows');
@@ -195,23 +169,4 @@ test('servers that do otherwise', async () => {
   }, { tag: () => `"${tags++}"` });
   await assert.rejects(searchAsync(await over({}, 'http://127.0.0.1:9/'), query), refused('FETCH'));
   await assert.rejects(searchAsync(inside.u7, query), refused('INVALID'));
-});
-
-test('in IndexedDB and in a Blob', async () => {
-  const vectors = await idbVectors('v', { dim: DIM });
-  assert.equal(await vectors.append(rows.subarray(0, 777 * DIM)), 0);
-  assert.equal(await vectors.append(rows.subarray(777 * DIM, 780 * DIM)), 777);
-  assert.equal(await (await idbVectors('v', { dim: DIM })).append(rows.subarray(780 * DIM)), 780);
-  const again = await idbVectors('v', { dim: DIM });
-  assert.equal(again.count, COUNT);
-  await compared(again, 'u7');
-  await compared(again, 'none');
-  await assert.rejects(idbVectors('v', { dim: 5 }), refused('MISMATCH'));
-  await assert.rejects(vectors.append([1, 2]), refused('INVALID'));
-  await deleteIdbVectors('v');
-  assert.equal((await idbVectors('v', { dim: DIM })).count, 0);
-  const blob = new Blob([rows.subarray(0, COUNT * DIM)]);
-  await compared(blobVectors(blob, { dim: DIM }), 'u7');
-  await compared(blobVectors({ getFile: async () => blob }, { dim: DIM }), 'none');
-  await assert.rejects(compared(blobVectors(blob.slice(0, 100), { dim: DIM }), 'u7'), refused('FETCH'));
 });
