@@ -10,7 +10,8 @@ import { PACKAGE, ROOT } from './lib/tools.mjs';
 const TESTS = join(PACKAGE, 'test');
 const HERE = join(import.meta.dirname, 'here');
 /** Files and processes; whatever else is in bindings/js/test has to run in browsers, too. */
-const NODE_ONLY = ['files', 'hnswlib', 'readme', 'worker-node'];
+const NODE_ONLY = ['files', 'hnswlib', 'readme', 'storage-node', 'storage-vectors',
+  'worker-node'];
 /** Run on the module without SIMD128 as well. */
 const PLAIN = ['golden', 'index'];
 const NOT_HERE = ['the memory of indexes that are forgotten or disposed of comes back'];
