@@ -1,7 +1,7 @@
 // fixtures.test.mjs - the packed tarball with bundlers; what they make answers in Chromium
 // SPDX-License-Identifier: MIT OR Apache-2.0
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -164,4 +164,14 @@ test('service worker, built by esbuild', async () => {
 test('service worker, a module that imports the files as they are', async () => {
   const text = readFileSync(join(FIXTURES, 'service-worker', 'worker.js'), 'utf8');
   await serviceWorker(text.replace("from 'nigh'", "from '/nigh/dist/index.js'"), 'module');
+});
+
+test('recipes of the README are lines of the fixtures', () => {
+  const lines = new Set(readdirSync(FIXTURES, { recursive: true }).filter((file) => file.endsWith('.js'))
+    .flatMap((file) => readFileSync(join(FIXTURES, file), 'utf8').split('\n')).map((line) => line.trim()));
+  const text = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
+  const recipes = [...text.matchAll(/^```javascript\n(.*?)^```/gms)].map(([, code]) => code);
+  assert.ok(recipes.length >= 3);
+  assert.deepEqual(recipes.flatMap((code) => code.split('\n')).map((line) => line.trim())
+    .filter((line) => !lines.has(line)), []);
 });
