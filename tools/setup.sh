@@ -135,10 +135,11 @@ node_packages() {
 # node_tools FOLDER SOURCE: the packages that SOURCE/package-lock.json names, unless they are there
 node_tools() {
     cmp -s "$2/package-lock.json" "$1/package-lock.json" && test -e "$1/node_modules" && return
-    rm -rf "$1" "$1.new"
+    rm -rf "$1.new"
     mkdir -p "$1.new"
     cp "$2/package.json" "$2/package-lock.json" "$1.new"
     step "node packages of $2" sh -c "cd '$1.new' && npm ci --no-audit --no-fund --ignore-scripts"
+    rm -rf "$1" # not before there is another
     mv "$1.new" "$1"
 }
 # page_packages: of examples/browser; what its Python packages ask for besides is never used
