@@ -12,29 +12,20 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "bindings"))
+import npm  # noqa: E402  (after the path to it)
+
 EXAMPLE = os.path.join(ROOT, "examples", "browser")
 MODULES = os.path.join(ROOT, ".cache", "page", "node_modules")
 PYTHON = os.path.join(ROOT, ".cache", "venv", "bin", "python")
-PACKAGE = os.path.join(ROOT, "bindings", "js")
 
 
-def run(*command, cwd=ROOT):
+def run(*command, cwd):
     """Its output is shown only when it fails."""
     done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode != 0:
         sys.exit(f"{done.stdout[-6000:]}\npage: '{' '.join(command)}' failed")
-
-
-def package(folder):
-    """The npm package, built of bindings/js."""
-    run(sys.executable, "wasm/build.py")
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("node_modules", "dist", "test"))
-    os.symlink(os.path.join(ROOT, ".cache", "js", "node_modules"),
-               os.path.join(folder, "node_modules"))
-    run("node", "build.mjs", os.path.join(ROOT, "build", "wasm"), cwd=folder)
-    return folder
 
 
 def source(folder, nigh, data):
@@ -76,8 +67,9 @@ def main():
                            os.path.abspath(options.nigh), "--modules", MODULES, *count])
     if done.returncode != 0:
         sys.exit("page: prepare.py failed")
-    nigh = os.path.abspath(options.package) if options.package else \
-        package(os.path.join(out, "nigh"))
+    nigh = os.path.abspath(options.package or os.path.join(out, "nigh"))
+    if not options.package and not npm.build(npm.Run(), nigh):
+        sys.exit("page: the package does not build")
     site(source(os.path.join(out, "source"), nigh, data), os.path.join(out, "site"))
     print(f"{os.path.relpath(os.path.join(out, 'site'))}: to see it, python3 -m http.server -d "
           "that folder, and http://localhost:8000")

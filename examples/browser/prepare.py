@@ -176,8 +176,8 @@ def make(options, wanted):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
-    parser.add_argument("--count", type=int, default=30000, help="definitions at most, the most "
-                        "used words first; default 30000: all that wordnet.py chooses")
+    parser.add_argument("--count", type=int, default=40000, help="definitions at most, the most "
+                        "used words first; default 40000: all that wordnet.py chooses")
     parser.add_argument("--out", default=os.path.join(HERE, "data"))
     parser.add_argument("--nigh", default="nigh", help="the command; default: that of the path")
     parser.add_argument("--modules", default=os.path.join(HERE, "node_modules"),

@@ -35,12 +35,16 @@ def definitions(folder):
                     continue
                 head, text = line.split(" | ", 1)
                 fields = head.split()
-                place, about, word = fields[0], int(fields[1]), fields[4]
-                number, uses = known.get((digit, word, place), (0, 0))
+                place, about, count = fields[0], int(fields[1]), int(fields[3], 16)
                 text = EXAMPLES.split(text.strip())[0].rstrip("; ")
-                if number == 1 and WORD.fullmatch(word) and "@i" not in fields and \
-                        len(text) in LENGTHS and (uses or about not in (ANIMALS, PLANTS)):
-                    out.append((word, kind, text, uses))
+                if "@i" in fields or len(text) not in LENGTHS:
+                    continue
+                for word in fields[4:4 + 2 * count:2]:
+                    number, uses = known.get((digit, word, place), (0, 0))
+                    if number == 1 and WORD.fullmatch(word) and \
+                            (uses or about not in (ANIMALS, PLANTS)):
+                        out.append((word, kind, text, uses))
+                        break
     return out
 
 

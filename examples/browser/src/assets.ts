@@ -4,7 +4,7 @@ import manifest from 'page-data/manifest.json';
 
 export { manifest };
 export type Name = keyof typeof manifest.files;
-/** Bytes of a file that are here so far. */
+/** Bytes of a file that came from the network so far. */
 export type Progress = (name: Name, done: number) => void;
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -32,7 +32,9 @@ async function unpacked(bytes: Bytes): Promise<Bytes> {
 }
 
 export class Assets {
-  private kept: Promise<Cache | undefined>;
+  /** Whether all that was to be kept is. */
+  complete = true;
+  private readonly kept: Promise<Cache | undefined>;
 
   /** @param base the folder of the page */
   constructor(private readonly base: string, private readonly progress: Progress) {
@@ -47,16 +49,19 @@ export class Assets {
     const address = this.address(name);
     const kept = await this.kept;
     const found = await kept?.match(address);
+    const came = (done: number) => { if (!found) this.progress(name, Math.min(done, total)); };
+    came(0);
     const response = found ?? await fetch(address).catch(() => { throw new Error(OFFLINE); });
     if (!response.ok) throw new Error(`${file}: ${response.status} ${response.statusText}`);
-    const bytes = await received(response, (done) => this.progress(name, Math.min(done, total)));
+    const bytes = await received(response, came);
     const content = await unpacked(bytes).catch(() => undefined);
     if (content?.length !== size) {
       await kept?.delete(address);
       throw new Error(`${file} did not arrive whole.`);
     }
     if (keep && !found) { // where there is no room for it, the page works all the same
-      await kept?.put(address, new Response(bytes)).catch(() => {});
+      const put = kept?.put(address, new Response(bytes)) ?? Promise.reject(new Error('no cache'));
+      await put.catch(() => { this.complete = false; });
     }
     return content;
   }

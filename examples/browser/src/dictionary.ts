@@ -17,10 +17,11 @@ const EF = 64;
 export class Dictionary {
   private sentences: Sentence[] = [];
   private why = '';
-  fromDevice = false;
+  /** Where the index was on this device: how long opening it took. */
+  openMs: number | undefined;
 
-  private constructor(private index: Index<number>, private readonly lines: string[],
-    private readonly saved: Saved | undefined) {}
+  private constructor(private readonly assets: Assets, private readonly index: Index<number>,
+    private readonly lines: string[], private readonly saved: Saved | undefined) {}
 
   static async open(assets: Assets): Promise<Dictionary> {
     const words = assets.load('words');
@@ -30,11 +31,13 @@ export class Dictionary {
       why = `This browser keeps no files for the page (${(error as Error).message}).`;
       return undefined;
     });
+    const from = performance.now();
     const old = await saved?.index();
+    const openMs = old && performance.now() - from;
     const index = old ?? await fresh(assets, !saved);
     const lines = new TextDecoder().decode(await words).split('\n');
-    const dictionary = new Dictionary(index, lines, saved);
-    dictionary.fromDevice = !!old;
+    const dictionary = new Dictionary(assets, index, lines, saved);
+    dictionary.openMs = openMs;
     dictionary.why = why;
     dictionary.sentences = await saved?.sentences() ?? [];
     return dictionary;
@@ -42,7 +45,7 @@ export class Dictionary {
 
   /** Brings the index to what the sentences say, and saves it where it is not what was saved. */
   async settle(embedder: Embedder): Promise<void> {
-    let changed = !this.fromDevice;
+    let changed = this.openMs === undefined;
     const known = this.index.stats().slotCount - manifest.count;
     for (const [i, { text }] of this.sentences.entries()) {
       if (i < known) continue;
@@ -103,7 +106,8 @@ export class Dictionary {
     return { kind: 'state', size: this.index.size, own, saved: this.why ? 0 : this.saved?.bytes ?? 0,
       unsaved: this.saved && !this.saved.owner
         ? 'The page is open in another tab, which is the one that saves.' : this.why,
-      writable: this.saved?.owner ?? true };
+      writable: this.saved?.owner ?? true,
+      complete: this.assets.complete && (!this.saved || this.saved.bytes > 0) };
   }
 }
 

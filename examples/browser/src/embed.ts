@@ -9,7 +9,8 @@ const PIECES_MAX = 64;
 export class Embedder {
   private constructor(private readonly session: ort.InferenceSession, private readonly pieces: Pieces) {}
 
-  static async create(model: Uint8Array, pieces: Uint8Array, runtime: ArrayBuffer): Promise<Embedder> {
+  static async create(model: Uint8Array, pieces: Uint8Array,
+    runtime: Uint8Array): Promise<Embedder> {
     ort.env.wasm.numThreads = 1; // more need headers that plain static hosts do not send
     ort.env.wasm.wasmPaths = { mjs: new URL(glue, import.meta.url).href };
     ort.env.wasm.wasmBinary = runtime;

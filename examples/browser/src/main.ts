@@ -17,6 +17,7 @@ const addButton = at('add', HTMLFormElement).querySelector('button')!;
 const loading = new Loading();
 const results = new Results((text) => { type(text); });
 let ready = false;
+let opening = ''; // how the index was opened
 let asked = 0;
 
 // ---- Search ------------------------------------------------------------------------------------
@@ -71,6 +72,7 @@ at('add', HTMLFormElement).addEventListener('submit', (event) => {
   if (!text || !ready) return;
   addButton.disabled = true;
   ask({ kind: 'add', text });
+  void navigator.storage?.persist?.(); // or a browser that needs room may take it
 });
 
 function showOwn({ own, writable }: State): void {
@@ -98,18 +100,22 @@ function state(name: string, kind: 'busy' | 'good' | 'bad', text: string): void 
 function showState(now: State): void {
   showOwn(now);
   if (now.unsaved) state('saved', 'bad', now.unsaved);
-  else if (now.saved) state('saved', 'good', `Saved: ${count(now.size)} entries, ${bytes(now.saved)}`);
+  else if (now.saved) {
+    state('saved', 'good', `Saved: ${count(now.size)} entries, ${bytes(now.saved)}${opening}`);
+  }
   if (query.value.trim()) look();
+  offline(now.complete).catch((error: unknown) => { state('offline', 'bad', (error as Error).message); });
 }
 
-async function offline(): Promise<void> {
-  if (!('serviceWorker' in navigator) || import.meta.env.DEV) {
-    state('offline', 'bad', 'This browser opens the page only with a network');
+async function offline(complete: boolean): Promise<void> {
+  if (!('serviceWorker' in navigator) || import.meta.env.DEV || !complete) {
+    state('offline', 'bad', complete ? 'This browser opens the page only with a network'
+      : 'Needs a network: not all of it could be kept here');
     return;
   }
   await navigator.serviceWorker.register(new URL('sw.js', document.baseURI));
   await navigator.serviceWorker.ready;
-  state('offline', ready ? 'good' : 'busy', ready ? 'Works without a network' : 'Not ready for offline yet');
+  if (ready) state('offline', 'good', 'Works without a network');
 }
 
 at('forget').addEventListener('click', () => {
@@ -129,17 +135,23 @@ async function forgotten(): Promise<void> {
 
 // ---- The worker ----------------------------------------------------------------------------------
 
-function begin(opened: Extract<Tell, { kind: 'ready' }>): void {
+function begin({ openMs }: Extract<Tell, { kind: 'ready' }>): void {
   ready = true;
   loading.end();
   at('found').hidden = false;
   addButton.disabled = false;
   at('own-said').textContent = '';
-  document.documentElement.dataset.ready = opened.fromDevice ? 'device' : 'network';
-  state('saved', opened.fromDevice ? 'good' : 'busy',
-    opened.fromDevice ? `Opened from this device in ${ms(opened.openMs)}` : 'Saving…');
+  document.documentElement.dataset.ready = openMs === undefined ? 'network' : 'device';
+  if (openMs !== undefined) opening = `, opened in ${ms(openMs)}`;
+  else state('saved', 'busy', 'Saving…');
   look();
-  offline().catch((error: unknown) => { state('offline', 'bad', (error as Error).message); });
+}
+
+/** What did not work, beside what it was about. */
+function trouble({ in: where, message }: Extract<Tell, { kind: 'error' }>): void {
+  if (where === 'start') loading.fail(message);
+  else at(where === 'search' ? 'trouble' : 'own-said').textContent = message;
+  addButton.disabled = !ready;
 }
 
 worker.onmessage = ({ data }: MessageEvent<Tell>) => {
@@ -153,13 +165,12 @@ worker.onmessage = ({ data }: MessageEvent<Tell>) => {
       at('own-said').textContent = `Embedded, indexed and saved in ${ms(data.ms)}.`;
       break;
     case 'forgotten': void forgotten(); break;
-    case 'error':
-      if (data.fatal) loading.fail(data.message);
-      else at('own-said').textContent = data.message;
-      addButton.disabled = !ready;
+    case 'error': trouble(data); break;
   }
 };
 worker.onerror = (event) => { loading.fail(event.message || 'The worker of this page did not start.'); };
 
-query.value = decodeURIComponent(location.hash.slice(1));
+try {
+  query.value = decodeURIComponent(location.hash.slice(1));
+} catch { /* an address that was not made here */ }
 ask({ kind: 'start', base: new URL('.', document.baseURI).href });

@@ -16,14 +16,15 @@ export interface Own { key: number; text: string }
 
 export interface Answer { kind: 'found'; id: number; text: string; hits: Found[];
   embedMs: number; searchMs: number; distances: number; size: number }
-/** How things stand. saved: bytes of the index in this browser; why not, where there are none. */
+/** How things stand. saved: bytes of the index in this browser; why not, where there are none;
+ * complete: whether the next start needs no network. */
 export interface State { kind: 'state'; size: number; own: Own[]; saved: number; unsaved: string;
-  writable: boolean }
+  writable: boolean; complete: boolean }
 export type Tell =
   | { kind: 'progress'; name: Name; done: number }
-  | { kind: 'ready'; fromDevice: boolean; openMs: number; modelMs: number; simd: boolean }
+  | { kind: 'ready'; openMs: number | undefined } // undefined: it was downloaded
   | Answer
   | State
   | { kind: 'added'; text: string; ms: number }
   | { kind: 'forgotten' }
-  | { kind: 'error'; message: string; fatal: boolean };
+  | { kind: 'error'; message: string; in: Ask['kind'] };

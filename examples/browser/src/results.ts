@@ -24,6 +24,7 @@ export class Results {
 
   show(answer: Answer): void {
     at('nothing').hidden = true;
+    at('trouble').textContent = '';
     this.list.replaceChildren(...answer.hits.map((hit) => this.item(hit)));
     this.list.dataset.query = answer.text;
     const cost = [['embedding', ms(answer.embedMs)], ['search', ms(answer.searchMs)],

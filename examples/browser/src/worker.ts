@@ -1,6 +1,5 @@
 // worker.ts - the model and the index, away from the page, which never waits for them
 // SPDX-License-Identifier: MIT OR Apache-2.0
-import { about } from 'nigh';
 import { Assets } from './assets.js';
 import { Dictionary } from './dictionary.js';
 import { Embedder } from './embed.js';
@@ -21,15 +20,9 @@ async function start(base: string): Promise<void> {
   const [model, pieces, runtime] = ['model', 'pieces', 'runtime'] as const;
   const files = Promise.all([assets.load(model), assets.load(pieces), assets.load(runtime)]);
   files.catch(() => {}); // said where they are awaited
-  let from = performance.now();
   dictionary = await Dictionary.open(assets);
-  const openMs = performance.now() - from;
-  const [modelBytes, pieceBytes, runtimeBytes] = await files;
-  from = performance.now();
-  embedder = await Embedder.create(modelBytes, pieceBytes, runtimeBytes.buffer);
-  const modelMs = performance.now() - from;
-  const { simd } = await about();
-  tell({ kind: 'ready', fromDevice: dictionary.fromDevice, openMs, modelMs, simd });
+  embedder = await Embedder.create(...await files);
+  tell({ kind: 'ready', openMs: dictionary.openMs });
   await dictionary.settle(embedder);
   tell(dictionary.state());
   await assets.sweep();
@@ -90,6 +83,6 @@ self.onmessage = ({ data }: MessageEvent<Ask>) => {
   const done = data.kind === 'search' ? run(data) : last.then(() => run(data));
   if (data.kind !== 'search') last = done.catch(() => {});
   done.catch((error: unknown) => {
-    tell({ kind: 'error', message: (error as Error).message, fatal: data.kind === 'start' });
+    tell({ kind: 'error', message: (error as Error).message, in: data.kind });
   });
 };
