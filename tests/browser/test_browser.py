@@ -27,9 +27,9 @@ NOTE = re.compile(r"^# (?!(?:tests|suites|pass|fail|cancelled|skipped|todo|durat
 
 
 def tests(run, options):
-    env = {"NIGH_GOLDEN": golden.make(os.path.join(ROOT, "build", "bindings"), options.nigh),
-           "NIGH_COMMAND": os.path.abspath(options.nigh or os.path.join(ROOT, "build", "bindings",
-                                                                        "command", "nigh")),
+    made = os.path.join(ROOT, "build", "bindings")
+    env = {"NIGH_GOLDEN": golden.make(made, options.nigh),
+           "NIGH_COMMAND": os.path.abspath(options.nigh or os.path.join(made, "command", "nigh")),
            "NIGH_PACKAGE": STAGE, "NIGH_TARBALL": npm.pack(run, STAGE) or ""}
     if options.only:
         env["NIGH_ONLY"] = options.only
