@@ -187,14 +187,21 @@ test('on a telephone nothing is cut off', async () => {
   await page.setViewportSize(size);
 });
 
-test('another tab reads, and says why it does not write', async () => {
+test('another tab reads what this one saves, and takes over when it is closed', async () => {
   const tab = await browser.page('/a/page/');
   assert.equal(await opened(tab), 'device');
   await shows('saved-text', 'open in another tab', tab);
   await shows('own', OWN, tab);
   assert.ok(await tab.isDisabled('#add button'));
-  assert.equal((await found(OWN, tab))[0].text, OWN);
-  await tab.close();
+  await page.fill('#sentence', 'The train to the coast leaves at seven');
+  await page.keyboard.press('Enter');
+  await shows('own', 'The train to the coast', tab);
+  assert.equal((await found('when does the train leave?', tab))[0].text,
+    'The train to the coast leaves at seven');
+  await page.close();
+  page = tab;
+  await shows('saved-text', `Saved: ${(COUNT + 2).toLocaleString('en')} entries`);
+  assert.ok(await page.isEnabled('#add button'));
 });
 
 test('without a network: from this device, with what was added', async () => {

@@ -99,7 +99,7 @@ function state(name: string, kind: 'busy' | 'good' | 'bad', text: string): void 
 
 function showState(now: State): void {
   showOwn(now);
-  if (now.unsaved) state('saved', 'bad', now.unsaved);
+  if (now.unsaved) state('saved', now.writable ? 'bad' : 'busy', now.unsaved);
   else if (now.saved) {
     state('saved', 'good', `Saved: ${count(now.size)} entries, ${bytes(now.saved)}${opening}`);
   }

@@ -1,12 +1,51 @@
 // saved.ts - the index and the visitor's sentences in the origin private file system
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//
-// Sentences are written before the index is, so that they can be indexed again whatever becomes of
-// it. One tab owns the folder for as long as it is open; others read what it has written.
-import { Index } from 'nigh';
+import { type Index, NighError } from 'nigh';
+import { opfsStores, type Stored } from 'nigh/storage';
 
 const FOLDER = 'nigh-example';
 const SENTENCES = 'sentences.json';
+const stores = opfsStores({ folder: FOLDER });
+const has = (error: unknown, ...codes: string[]) => error instanceof NighError &&
+  codes.includes(error.code);
+
+/** A sentence by the order in which it came; what was taken back keeps its place. */
+export interface Sentence { text: string; gone?: boolean }
+
+/** The index of this name as this device has it, or undefined. The first tab owns it; others read
+ * what that one commits. */
+export async function openIndex(name: string): Promise<Stored<number> | undefined> {
+  try {
+    return await stores.open(name, { keys: 'number', role: 'any' });
+  } catch (error) {
+    if (has(error, 'NIGH_E_CORRUPT', 'NIGH_E_FORMAT')) await stores.delete(name);
+    else if (!has(error, 'NIGH_E_NOT_FOUND')) throw error;
+    return undefined;
+  }
+}
+
+/** Keeps an index, instead of those of earlier versions of the page. */
+export async function keepIndex(name: string, index: Index<number>): Promise<Stored<number>> {
+  const stored = await stores.put(name, index, { replace: true });
+  for (const other of await stores.list()) {
+    if (other !== name) await stores.delete(other).catch(() => {}); // a tab still has it open
+  }
+  return stored;
+}
+
+// ---- Sentences -----------------------------------------------------------------------------------
+
+const folder = async () => (await navigator.storage.getDirectory())
+  .getDirectoryHandle(FOLDER, { create: true });
+
+export async function openSentences(): Promise<Sentence[]> {
+  try {
+    const file = await (await folder()).getFileHandle(SENTENCES);
+    return JSON.parse(await (await file.getFile()).text()) as Sentence[];
+  } catch { // none yet, or nothing is kept here
+    return [];
+  }
+}
 
 /** What dedicated workers have besides lib.dom. */
 interface SyncFile {
@@ -14,29 +53,17 @@ interface SyncFile {
     write(from: BufferSource, options: { at: number }): number }>;
 }
 
-/** A sentence by the order in which it came; what was taken back keeps its place. */
-export interface Sentence { text: string; gone?: boolean }
-
-/** Whether this tab is the one that writes; the lock goes with the tab. */
-function owns(): Promise<boolean> {
-  if (!navigator.locks) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    void navigator.locks.request(FOLDER, { ifAvailable: true }, (lock) => {
-      resolve(lock !== null);
-      return lock ? new Promise(() => {}) : undefined;
-    });
-  });
-}
-
-/** Replaces a file as a whole: what is there of it before the end does not count. */
-async function write(folder: FileSystemDirectoryHandle, name: string, content: BufferSource) {
-  const file = await folder.getFileHandle(name, { create: true });
+/** Replaces all of them, or none. */
+export async function keepSentences(sentences: Sentence[]): Promise<void> {
+  const content = new TextEncoder().encode(JSON.stringify(sentences));
+  const file = await (await folder()).getFileHandle(SENTENCES, { create: true });
   if ('createWritable' in file) {
     const out = await file.createWritable();
     await out.write(content);
-    return out.close();
+    await out.close();
+    return;
   }
-  // Safari before 26: in place; a half-written index is found by its checksums.
+  // Safari before 26 writes in place.
   const handle = await (file as unknown as SyncFile).createSyncAccessHandle();
   try {
     handle.truncate(0);
@@ -47,60 +74,8 @@ async function write(folder: FileSystemDirectoryHandle, name: string, content: B
   }
 }
 
-async function read(folder: FileSystemDirectoryHandle, name: string): Promise<File | undefined> {
-  const handle = await folder.getFileHandle(name).catch(() => undefined);
-  return handle?.getFile();
-}
-
-export class Saved {
-  bytes = 0;
-
-  /** @param name of the index: another one makes this one worthless */
-  private constructor(private readonly folder: FileSystemDirectoryHandle,
-    private readonly name: string, readonly owner: boolean) {}
-
-  static async open(name: string): Promise<Saved> {
-    const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle(FOLDER, { create: true });
-    return new Saved(folder, name, await owns());
-  }
-
-  /** The index, if there is one and it is whole. */
-  async index(): Promise<Index<number> | undefined> {
-    const file = await read(this.folder, this.name);
-    if (!file?.size) return undefined;
-    try {
-      const index = await Index.open(file, { verify: true, keys: 'number' });
-      this.bytes = file.size;
-      return index;
-    } catch {
-      return undefined;
-    }
-  }
-
-  async sentences(): Promise<Sentence[]> {
-    try {
-      return JSON.parse(await (await read(this.folder, SENTENCES))!.text()) as Sentence[];
-    } catch {
-      return [];
-    }
-  }
-
-  async keepSentences(sentences: Sentence[]): Promise<void> {
-    await write(this.folder, SENTENCES, new TextEncoder().encode(JSON.stringify(sentences)));
-  }
-
-  async keepIndex(index: Index<number>): Promise<void> {
-    const image = index.save();
-    await write(this.folder, this.name, image as Uint8Array<ArrayBuffer>);
-    this.bytes = image.length;
-    for await (const name of this.folder.keys()) { // of earlier versions of the page
-      if (name !== this.name && name !== SENTENCES) await this.folder.removeEntry(name);
-    }
-  }
-
-  static async forget(): Promise<void> {
-    const root = await navigator.storage.getDirectory();
-    await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
-  }
+/** The folder with all that is in it; the index must be closed. */
+export async function forgetAll(): Promise<void> {
+  const root = await navigator.storage.getDirectory();
+  await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
 }

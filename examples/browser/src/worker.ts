@@ -4,7 +4,6 @@ import { Assets } from './assets.js';
 import { Dictionary } from './dictionary.js';
 import { Embedder } from './embed.js';
 import type { Ask, Tell } from './protocol.js';
-import { Saved } from './saved.js';
 
 const tell = (message: Tell) => { self.postMessage(message); };
 
@@ -25,6 +24,7 @@ async function start(base: string): Promise<void> {
   tell({ kind: 'ready', openMs: dictionary.openMs });
   await dictionary.settle(embedder);
   tell(dictionary.state());
+  dictionary.follow(embedder, () => { tell(dictionary.state()); });
   await assets.sweep();
 }
 
@@ -46,9 +46,9 @@ async function search(id: number, text: string): Promise<void> {
   await breathe();
   if (newest !== wanted) return;
   const from = performance.now();
-  const { hits, distances } = dictionary.search(vector);
+  const { hits, distances, size } = dictionary.search(vector);
   const searchMs = performance.now() - from;
-  tell({ kind: 'found', id, text, hits, embedMs, searchMs, distances, size: dictionary.state().size });
+  tell({ kind: 'found', id, text, hits, embedMs, searchMs, distances, size });
 }
 
 async function add(text: string): Promise<void> {
@@ -64,8 +64,7 @@ async function remove(key: number): Promise<void> {
 }
 
 async function forget(): Promise<void> {
-  await Saved.forget();
-  await assets.forget();
+  await dictionary.forget();
   tell({ kind: 'forgotten' });
 }
 
