@@ -2,11 +2,13 @@
 // bench.mjs - the npm package and its peers on the same rows, in the same run, one thread each
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// usage: bench.mjs [--hosts node,chromium] [--sets A,B] [--peers A,B] [--rounds N] [--name NAME]
-//                  [--out FOLDER]
+// usage: bench.mjs [--hosts node,chromium] [--sets A,B] [--peers A,B] [--rounds N] [--lanes N] [--all]
+//                  [--name NAME] [--out FOLDER]
 //
-// Sets are in sets.mjs, contenders in contenders.mjs (a name's beginning is enough). Writes
-// bench/results/DATE-js.md and .json after each set, so that a run that is ended leaves what it has.
+// Sets are in sets.mjs, contenders in contenders.mjs (a name's beginning is enough). --lanes: builds
+// at once, default 2. --all: contenders that are left out of sets that would take them minutes, too.
+// Writes bench/results/DATE-js.md and .json after each set, so that a run that is ended leaves what
+// it has.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,9 +64,10 @@ function write(folder, name, run) {
 
 async function main() {
   const { values } = parseArgs({ options: { hosts: { type: 'string' }, sets: { type: 'string' },
-    peers: { type: 'string' }, rounds: { type: 'string', default: '3' }, name: { type: 'string' },
+    peers: { type: 'string' }, rounds: { type: 'string', default: '3' },
+    lanes: { type: 'string', default: '2' }, all: { type: 'boolean' }, name: { type: 'string' },
     out: { type: 'string', default: join(ROOT, 'bench', 'results') } } });
-  const rounds = Number(values.rounds);
+  const counts = { rounds: Number(values.rounds), lanes: Number(values.lanes) };
   const hosts = named(Object.keys(HOSTS), values.hosts, 'host');
   const sets = named(SETS, values.sets, 'set');
   const contenders = named(versions(), values.peers, 'contender');
@@ -73,7 +76,7 @@ async function main() {
   const why = stageHnswlib(join(HERE, 'hnswlib', 'hnswlib.cpp'),
     join(ROOT, '.cache', 'hnswlib-0.8.0', 'hnswlib'), join(OUT, 'hnswlib.wasm'));
   if (why) say(`without hnswlib C++: ${why}`);
-  const run = { contests: [], facts: facts(ROOT, join(ROOT, 'build', 'wasm', 'nigh.wasm')), rounds,
+  const run = { contests: [], facts: facts(ROOT, join(ROOT, 'build', 'wasm', 'nigh.wasm')), ...counts,
     contenders };
   const name = values.name ?? `${new Date().toISOString().slice(0, 10)}-js`;
   let path;
@@ -82,9 +85,10 @@ async function main() {
     say(host.title);
     try {
       for (const set of sets) {
-        const able = contenders.filter((one) => (one.hosts ?? hosts).includes(kind));
-        run.contests.push(await contest(host, prepare(set, FOLDERS.sets, ROOT), able, FOLDERS.sets,
-          rounds));
+        const data = prepare(set, FOLDERS.sets, ROOT);
+        const able = contenders.filter(({ most = {} }) => (most[kind] ?? Infinity) >= data.count ||
+          (values.all && most[kind] !== 0));
+        run.contests.push(await contest(host, data, able, FOLDERS.sets, counts));
         path = write(values.out, name, run);
       }
     } finally {

@@ -10,21 +10,27 @@ const PASS_SECONDS = 0.25; // of one measurement, at least about
 
 export const say = (text) => process.stderr.write(`${text}\n`);
 
-/** Sits down and builds, or sits with who has built the same. */
-async function enter(host, set, contender, there) {
-  const shared = there.find(({ name }) => name === contender.index);
-  if (shared) return { ...contender, ...shared, ...contender, options: shared.options };
+/** Sits down and builds. */
+async function enter(host, set, contender) {
   const seat = await host.seat();
   try {
     const { value: { openMs } } = await seat.ask('sit', contender, set);
     const { cpu, wall } = await seat.ask('build');
     const { value: memory } = await seat.ask('settle');
     say(`    ${contender.name}: built in ${cpu.toFixed(1)} s`);
-    return { ...contender, seat, openMs, memory, build: { cpu, wall } };
+    return { seat, openMs, memory, build: { cpu, wall } };
   } catch (error) {
     await seat.close();
     throw error;
   }
+}
+
+/** Work on a list, on so many at once. */
+async function lanes(count, list, work) {
+  const waiting = [...list];
+  await Promise.all(Array.from({ length: count }, async () => {
+    for (let one = waiting.shift(); one; one = waiting.shift()) await work(one);
+  }));
 }
 
 /** The efforts between which the level lies, with their recalls. */
@@ -61,24 +67,29 @@ function shuffled(list, seed) {
   return order;
 }
 
-/** What each contender came to, and why the others are missing. */
-export async function contest(host, set, contenders, folder, rounds) {
+/** What each contender came to, and why the others are missing. Builds run in so many lanes. */
+export async function contest(host, set, contenders, folder, { rounds, lanes: count }) {
   const truth = new Int32Array(Uint8Array.from(
     readFileSync(join(folder, `${set.name}.truth`))).buffer);
-  const [there, missing] = [[], []];
+  const there = [];
+  const missing = [];
+  const leave = (one, error) => {
+    say(`    ${one.name} leaves: ${error.message}`);
+    missing.push({ name: one.name, why: error.message.split('\n')[0] });
+    if (there.includes(one)) there.splice(there.indexOf(one), 1);
+  };
   const each = async (work, list = [...there]) => {
-    for (const one of list) {
-      try {
-        await work(one);
-      } catch (error) {
-        say(`    ${one.name} leaves: ${error.message}`);
-        missing.push({ name: one.name, why: error.message.split('\n')[0] });
-        if (there.includes(one)) there.splice(there.indexOf(one), 1);
-      }
-    }
+    for (const one of list) await work(one).catch((error) => leave(one, error));
   };
   say(`  ${set.title}`);
-  await each(async (one) => { there.push(await enter(host, set, one, there)); }, contenders);
+  const seats = new Map();
+  const builders = contenders.filter(({ index }) => !index).reverse(); // the longest first
+  await lanes(count, builders, (one) => enter(host, set, one)
+    .then((seat) => { seats.set(one.name, seat); }, (error) => leave(one, error)));
+  for (const one of contenders) {
+    const seat = seats.get(one.index ?? one.name);
+    if (seat) there.push({ ...one, ...seat });
+  }
   await each((one) => probe(one, truth));
   for (let number = 1; number <= rounds; number++) {
     say(`    round ${number} of ${rounds}`);

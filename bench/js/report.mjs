@@ -77,7 +77,7 @@ function verdictTable(contests) {
       : figure.met ? figure.ratio.toFixed(2) : `**${figure.ratio.toFixed(2)}**`))]));
 }
 
-export function markdown({ contests, facts, rounds, contenders }) {
+export function markdown({ contests, facts, rounds, lanes, contenders }) {
   const widths = contests.flatMap(({ results }) => results.flatMap(({ points }) => points.map(
     ({ seconds }) => (Math.max(...seconds) - Math.min(...seconds)) /
       [...seconds].sort((a, b) => a - b)[seconds.length >> 1]))).sort((a, b) => a - b);
@@ -87,7 +87,8 @@ export function markdown({ contests, facts, rounds, contenders }) {
     ...facts.map(([name, value]) => `- ${name}: ${value}`),
     `- parameters: M ${M}, ef_build ${EF_BUILD}, k ${K}, one thread; 1,000 queries that are not in ` +
       'the base',
-    `- measured: each contender in a process, or a page, of its own that builds once; then ${rounds} ` +
+    `- measured: each contender in a process, or a page, of its own that builds once (${lanes} at a ` +
+      `time, one thread each); then ${rounds} ` +
       'rounds in which they take turns, in another order each; medians of processor time (of the ' +
       `page's thread in Chromium); slowest and fastest round differ by ${(100 * apart).toFixed(0)} % ` +
       '(median point)',
