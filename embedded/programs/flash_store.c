@@ -137,6 +137,45 @@ static void change(uint32_t round) {
     take_out(12 + 2 * round);
 }
 
+/* ---- The driver ----------------------------------------------------------------------------- */
+
+static int32_t nobody(void *user, const uint8_t *head, uint32_t head_count, const uint8_t *out,
+                      uint32_t out_count, uint8_t *in, uint32_t in_count) {
+    (void)user, (void)head, (void)head_count, (void)out, (void)out_count;
+    for (uint32_t i = 0; i < in_count; i++) {
+        in[i] = 0xff; /* a line that nobody drives */
+    }
+    return 0;
+}
+
+static void driver(void) {
+    uint8_t bytes[600], back[600];
+    nor_chip locked = chip;
+    spi_nor missing = {.transfer = nobody, .polls_max = 100};
+    spi_nor forbidden = {.transfer = nor_chip_transfer, .user = &locked};
+    for (uint32_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 7);
+    }
+    expect(spi_nor_begin(&missing) == SPI_NOR_E_TIMEOUT, "no chip");
+    locked.wear = NULL;
+    board_check(spi_nor_begin(&forbidden), "a chip that is only read");
+    expect(spi_nor_program(&forbidden, 0, bytes, 1) == SPI_NOR_E_CHIP, "writing is forbidden");
+    board_check(spi_nor_erase(&flash, 0, 2 * SPI_NOR_SECTOR_BYTES), "spi_nor_erase");
+    board_check(spi_nor_program(&flash, 4000, bytes, sizeof bytes), "across pages and sectors");
+    board_check(spi_nor_read(&flash, 4000, back, sizeof back), "spi_nor_read");
+    for (uint32_t i = 0; i < sizeof bytes; i++) {
+        expect(back[i] == bytes[i], "what was written is read");
+    }
+    expect(cells[3999] == 0xff && cells[4000 + sizeof bytes] == 0xff, "and nothing beside it");
+    bytes[0] = 0xf8; /* over a 7 */
+    expect(spi_nor_program(&flash, 4001, bytes, 1) == SPI_NOR_E_VERIFY, "what was not erased");
+    expect(spi_nor_erase(&flash, 1, SPI_NOR_SECTOR_BYTES) == SPI_NOR_E_RANGE &&
+               spi_nor_read(&flash, flash.bytes, back, 1) == SPI_NOR_E_RANGE &&
+               spi_nor_program(&flash, flash.bytes - 1, bytes, 2) == SPI_NOR_E_RANGE,
+           "beyond the chip");
+    chip.lost = 0;
+}
+
 /* ---- Checks --------------------------------------------------------------------------------- */
 
 static void copy(uint8_t *to, const uint8_t *from) {
@@ -279,6 +318,7 @@ int main(void) {
                              converted, NULL, NULL),
                 "nigh_convert");
     empty_heap = board_memory(0);
+    driver();
     const uint64_t before = first_state();
     board_line("ram index and store", board_memory_used() - 2 * SECTORS * SPI_NOR_SECTOR_BYTES);
     all_cuts(before);
