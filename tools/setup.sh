@@ -122,6 +122,16 @@ python_package() {
     $venv/bin/python -c "import importlib.metadata as m, sys; sys.exit(m.version('$1') != '$2')" \
         2>/dev/null || step "python package $1" $venv/bin/pip install -q ${3-} "$1==$2"
 }
+# python_tools FOLDER PIN...: an environment of their own, unless it is there
+python_tools() {
+    folder=$1
+    shift
+    test "$(cat "$folder/pins" 2>/dev/null)" = "$*" && return
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    step "python tools $*" "$folder/bin/pip" install -q "$@"
+    echo "$*" >"$folder/pins"
+}
 # node_packages FOLDER PACKAGE.JSON: what it asks for, unless it is there
 node_packages() {
     cmp -s "$2" "$1/package.json" && test -e "$1/node_modules" && return
@@ -173,6 +183,7 @@ if [ "$goal" = test ]; then
     python_package hnswlib 0.8.0
     python_package pytest 9.2.0
     python_package scikit-build-core 1.1.2
+    python_tools .cache/mcu platformio==6.2.0 idf-component-manager==3.1.2 kconfiglib==14.1.0
     node_packages .cache/ffi tests/ffi/package.json
     node_tools .cache/js bindings/js
     node_tools .cache/browser tests/browser

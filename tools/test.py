@@ -342,8 +342,9 @@ def nighwasm(job):
 
 def embedded(job):
     """Bare boards in qemu: images made here are searched in flash, indexes made there have the
-    same bytes."""
-    job.script("embedded", [sys.executable, "tests/embedded/test_embedded.py"])
+    same bytes; the packages for Arduino and others."""
+    for name in ("test_embedded", "test_packages"):
+        job.script(name, [sys.executable, f"tests/embedded/{name}.py"])
 
 
 # The longest first, so that the processors finish together.
