@@ -373,7 +373,7 @@ NIGH_API nigh_status nigh_index_pager(nigh_index *index, nigh_map_fn map, nigh_d
 /* ---- Change --------------------------------------------------------------------------------- */
 
 static bool nighi_keys_given(const nigh_index *index, const void *keys, const uint32_t *lengths) {
-    return keys != NULL && (index->config.keys != NIGH_KEYS_BYTES || lengths != NULL);
+    return keys != NULL && (!nighi_keys_strings(&index->config) || lengths != NULL);
 }
 
 static nigh_status nighi_put_many(nigh_index *index, nigh_session *session, uint32_t flags,
@@ -387,7 +387,7 @@ static nigh_status nighi_put_many(nigh_index *index, nigh_session *session, uint
     if (index == NULL || session == NULL || session->index != index || (flags & ~known) != 0) {
         return NIGH_E_INVALID;
     }
-    if (!NIGHI_HAS_CHANGES) {
+    if (!NIGHI_HAS_CHANGES || (!NIGHI_HAS_MOVES && (set || (flags & NIGH_REPLACE_DELETED) != 0))) {
         return NIGH_E_UNSUPPORTED;
     }
     const bool next_key = keys == NULL && index->config.keys == NIGH_KEYS_IDENTITY && !set;
@@ -443,7 +443,7 @@ static nigh_status nighi_mark_many(nigh_index *index, nigh_session *session, con
         !nighi_keys_given(index, keys, key_lengths)) {
         return NIGH_E_INVALID;
     }
-    if (!NIGHI_HAS_CHANGES || !NIGHI_HAS_FILTERS) { /* passing over removed keys is filtering */
+    if (!NIGHI_HAS_CHANGES || !NIGHI_HAS_REMOVED) { /* passing over removed keys is filtering */
         return NIGH_E_UNSUPPORTED;
     }
     nigh_status status = nighi_write_begin(index);
@@ -642,7 +642,8 @@ static nigh_status nighi_get_one(const nigh_index *index, nigh_session *session,
     if (row == NULL) {
         return NIGH_OK;
     }
-    if (nighi_writer_of(index) != NULL && nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
+    if (!NIGHI_IS_SINGLE && nighi_writer_of(index) != NULL &&
+        nighi_source_is(index, NIGHI_SOURCE_OWNED)) {
         if (!nighi_vector_copy(index, session, *slot, &version)) {
             return NIGH_E_BUSY;
         }

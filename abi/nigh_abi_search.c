@@ -26,7 +26,7 @@ static nigh_status nighi_search_take(const nigh_search_options *from, uint32_t k
         return NIGH_E_INVALID;
     }
     return (!NIGHI_HAS_FLOATS && gamma != 0) ||
-                   (!NIGHI_HAS_FILTERS && (options->flags & NIGH_SEARCH_EXACT) != 0)
+                   (!NIGHI_HAS_REMOVED && (options->flags & NIGH_SEARCH_EXACT) != 0)
                ? NIGH_E_UNSUPPORTED
                : NIGH_OK;
 }

@@ -25,6 +25,8 @@
  *                       but the commonest types of vectors
  *   NIGH_SINGLE_THREAD  no atomic instructions: one thread at a time (sync.h)
  *   NIGH_NO_BYTES       no vectors or codes of bits, no vectors of bytes: I8, U8, B1; u7 stays
+ *   NIGH_NO_CODES       no codes
+ *   NIGH_NO_STRINGS     no keys of byte strings
  *   NIGH_NO_L1          no metric L1
  *   NIGH_NO_PACKED      no packed images
  *   NIGH_NO_SOURCES     vectors are the index's own: none borrowed or fetched, no metric of the
@@ -34,9 +36,12 @@
  *   NIGH_NO_FLOATS      not one operation on floats, so that a processor without them needs no
  *                       runtime: U8 under L2, IP and L1, B1 under HAMMING, searches by codes
  *                       (NIGH_SEARCH_CODES); no alpha, no gamma
- *   NIGH_NO_FILTERS     no filters, no removed keys, no NIGH_SEARCH_EXACT: a search walks the graph
- *                       and nothing else
+ *   NIGH_NO_FILTERS     no filters
+ *   NIGH_NO_REMOVED     no removed keys, no filters, no NIGH_SEARCH_EXACT, no graphs of hnswlib: a
+ *                       search walks the graph and nothing else
  *   NIGH_NO_CURSORS     no cursors and no batches of queries
+ *   NIGH_NO_SET         a vector stays what it was when inserted: no nigh_set, no
+ *                       NIGH_REPLACE_DELETED, no changes to an index with freed slots
  *   NIGH_SEARCH_ONLY    images are attached and searched, never made, changed, saved or checked;
  *                       no pager, no jobs */
 #ifdef NIGH_SMALL
@@ -55,10 +60,33 @@
 #else
 #define NIGHI_HAS_CHANGES 1
 #endif
+#ifdef NIGH_NO_CODES
+#define NIGHI_HAS_CODES 0
+#else
+#define NIGHI_HAS_CODES 1
+#endif
+#ifdef NIGH_NO_STRINGS
+#define NIGHI_HAS_STRINGS 0
+#else
+#define NIGHI_HAS_STRINGS 1
+#endif
+#ifdef NIGH_NO_SET
+#define NIGHI_HAS_MOVES 0
+#else
+#define NIGHI_HAS_MOVES 1
+#endif
 #ifdef NIGH_NO_FLOATS
 #define NIGHI_HAS_FLOATS 0
 #else
 #define NIGHI_HAS_FLOATS 1
+#endif
+#ifdef NIGH_NO_REMOVED
+#define NIGHI_HAS_REMOVED 0
+#ifndef NIGH_NO_FILTERS
+#define NIGH_NO_FILTERS 1
+#endif
+#else
+#define NIGHI_HAS_REMOVED 1
 #endif
 #ifdef NIGH_NO_FILTERS
 #define NIGHI_HAS_FILTERS 0

@@ -71,7 +71,7 @@ NIGHI_FN uint32_t nighi_records_live(const nighi_counts *counts, uint32_t region
 
 NIGHI_FN void nighi_regions_shape(nighi_region *regions, const nigh_config *config) {
     const bool keyed = config->keys != NIGH_KEYS_IDENTITY;
-    const bool bytes = config->keys == NIGH_KEYS_BYTES;
+    const bool bytes = nighi_keys_strings(config);
     const bool owned = config->vectors == NIGH_VECTORS_OWNED;
     regions[NIGHI_LINKS0].stride = config->m0 * 4;
     regions[NIGHI_UPPER].stride = config->m * 4;
@@ -122,7 +122,7 @@ NIGHI_FN uint64_t nighi_region_records(const nigh_index *index, uint32_t region,
         return (uint64_t)extra + nighi_load(&counts->upper_count) +
                nighi_upper_draw(&index->config, used, nighi_max_u32(slots, used));
     }
-    if (region == NIGHI_KEYBYTES) {
+    if (NIGHI_HAS_STRINGS && region == NIGHI_KEYBYTES) {
         const uint64_t whole = (uint64_t)1 << r->shift;
         const uint64_t usable = whole - (index->config.key_bytes_max - 1);
         const uint64_t used = nighi_load(&counts->key_bytes);

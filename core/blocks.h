@@ -40,7 +40,10 @@ NIGHI_FN uint32_t nighi_packed_layers(const nighi_counts *counts);
 NIGHI_FN uint32_t nighi_vector_stride(const nigh_config *config);
 /* Bytes of a code without what it is padded with; 0 without codes. */
 NIGHI_INLINE uint32_t nighi_code_bytes(uint32_t kind, uint32_t dim) {
-    return kind == NIGH_CODES_U7 ? dim : kind == NIGH_CODES_B1 ? (dim + 7) / 8 : 0;
+    return !NIGHI_HAS_CODES        ? 0
+           : kind == NIGH_CODES_U7 ? dim
+           : kind == NIGH_CODES_B1 ? (dim + 7) / 8
+                                   : 0;
 }
 /* Bytes of a code; 0 without codes. */
 NIGHI_FN uint32_t nighi_code_stride(const nigh_config *config);

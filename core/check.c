@@ -199,7 +199,7 @@ static bool nighi_check_node(const nigh_index *index, nigh_session *session, uin
 
 static bool nighi_check_string(const nigh_index *index, uint32_t slot, nigh_report *report) {
     const uint8_t *bytes = NULL;
-    return index->config.keys != NIGH_KEYS_BYTES || nighi_key_string(index, slot, &bytes) != 0 ||
+    return !nighi_keys_strings(&index->config) || nighi_key_string(index, slot, &bytes) != 0 ||
            nighi_fault(report, NIGHI_FAULT_KEY_BYTES, slot, 0);
 }
 

@@ -61,7 +61,7 @@ NIGHI_INLINE bool nighi_code_drafts(const nigh_config *config, nigh_config *draf
 
 /* Searches may use codes. */
 NIGHI_INLINE bool nighi_coded(const nigh_index *index) {
-    return nighi_load_acquire(&index->coding.active) != 0;
+    return NIGHI_HAS_CODES && nighi_load_acquire(&index->coding.active) != 0;
 }
 /* The session was made with room for queries on the codes that there are. */
 NIGHI_INLINE bool nighi_code_room(const nigh_index *index, const nigh_session *session) {

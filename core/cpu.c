@@ -67,6 +67,10 @@ uint32_t nighi_cpu_detect(void) {
 #endif
 #elif defined(__wasm_simd128__)
     features |= NIGH_CPU_SIMD128;
+#elif defined(__ARM_FEATURE_MVE)
+    features |= NIGH_CPU_MVE;
+#elif defined(__arm__) && defined(__ARM_FEATURE_SIMD32)
+    features |= NIGH_CPU_DSP;
 #endif
     return features;
 }

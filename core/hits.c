@@ -98,13 +98,13 @@ static bool nighi_code_again(const nigh_index *index, nigh_session *session, uin
 static bool nighi_hit_read(const nigh_index *index, nigh_session *session, const nighi_hits *hits,
                            uint32_t slot, uint64_t *entry, uint32_t *version,
                            nigh_status *status) {
-    return hits->coded ? nighi_code_again(index, session, slot, entry, version)
+    return NIGHI_HAS_CODES && hits->coded ? nighi_code_again(index, session, slot, entry, version)
                        : nighi_entry_again(index, session, slot, entry, version, status);
 }
 
 /* The distance that an entry is handed out with. */
 static float nighi_hit_distance(const nigh_index *index, const nighi_hits *hits, uint64_t entry) {
-    if (!hits->coded) {
+    if (!NIGHI_HAS_CODES || !hits->coded) {
         return nighi_entry_distance(entry);
     }
     return nighi_f32_from_i64((int32_t)nighi_code_distance(index, nighi_entry_order(entry)));
@@ -231,7 +231,7 @@ NIGHI_FN nigh_status nighi_hits_take(const nigh_index *index, nigh_session *sess
                 status = nighi_hit_again(index, session, hits, entry);
             }
         }
-        if (pass == 1 || nighi_updates_none(index, updates)) {
+        if (NIGHI_IS_SINGLE || pass == 1 || nighi_updates_none(index, updates)) {
             break;
         }
         status = nighi_pool_again(index, session, hits);

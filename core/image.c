@@ -67,11 +67,13 @@ NIGHI_FN bool nighi_config_supported(const nigh_config *config) {
                          config->metric == NIGH_METRIC_CUSTOM;
     /* Codes are searched by themselves, whatever they are of; such an index cannot be changed. */
     const bool coded = !NIGHI_HAS_FLOATS && config->codes != NIGH_CODES_NONE;
-    return (NIGHI_HAS_BYTES || (nighi_dtype_floats(config->dtype) &&
+    return (NIGHI_HAS_STRINGS || config->keys != NIGH_KEYS_BYTES) &&
+           (NIGHI_HAS_CODES || config->codes == NIGH_CODES_NONE) &&
+           (NIGHI_HAS_BYTES || (nighi_dtype_floats(config->dtype) &&
                                 config->codes != NIGH_CODES_B1)) &&
            (NIGHI_HAS_SOURCES || coded || !callers) &&
            (NIGHI_HAS_L1 || config->metric != NIGH_METRIC_L1) &&
-           (NIGHI_HAS_FILTERS || (config->build_flags & NIGH_BUILD_UNROOTED) == 0) &&
+           (NIGHI_HAS_REMOVED || (config->build_flags & NIGH_BUILD_UNROOTED) == 0) &&
            (NIGHI_HAS_FLOATS || coded || nighi_config_integer(config));
 }
 

@@ -153,7 +153,7 @@ static nigh_status nighi_attach_check(const nighi_image_header *header, const vo
         return status;
     }
     if (!nighi_config_supported(config) || (!NIGHI_HAS_PACKED && header->packed != 0) ||
-        (!NIGHI_HAS_FILTERS && header->counts.deleted_count != 0)) {
+        (!NIGHI_HAS_REMOVED && header->counts.deleted_count != 0)) {
         return NIGH_E_UNSUPPORTED;
     }
     if (options->slot_max != 0 && options->slot_max < header->counts.slot_count) {
@@ -384,7 +384,8 @@ NIGHI_FN nigh_status nighi_writer_init(nigh_index *index, void *memory, uint64_t
     }
     nighi_arena arena = {memory, 0};
     nighi_fill(memory, 0, bytes);
-    if (!nighi_config_changes(&index->config)) {
+    if (!nighi_config_changes(&index->config) ||
+        (!NIGHI_HAS_MOVES && index->counts.free_count != 0)) {
         return NIGH_E_UNSUPPORTED;
     }
     if (index->writer != NULL) {

@@ -30,7 +30,24 @@ NIGHI_INLINE void nighi_tail_load(const void *from, uint32_t bytes, uint64_t wor
 /* What kernel_codes.h folds the sums of four codes to. */
 typedef uint32_t nighi_u32x4 __attribute__((vector_size(16)));
 
+/* 32-bit ARM: what the compiler was told of the processor. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define NIGHI_ARM_MVE 1
+#else
+#define NIGHI_ARM_MVE 0
+#endif
+#if defined(__arm__) && defined(__ARM_FEATURE_SIMD32)
+#define NIGHI_ARM_DSP 1
+#else
+#define NIGHI_ARM_DSP 0
+#endif
+/* Small builds have the kernels of one processor only. */
+#define NIGHI_ARM_ALONE (NIGHI_IS_SMALL && (NIGHI_ARM_MVE || NIGHI_ARM_DSP))
+
 NIGHI_FN void nighi_kernels_scalar(nighi_kernels *table);
+#if NIGHI_ARM_MVE || NIGHI_ARM_DSP
+NIGHI_FN void nighi_kernels_arm(nighi_kernels *table);
+#endif
 #if defined(__x86_64__) || defined(__i386__)
 NIGHI_FN void nighi_kernels_sse41(nighi_kernels *table);
 NIGHI_FN void nighi_kernels_avx2(nighi_kernels *table);

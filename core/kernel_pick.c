@@ -30,6 +30,10 @@ void nighi_kernels_pick(nighi_kernels *table, uint32_t features) {
     if ((features & NIGH_CPU_NEON) != 0) {
         nighi_kernels_neon(table, features);
     }
+#elif NIGHI_ARM_MVE || NIGHI_ARM_DSP
+    if (NIGHI_ARM_ALONE || (features & (NIGH_CPU_MVE | NIGH_CPU_DSP)) != 0) {
+        nighi_kernels_arm(table);
+    }
 #elif defined(__wasm_simd128__) && !defined(NIGH_SMALL)
     if ((features & NIGH_CPU_SIMD128) != 0) {
         nighi_kernels_simd128(table);

@@ -219,18 +219,28 @@ static void scalar_floats(nighi_kernels *table) {
     table->dot_square[NIGHI_ELEM_BF16] = scalar_dot_square_bf16;
 }
 
+static void scalar_bytes(nighi_kernels *table) {
+    if (NIGHI_HAS_BYTES) {
+        table->u8[NIGHI_OP_L2] = scalar_l2_u8;
+        table->u8[NIGHI_OP_DOT] = scalar_dot_u8;
+        table->u8[NIGHI_OP_L1] = NIGHI_HAS_L1 ? scalar_l1_u8 : NULL;
+        table->i8 = NIGHI_HAS_FLOATS ? scalar_i8 : NULL; /* rows have scales */
+    }
+    if (NIGHI_HAS_CODES) {
+        table->codes[NIGHI_CODE_L2] = scalar_code_l2;
+        table->codes[NIGHI_CODE_DOT] = scalar_code_dot;
+        table->codes[NIGHI_CODE_L1] = NIGHI_HAS_L1 ? scalar_code_l1 : NULL;
+    }
+}
+
 void nighi_kernels_scalar(nighi_kernels *table) {
     if (NIGHI_HAS_FLOATS) {
         scalar_floats(table);
     }
-    table->u8[NIGHI_OP_L2] = scalar_l2_u8;
-    table->u8[NIGHI_OP_DOT] = scalar_dot_u8;
-    table->u8[NIGHI_OP_L1] = NIGHI_HAS_L1 ? scalar_l1_u8 : NULL;
-    table->i8 = NIGHI_HAS_FLOATS ? scalar_i8 : NULL; /* rows have scales */
-    table->hamming = scalar_hamming;
-    table->codes[NIGHI_CODE_L2] = scalar_code_l2;
-    table->codes[NIGHI_CODE_DOT] = scalar_code_dot;
-    table->codes[NIGHI_CODE_L1] = NIGHI_HAS_L1 ? scalar_code_l1 : NULL;
-    table->codes[NIGHI_CODE_BITS] = scalar_code_bits;
+    if (!NIGHI_ARM_ALONE) {
+        scalar_bytes(table);
+    }
+    table->hamming = NIGHI_HAS_BYTES ? scalar_hamming : NULL;
+    table->codes[NIGHI_CODE_BITS] = NIGHI_HAS_BYTES && NIGHI_HAS_CODES ? scalar_code_bits : NULL;
 }
 #undef SCALAR_NARROW

@@ -19,7 +19,7 @@ NIGHI_FN nigh_status nighi_key_take(const nigh_index *index, const void *keys,
     key->value = 0;
     key->bytes = NULL;
     key->length = 0;
-    if (index->config.keys != NIGH_KEYS_BYTES) {
+    if (!nighi_keys_strings(&index->config)) {
         nighi_copy(&key->value, (const uint8_t *)keys + (size_t)at * 8, 8);
         return NIGH_OK;
     }
@@ -58,7 +58,7 @@ NIGHI_FN void nighi_key_put(const nigh_index *index, uint32_t slot, void *keys, 
     if (keys == NULL) {
         return;
     }
-    if (index->config.keys != NIGH_KEYS_BYTES) {
+    if (!nighi_keys_strings(&index->config)) {
         const uint64_t value = nighi_key_value(index, slot);
         nighi_copy((uint8_t *)keys + (size_t)at * 8, &value, 8);
         return;
@@ -88,7 +88,7 @@ static uint64_t nighi_hash_bytes(uint64_t seed, const uint8_t *bytes, uint32_t l
 }
 
 static uint64_t nighi_key_hash(const nigh_index *index, const nighi_key *key) {
-    if (index->config.keys == NIGH_KEYS_BYTES) {
+    if (nighi_keys_strings(&index->config)) {
         return nighi_hash_bytes(index->config.seed, key->bytes, key->length);
     }
     return nighi_mix64(nighi_mix64(key->value) ^ index->config.seed);
@@ -98,7 +98,7 @@ static void nighi_key_of(const nigh_index *index, uint32_t slot, nighi_key *key)
     key->bytes = NULL;
     key->length = 0;
     key->value = 0;
-    if (index->config.keys == NIGH_KEYS_BYTES) {
+    if (nighi_keys_strings(&index->config)) {
         key->length = nighi_key_string(index, slot, &key->bytes);
     } else {
         key->value = nighi_key_value(index, slot);
@@ -108,7 +108,7 @@ static void nighi_key_of(const nigh_index *index, uint32_t slot, nighi_key *key)
 NIGHI_FN bool nighi_key_equal(const nigh_index *index, uint32_t slot, const nighi_key *key) {
     nighi_key own;
     nighi_key_of(index, slot, &own);
-    if (index->config.keys != NIGH_KEYS_BYTES) {
+    if (!nighi_keys_strings(&index->config)) {
         return own.value == key->value;
     }
     return own.length == key->length && nighi_compare(own.bytes, key->bytes, key->length) == 0;
@@ -167,8 +167,8 @@ static bool nighi_key_still(const nigh_index *index, uint32_t slot, const nighi_
 
 NIGHI_FN nigh_status nighi_keymap_find_shared(const nigh_index *index, const nighi_key *key,
                                               uint32_t *slot) {
-    const nighi_writer *writer = index->writer;
-    if (writer == NULL) {
+    const nighi_writer *writer = nighi_writer_of(index);
+    if (NIGHI_IS_SINGLE || writer == NULL) {
         *slot = nighi_keymap_find(index, key);
         return *slot == NIGHI_NONE ? NIGH_E_NOT_FOUND : NIGH_OK;
     }
@@ -221,7 +221,7 @@ NIGHI_FN uint64_t nighi_key_place(const nigh_index *index, uint32_t length) {
 }
 
 NIGHI_FN bool nighi_key_fits(const nigh_index *index, const nighi_key *key) {
-    if (index->config.keys != NIGH_KEYS_BYTES) {
+    if (!nighi_keys_strings(&index->config)) {
         return true;
     }
     return nighi_key_place(index, key->length) + key->length <=
@@ -231,7 +231,7 @@ NIGHI_FN bool nighi_key_fits(const nigh_index *index, const nighi_key *key) {
 static void nighi_key_store(nigh_index *index, uint32_t slot, const nighi_key *key) {
     uint32_t *words = nighi_word(&index->regions[NIGHI_KEY], slot);
     uint64_t record = key->value;
-    if (index->config.keys == NIGH_KEYS_BYTES) {
+    if (nighi_keys_strings(&index->config)) {
         const uint64_t used = index->counts.key_bytes;
         const uint64_t place = nighi_key_place(index, key->length);
         if (place > used) { /* the gap before a block's end is part of the image: zero */
@@ -303,7 +303,7 @@ NIGHI_FN nigh_status nighi_keymap_touch(nigh_index *index, const nighi_key *key,
     if (index->regions[NIGHI_KEYMAP].stride == 0) {
         return NIGH_OK;
     }
-    if (index->config.keys == NIGH_KEYS_BYTES) {
+    if (nighi_keys_strings(&index->config)) {
         const uint32_t place = (uint32_t)nighi_key_place(index, key->length);
         status = nighi_touch(index, NIGHI_KEYBYTES, nighi_load(&index->counts.key_bytes));
         if (status == NIGH_OK) {

@@ -32,7 +32,7 @@ NIGHI_FN uint32_t nighi_key_string(const nigh_index *index, uint32_t slot, const
 /* Byte-string keys need somewhere to put their lengths. */
 NIGHI_INLINE bool nighi_output_valid(const nigh_index *index, const void *keys,
                                      const uint32_t *key_lengths) {
-    return keys == NULL || index->config.keys != NIGH_KEYS_BYTES || key_lengths != NULL;
+    return keys == NULL || !nighi_keys_strings(&index->config) || key_lengths != NULL;
 }
 /* Appends a slot's key to an output array of either kind. */
 NIGHI_FN void nighi_key_put(const nigh_index *index, uint32_t slot, void *keys, uint32_t *lengths,

@@ -20,7 +20,7 @@ typedef struct nighi_held {
 static void nighi_rows_lock(nighi_writer *writer, const uint32_t *slots, uint32_t count,
                             nighi_held *held) {
     held->count = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; !NIGHI_IS_SINGLE && i < count; i++) {
         if (slots[i] == NIGHI_NONE) {
             continue;
         }
@@ -45,7 +45,7 @@ static void nighi_rows_lock(nighi_writer *writer, const uint32_t *slots, uint32_
 /* Our own changes keep our own plans valid: what they decided on is not touched by them. */
 static void nighi_rows_unlock(nighi_writer *writer, nighi_plan *plan, const nighi_held *held,
                               bool changed) {
-    for (uint32_t i = 0; i < held->count; i++) {
+    for (uint32_t i = 0; !NIGHI_IS_SINGLE && i < held->count; i++) {
         nighi_unlock(&writer->rows[held->stripes[i]], held->versions[i], changed);
         for (uint32_t j = 0; changed && j < plan->row_count; j++) {
             nighi_row_plan *row = &plan->rows[j];
@@ -184,6 +184,9 @@ static void nighi_row_apply(nigh_index *index, nighi_plan *plan, nighi_row_plan 
 
 static uint32_t nighi_held_version(const nighi_writer *writer, const nighi_held *held,
                                    uint32_t slot) {
+    if (NIGHI_IS_SINGLE) {
+        return nighi_load(&writer->rows[nighi_stripe(writer, slot)]);
+    }
     for (uint32_t i = 0; i < held->count; i++) {
         if (held->stripes[i] == nighi_stripe(writer, slot)) {
             return held->versions[i];
@@ -672,7 +675,7 @@ static bool nighi_row_try(nigh_index *index, nigh_session *session, nighi_row_pl
     nighi_writer *writer = index->writer;
     nighi_held held;
     nighi_rows_lock(writer, &row->slot, 1, &held);
-    const bool valid = held.versions[0] == row->version;
+    const bool valid = NIGHI_IS_SINGLE || held.versions[0] == row->version;
     uint32_t *links = plan->links;
     uint32_t count = 0;
     bool store = valid;

@@ -151,7 +151,9 @@ static void nighi_put_new(nigh_index *index, nighi_put_call *call) {
     const bool identity = index->config.keys == NIGH_KEYS_IDENTITY;
     const uint32_t count = nighi_load(&index->counts.slot_count);
     uint32_t slot = NIGHI_NONE;
-    if (identity && !call->next_key) {
+    if (!NIGHI_HAS_MOVES) {
+        slot = NIGHI_NONE; /* no slot is free */
+    } else if (identity && !call->next_key) {
         const bool freed = call->key.value < count &&
                            nighi_node_free(nighi_node_word(index, (uint32_t)call->key.value));
         slot = freed ? (uint32_t)call->key.value : NIGHI_NONE;
@@ -185,7 +187,7 @@ static nigh_status nighi_put_place(nigh_index *index, nighi_put_call *call) {
         } else if (!call->set) {
             status = nighi_node_live(word) ? NIGH_E_EXISTS : NIGH_E_DELETED;
         }
-    } else if ((call->flags & NIGH_REPLACE_DELETED) != 0 &&
+    } else if (NIGHI_HAS_MOVES && (call->flags & NIGH_REPLACE_DELETED) != 0 &&
                index->config.keys != NIGH_KEYS_IDENTITY) {
         const uint32_t removed = nighi_lowest_removed(index);
         call->replaces = removed != NIGHI_NONE;
@@ -198,14 +200,19 @@ static nigh_status nighi_put_place(nigh_index *index, nighi_put_call *call) {
     return status;
 }
 
-static bool nighi_placed(const nighi_put_call *call) { return call->known || call->replaces; }
+static bool nighi_placed(const nighi_put_call *call) {
+    return NIGHI_HAS_MOVES && (call->known || call->replaces);
+}
+
+/* Does it go to a freed slot? */
+static bool nighi_reuses(const nighi_put_call *call) { return NIGHI_HAS_MOVES && call->reuses; }
 
 /* Room for one more slot whose top layer is `level`, and for its key? */
 static bool nighi_room(const nigh_index *index, const nighi_put_call *call, uint32_t level) {
     if (!call->known && !nighi_key_fits(index, &call->key)) {
         return false;
     }
-    if (nighi_placed(call) || call->reuses) {
+    if (nighi_placed(call) || nighi_reuses(call)) {
         return true;
     }
     return call->slot < nighi_slot_capacity(index) &&
@@ -236,10 +243,10 @@ static nigh_status nighi_put_touch(nigh_index *index, nigh_session *session,
     for (uint32_t i = 0; i < sizeof regions && status == NIGH_OK; i++) {
         status = nighi_touch(index, regions[i], slot);
     }
-    const bool old = nighi_placed(call) || call->reuses;
+    const bool old = nighi_placed(call) || nighi_reuses(call);
     const uint32_t first = old ? nighi_node_word(index, slot) & NIGHI_UPPER_NONE
                                : nighi_load(&index->counts.upper_count);
-    if (status == NIGH_OK && call->reuses) {
+    if (status == NIGH_OK && nighi_reuses(call)) {
         status = nighi_reuse_touch(index, session, slot);
     }
     for (uint32_t i = 0; i < session->plan.level && status == NIGH_OK; i++) {
@@ -325,7 +332,7 @@ static nigh_status nighi_append(nigh_index *index, nigh_session *session, nighi_
     const nigh_status status = nighi_claim_check(index, session, call);
     if (status == NIGH_OK) {
         nighi_image_open(index);
-        if (call->reuses) {
+        if (nighi_reuses(call)) {
             nighi_reclaim(index, session, call);
         } else {
             nighi_place_claim(index, call->slot, session->plan.level, &call->key);
@@ -339,7 +346,7 @@ static nigh_status nighi_append(nigh_index *index, nigh_session *session, nighi_
     if (status != NIGH_OK) {
         return status;
     }
-    if (!call->reuses) {
+    if (!nighi_reuses(call)) {
         nighi_plan_settle(plan, call->slot);
         nighi_place_store(index, plan);
     }
@@ -439,7 +446,7 @@ static nigh_status nighi_put_once(nigh_index *index, nigh_session *session, nigh
     }
     call->claim = nighi_load_acquire(&writer->claim[nighi_stripe(writer, call->slot)]) & ~1u;
     plan->self = placed ? call->slot : NIGHI_SELF_NEW;
-    plan->level = placed || call->reuses ? nighi_level(index, call->slot)
+    plan->level = placed || nighi_reuses(call) ? nighi_level(index, call->slot)
                                          : nighi_level_draw(&index->config, call->slot);
     if (!nighi_room(index, call, plan->level)) {
         return NIGH_E_FULL;

@@ -11,7 +11,7 @@
 static nigh_status nighi_fetch_new(const nigh_index *index, nigh_session *session, uint32_t slot,
                                    const nighi_key *key, const void **vector) {
     const nighi_source *source = &index->source;
-    const bool strings = index->config.keys == NIGH_KEYS_BYTES;
+    const bool strings = nighi_keys_strings(&index->config);
     *vector = NULL;
     session->stats.fetches++;
     const nigh_status status = source->fetch(source->user, &slot, strings ? NULL : &key->value, 1,

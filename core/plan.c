@@ -18,7 +18,7 @@ static const void *nighi_plan_row_at(const nighi_space *space, const nighi_plan 
 static void nighi_probe_make(const nighi_space *space, const void *row, float *scratch,
                              uint8_t *code, nighi_query *query, nighi_probe *probe) {
     *probe = (nighi_probe){query, code, 0};
-    if (space->coded) {
+    if (NIGHI_HAS_CODES && space->coded) {
         probe->bias = nighi_code_query(space->coding, space->index->config.dim, row, code);
     } else {
         nighi_query_from_stored(&space->index->metric, row, scratch, query);

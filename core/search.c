@@ -13,7 +13,7 @@
 NIGHI_FN void nighi_walk_set(const nigh_index *index, nigh_session *session, uint32_t slot_count,
                              const nigh_search_options *options, nighi_walk *walk) {
     const uint32_t plain = NIGH_SEARCH_EXACT | NIGH_SEARCH_NO_CODES;
-    const bool only = (options->flags & NIGH_SEARCH_CODES) != 0;
+    const bool only = NIGHI_HAS_CODES && (options->flags & NIGH_SEARCH_CODES) != 0;
     *walk = (nighi_walk){.index = index,
                          .session = session,
                          .probe = {&session->query, session->code_query, session->code_bias},
@@ -53,6 +53,9 @@ static void nighi_walk_query(const void *query, nighi_walk *walk) {
 static nigh_status nighi_query_check(const nigh_index *index, nigh_session *session,
                                      const void *query, const nigh_search_options *options) {
     const bool only = (options->flags & NIGH_SEARCH_CODES) != 0;
+    if (!NIGHI_HAS_CODES) {
+        return only ? NIGH_E_UNSUPPORTED : nighi_row_check(&index->metric, query);
+    }
     if (only && (!nighi_coded(index) || !nighi_code_room(index, session))) {
         return nighi_coded(index) ? NIGH_E_SESSION : NIGH_E_UNSUPPORTED;
     }
@@ -110,7 +113,7 @@ static bool nighi_fell_short(const nighi_walk *walk, uint32_t k, bool refuses) {
     const nigh_session *session = walk->session;
     const uint32_t live = nighi_live_count(index);
     const bool islands = nighi_unrooted(index);
-    if (!NIGHI_HAS_FILTERS) {
+    if (!NIGHI_HAS_REMOVED) {
         return false; /* such an index is connected, and nothing in it is refused */
     }
     if (refuses || islands || session->stats.truncated != 0) {
@@ -237,7 +240,7 @@ static nighi_walk nighi_walk_widened(const nighi_walk *walk, const nighi_way *wa
 
 /* One walk of layer 0, from `start`. */
 static nigh_status nighi_search_walk(const nighi_walk *walk, const nighi_way *way, uint64_t start) {
-    if (!NIGHI_HAS_FILTERS) {
+    if (!NIGHI_HAS_REMOVED) {
         return nighi_beam(walk, 0, start);
     }
     const nighi_walk wide = nighi_walk_widened(walk, way);
@@ -250,7 +253,7 @@ static nigh_status nighi_search_walk(const nighi_walk *walk, const nighi_way *wa
 static nigh_status nighi_search_end(const nighi_walk *walk, nighi_way *way,
                                     const nigh_search_options *options, uint32_t k,
                                     uint64_t start) {
-    while (NIGHI_HAS_FILTERS && way->refuses && nighi_way_short(walk, way) &&
+    while (NIGHI_HAS_REMOVED && way->refuses && nighi_way_short(walk, way) &&
            walk->expansions_max == 0 && nighi_way_again(walk, way)) {
         if (way->kind == NIGHI_WAY_SCAN) {
             return nighi_search_scan(walk, way, options, k);
@@ -274,7 +277,7 @@ static nigh_status nighi_search_end(const nighi_walk *walk, nighi_way *way,
 static nigh_status nighi_search_enter(const nighi_walk *walk, uint32_t entry, nighi_way *way,
                                       uint64_t *start) {
     *start = 0;
-    if (NIGHI_HAS_FILTERS && way->kind == NIGHI_WAY_SCAN) {
+    if (NIGHI_HAS_REMOVED && way->kind == NIGHI_WAY_SCAN) {
         return NIGH_OK;
     }
     const nigh_status status = nighi_descend(walk, entry, 0, start);
@@ -297,7 +300,7 @@ static nigh_status nighi_search_answer(const nighi_walk *walk, uint64_t start, n
                                        const nigh_search_options *options, uint32_t updates,
                                        nighi_hits *hits) {
     nigh_status status = NIGH_OK;
-    if (NIGHI_HAS_FILTERS && way->kind == NIGHI_WAY_SCAN) {
+    if (NIGHI_HAS_REMOVED && way->kind == NIGHI_WAY_SCAN) {
         status = nighi_search_scan(walk, way, options, hits->limit);
     } else {
         status = nighi_search_walk(walk, way, start);
@@ -315,7 +318,7 @@ static nigh_status nighi_search_run(const nigh_index *index, nigh_session *sessi
     nighi_way way;
     uint32_t entry = NIGHI_NONE;
     hits->found = 0;
-    hits->coded = (options->flags & NIGH_SEARCH_CODES) != 0;
+    hits->coded = NIGHI_HAS_CODES && (options->flags & NIGH_SEARCH_CODES) != 0;
     nigh_status status = nighi_walk_begin(index, session, row, options, &walk, &entry);
     if (status != NIGH_OK || entry == NIGHI_NONE) {
         return status;
@@ -376,7 +379,7 @@ static void nighi_lane_hits(const nigh_index *index, const nighi_hits *all, uint
                             nighi_hits *hits) {
     const size_t from = (size_t)at * all->limit;
     const size_t key =
-        index->config.keys == NIGH_KEYS_BYTES ? index->config.key_bytes_max : sizeof(uint64_t);
+        nighi_keys_strings(&index->config) ? index->config.key_bytes_max : sizeof(uint64_t);
     *hits = (nighi_hits){.limit = all->limit, .coded = all->coded};
     hits->keys = all->keys == NULL ? NULL : (uint8_t *)all->keys + from * key;
     hits->key_lengths = all->key_lengths == NULL ? NULL : all->key_lengths + from;

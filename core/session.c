@@ -94,13 +94,13 @@ static uint32_t nighi_hash_size(uint32_t frontier_max) {
 static void nighi_marks_layout(nighi_arena *arena, const nigh_index *index,
                                const nigh_session_options *options, nigh_session *session) {
     session->mark_count = nighi_max_u32(index->slot_max, 1);
-    if (NIGHI_HAS_FILTERS && (options->flags & NIGH_SESSION_SMALL) == 0) {
+    if (NIGHI_HAS_REMOVED && (options->flags & NIGH_SESSION_SMALL) == 0) {
         session->marks = nighi_arena_take(arena, session->mark_count, 1);
         return;
     }
     const uint32_t words = (session->mark_count + 31) / 32;
     const uint32_t size = nighi_hash_size(options->frontier_max);
-    const bool bits = !NIGHI_HAS_FILTERS || words <= size;
+    const bool bits = !NIGHI_HAS_REMOVED || words <= size;
     session->hash_mask = bits ? 0 : size - 1;
     session->hash = nighi_list_take(arena, bits ? words : size, 4);
 }
@@ -110,7 +110,7 @@ static void nighi_marks_layout(nighi_arena *arena, const nigh_index *index,
 static void nighi_lists_layout(nighi_arena *arena, const nigh_session_options *options, bool coded,
                                nigh_session *session) {
     const bool frontier =
-        NIGHI_HAS_FILTERS || NIGHI_HAS_CURSORS || nighi_session_writes(options);
+        NIGHI_HAS_REMOVED || NIGHI_HAS_CURSORS || nighi_session_writes(options);
     const uint32_t pool = options->ef_max + 1;
     session->pool =
         nighi_list_take(arena, pool + (frontier ? options->frontier_max : 0), 8);
@@ -147,7 +147,7 @@ static NIGHI_NOINLINE void nighi_session_layout(nighi_arena *arena, const nigh_i
     session->flags = options->flags;
     session->expansions_max = small ? nighi_max_u32(2, fewest) : NIGHI_EXPANSIONS_MAX;
     session->group_max = m0 * nighi_max_u32(session->expansions_max / 2, 1);
-    session->batch_max = NIGHI_HAS_FILTERS || writes ? nighi_max_u32(session->group_max, 2 * m0)
+    session->batch_max = NIGHI_HAS_REMOVED || writes ? nighi_max_u32(session->group_max, 2 * m0)
                                                      : session->group_max;
     session->fetch_max = small ? NIGHI_FETCH_SMALL : m0;
     nighi_lists_layout(arena, options, session->coded != 0, session);

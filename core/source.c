@@ -19,7 +19,7 @@ NIGHI_FN nigh_status nighi_source_ready(const nigh_index *index, uint32_t slot_c
 /* Keys for a callback, NULL where they are byte strings. */
 static const uint64_t *nighi_callback_keys(const nigh_index *index, nigh_session *session,
                                            const uint32_t *slots, uint32_t count) {
-    if (index->config.keys == NIGH_KEYS_BYTES) {
+    if (nighi_keys_strings(&index->config)) {
         return NULL;
     }
     for (uint32_t i = 0; i < count; i++) {

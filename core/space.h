@@ -42,7 +42,7 @@ NIGHI_INLINE bool nighi_space_addressed(const nighi_space *space) {
 
 /* `on`: NIGHI_ON_*. */
 NIGHI_INLINE void nighi_space_get(const nigh_index *index, uint8_t on, nighi_space *space) {
-    const bool coded = on != NIGHI_ON_VECTORS;
+    const bool coded = NIGHI_HAS_CODES && on != NIGHI_ON_VECTORS;
     const nighi_region *links = &index->regions[NIGHI_LINKS0];
     space->coding = nighi_coding_on(index, on);
     space->codes = nighi_codes_on(index, on);
@@ -83,7 +83,7 @@ NIGHI_INLINE const uint8_t *nighi_space_row(const nighi_space *space, uint32_t s
 NIGHI_INLINE void nighi_space_rows(const nighi_space *space, const nighi_probe *probe,
                                    const void *const *rows, uint32_t count, float *distances,
                                    uint32_t *orders) {
-    if (space->coded) {
+    if (NIGHI_HAS_CODES && space->coded) {
         space->kernel(probe->code, probe->bias, (const uint8_t *const *)rows, count, space->bytes,
                       orders);
         return;

@@ -170,6 +170,11 @@ struct nigh_index {
     uint32_t recoded; /* odd while the codes of config change */
 };
 
+/* Keys are byte strings. */
+NIGHI_INLINE bool nighi_keys_strings(const nigh_config *config) {
+    return NIGHI_HAS_STRINGS && config->keys == NIGH_KEYS_BYTES;
+}
+
 /* What several writers agree on, or NULL: the handle is read-only. */
 NIGHI_INLINE nighi_writer *nighi_writer_of(const nigh_index *index) {
     return NIGHI_HAS_CHANGES ? index->writer : NULL;
@@ -264,6 +269,14 @@ typedef struct nighi_filter {
     nigh_filter_fn fn;
     void *user;
 } nighi_filter;
+
+/* What was set, in a build that has filters. */
+NIGHI_INLINE const uint32_t *nighi_filter_bits(const nighi_filter *filter) {
+    return NIGHI_HAS_FILTERS ? filter->bits : NULL;
+}
+NIGHI_INLINE nigh_filter_fn nighi_filter_fn(const nighi_filter *filter) {
+    return NIGHI_HAS_FILTERS ? filter->fn : NULL;
+}
 
 typedef struct nighi_cursor {
     uint32_t active;

@@ -13,6 +13,13 @@
 #define NIGH_SINGLE_THREAD 1
 #endif
 
+/* One thread at a time: what was read cannot have changed meanwhile. */
+#ifdef NIGH_SINGLE_THREAD
+#define NIGHI_IS_SINGLE 1
+#else
+#define NIGHI_IS_SINGLE 0
+#endif
+
 #ifdef NIGH_SINGLE_THREAD
 #define nighi_load(address) (*(address))
 #define nighi_load_acquire(address) (*(address))
@@ -65,6 +72,9 @@ NIGHI_INLINE void nighi_pause(void) {
 
 /* A stripe is a lock and a version in one word: odd while held, two higher after each change. */
 NIGHI_INLINE uint32_t nighi_lock(uint32_t *stripe) {
+    if (NIGHI_IS_SINGLE) {
+        return nighi_load(stripe); /* always the same: nobody looks */
+    }
     for (;;) {
         const uint32_t version = nighi_load(stripe);
         if ((version & 1) == 0 && nighi_swap_if(stripe, version, version + 1)) {
@@ -96,7 +106,9 @@ NIGHI_INLINE void nighi_store_fence(void) {
 
 /* `version` is what nighi_lock returned; an unchanged row keeps it, so that no plan is redone. */
 NIGHI_INLINE void nighi_unlock(uint32_t *stripe, uint32_t version, bool changed) {
-    nighi_store_release(stripe, changed ? version + 2 : version);
+    if (!NIGHI_IS_SINGLE) {
+        nighi_store_release(stripe, changed ? version + 2 : version);
+    }
 }
 
 #endif

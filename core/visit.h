@@ -12,10 +12,10 @@
 
 /* Where the scan that makes up for a full hash set is left out, there are bits only. */
 NIGHI_INLINE bool nighi_marks_bytes(const nigh_session *session) {
-    return NIGHI_HAS_FILTERS != 0 && session->marks != NULL;
+    return NIGHI_HAS_REMOVED != 0 && session->marks != NULL;
 }
 NIGHI_INLINE bool nighi_marks_bits(const nigh_session *session) {
-    return NIGHI_HAS_FILTERS == 0 || session->hash_mask == 0;
+    return NIGHI_HAS_REMOVED == 0 || session->hash_mask == 0;
 }
 
 NIGHI_INLINE void nighi_visit_begin(nigh_session *session) {

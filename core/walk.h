@@ -125,7 +125,7 @@ NIGHI_INLINE uint32_t nighi_gather(const nighi_walk *walk, const uint32_t *row, 
             continue;
         }
         slots[count] = slot; /* branchless: kept only when it is new */
-        if (NIGHI_HAS_FILTERS && NIGHI_LIKELY(marks != NULL)) {
+        if (NIGHI_HAS_REMOVED && NIGHI_LIKELY(marks != NULL)) {
             count += marks[slot] != epoch;
             marks[slot] = epoch;
         } else {

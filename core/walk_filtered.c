@@ -8,11 +8,11 @@ NIGHI_FN bool nighi_accepts(const nigh_index *index, nigh_session *session, uint
     if (!nighi_node_live(nighi_node_word(index, slot))) {
         return false;
     }
-    if (filter->bits != NULL) {
+    if (nighi_filter_bits(filter) != NULL) {
         return slot < filter->bit_count && (filter->bits[slot / 32] >> (slot % 32) & 1) != 0;
     }
-    if (filter->fn != NULL) {
-        const bool bytes = index->config.keys == NIGH_KEYS_BYTES;
+    if (nighi_filter_fn(filter) != NULL) {
+        const bool bytes = nighi_keys_strings(&index->config);
         const uint64_t key = bytes ? 0 : nighi_key_value(index, slot);
         const bool passed = filter->fn(filter->user, slot, bytes ? NULL : &key) != 0;
         session->asked++;
@@ -140,12 +140,13 @@ static void nighi_scan_take(const nighi_walk *walk, const nighi_space *space, ui
                             nighi_round *round) {
     nigh_session *session = walk->session;
     const nighi_filter *filter = &session->filter;
-    const uint32_t end = filter->bits != NULL ? nighi_min_u32(walk->slot_count, filter->bit_count)
-                                              : walk->slot_count;
+    const uint32_t *bits = nighi_filter_bits(filter);
+    const uint32_t end =
+        bits != NULL ? nighi_min_u32(walk->slot_count, filter->bit_count) : walk->slot_count;
     uint32_t count = 0;
     uint32_t slot = *from;
     while (count < session->group_max) {
-        slot = filter->bits != NULL ? nighi_next_bit(filter->bits, slot, end) : slot;
+        slot = bits != NULL ? nighi_next_bit(bits, slot, end) : slot;
         if (slot >= end) {
             break;
         }

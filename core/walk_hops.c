@@ -46,7 +46,8 @@ NIGHI_INLINE uint32_t nighi_hops_row(const nighi_hops *hops, const bool bitmap, 
     const uint32_t m0 = index->config.m0;
     const nighi_region *links = &index->regions[NIGHI_LINKS0];
     const uint32_t slot_count = hops->walk->slot_count;
-    const uint32_t *bits = session->filter.bits; /* locals: stores of bytes may alias anything */
+    /* locals: stores of bytes may alias anything */
+    const uint32_t *bits = nighi_filter_bits(&session->filter);
     const uint32_t end = hops->end;
     const bool live = hops->live;
     uint32_t refusals = 0;
@@ -96,7 +97,7 @@ NIGHI_INLINE uint32_t nighi_hops_two(const nighi_hops *hops, const bool bitmap, 
 /* Gathers what an expanded node leads to; the new number of slots. */
 static uint32_t nighi_hops_gather(const nighi_hops *hops, uint32_t node, uint32_t *slots,
                                   uint32_t count) {
-    return hops->walk->session->filter.bits != NULL
+    return nighi_filter_bits(&hops->walk->session->filter) != NULL
                ? nighi_hops_two(hops, true, node, slots, count)
                : nighi_hops_two(hops, false, node, slots, count);
 }

@@ -71,14 +71,15 @@ static uint32_t nighi_hops_ef(const nighi_walk *walk, uint32_t matches) {
 
 static uint64_t nighi_scan_cost(const nighi_walk *walk, uint32_t matches, bool coded) {
     const nighi_filter *filter = &walk->session->filter;
-    const uint64_t look = filter->bits != NULL ? walk->slot_count / 32
-                          : filter->fn != NULL ? (uint64_t)walk->slot_count * NIGHI_ASK_COST
-                                               : walk->slot_count;
+    const uint64_t look = nighi_filter_bits(filter) != NULL ? walk->slot_count / 32
+                          : nighi_filter_fn(filter) != NULL
+                              ? (uint64_t)walk->slot_count * NIGHI_ASK_COST
+                              : walk->slot_count;
     return look + nighi_row_cost(walk->index, coded) * matches * 3 / 4; /* rows lie in order */
 }
 
 static uint64_t nighi_list_cost(const nighi_walk *walk, uint32_t ef) {
-    const uint64_t ask = walk->session->filter.fn != NULL ? NIGHI_ASK_COST : 0;
+    const uint64_t ask = nighi_filter_fn(&walk->session->filter) != NULL ? NIGHI_ASK_COST : 0;
     return (walk->index->config.m0 / 2 * nighi_row_cost(walk->index, walk->coded) + ask) *
            (ef + (uint64_t)20);
 }
@@ -96,7 +97,7 @@ static bool nighi_list_fits(const nighi_walk *walk, uint32_t ef) {
 /* Have matches enough of their like two links away? Not for callbacks: so many calls. */
 static bool nighi_hops_can(const nighi_walk *walk, uint32_t matches, uint32_t ef) {
     const uint64_t square = (uint64_t)walk->index->config.m0 * walk->index->config.m0;
-    return walk->session->filter.fn == NULL &&
+    return nighi_filter_fn(&walk->session->filter) == NULL &&
            matches * square >= (uint64_t)walk->slot_count * NIGHI_HOPS_LINKED &&
            ef <= NIGHI_HOPS_EF_MAX && nighi_list_fits(walk, ef);
 }
@@ -106,11 +107,11 @@ static uint32_t nighi_matches(const nighi_walk *walk) {
     const nigh_session *session = walk->session;
     const nighi_filter *filter = &session->filter;
     const uint64_t live = nighi_min_u32(nighi_live_count(walk->index), walk->slot_count);
-    if (filter->bits != NULL) {
+    if (nighi_filter_bits(filter) != NULL) {
         return (uint32_t)nighi_min_u64(filter->allowed * live / walk->slot_count + 1,
                                        filter->allowed);
     }
-    if (filter->fn != NULL) {
+    if (nighi_filter_fn(filter) != NULL) {
         return (uint32_t)(live * (2 * (uint64_t)session->passed + 1) /
                           (2 * (uint64_t)session->asked + 2));
     }
@@ -138,7 +139,7 @@ NIGHI_FN void nighi_way_choose(const nighi_walk *walk, bool exact, nighi_way *wa
                        .codes = walk->only};
     session->asked = 0;
     session->passed = 0;
-    if (exact || !NIGHI_HAS_FILTERS) {
+    if (exact || !NIGHI_HAS_REMOVED) {
         return;
     }
     way->refuses = filtered || nighi_load(&walk->index->counts.deleted_count) != 0;
@@ -146,7 +147,7 @@ NIGHI_FN void nighi_way_choose(const nighi_walk *walk, bool exact, nighi_way *wa
         way->kind = walk->ef <= NIGHI_LIST_EF_MAX ? NIGHI_WAY_LIST : NIGHI_WAY_SWEEP;
         return;
     }
-    if (session->filter.fn != NULL) {
+    if (nighi_filter_fn(&session->filter) != NULL) {
         nighi_filter_probe(walk);
     }
     way->matches = nighi_matches(walk);
