@@ -139,6 +139,10 @@ const (
 	cpuDotprod = 128
 	// WebAssembly
 	cpuSimd128 = 256
+	// 32-bit ARM: pairs of halfwords, Cortex-M4 and M7
+	cpuDsp = 512
+	// Helium: Cortex-M55
+	cpuMve = 1024
 )
 
 // nigh_options.flags.

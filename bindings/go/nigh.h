@@ -127,7 +127,9 @@ enum {
     NIGH_CPU_VPOPCNT = 32, /* AVX512-VPOPCNTDQ */
     NIGH_CPU_NEON = 64,
     NIGH_CPU_DOTPROD = 128, /* AArch64 dot product */
-    NIGH_CPU_SIMD128 = 256  /* WebAssembly */
+    NIGH_CPU_SIMD128 = 256, /* WebAssembly */
+    NIGH_CPU_DSP = 512,     /* 32-bit ARM: pairs of halfwords, Cortex-M4 and M7 */
+    NIGH_CPU_MVE = 1024     /* Helium: Cortex-M55 */
 };
 
 /* nigh_options.flags. */

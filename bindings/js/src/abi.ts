@@ -126,6 +126,10 @@ export const NIGH_CPU_NEON = 64;
 export const NIGH_CPU_DOTPROD = 128;
 /** WebAssembly */
 export const NIGH_CPU_SIMD128 = 256;
+/** 32-bit ARM: pairs of halfwords, Cortex-M4 and M7 */
+export const NIGH_CPU_DSP = 512;
+/** Helium: Cortex-M55 */
+export const NIGH_CPU_MVE = 1024;
 
 // nigh_options.flags.
 /** nigh_attach: the image memory may be stored to, in place */

@@ -126,6 +126,10 @@ pub const NIGH_CPU_NEON: u32 = 64;
 pub const NIGH_CPU_DOTPROD: u32 = 128;
 /// WebAssembly
 pub const NIGH_CPU_SIMD128: u32 = 256;
+/// 32-bit ARM: pairs of halfwords, Cortex-M4 and M7
+pub const NIGH_CPU_DSP: u32 = 512;
+/// Helium: Cortex-M55
+pub const NIGH_CPU_MVE: u32 = 1024;
 
 // nigh_options.flags.
 /// nigh_attach: the image memory may be stored to, in place
