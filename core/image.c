@@ -262,6 +262,10 @@ static nigh_status nighi_header_read(const nighi_image_header *header, uint64_t 
         (packed && header->state != NIGHI_IMAGE_SEALED)) {
         return NIGH_E_CORRUPT;
     }
+    if (!nighi_config_supported(config) || (!NIGHI_HAS_PACKED && packed) ||
+        (!NIGHI_HAS_REMOVED && header->counts.deleted_count != 0)) {
+        return NIGH_E_UNSUPPORTED; /* a build cannot tell the directory of what it has not */
+    }
     return nighi_directory_check(header, config, packed);
 }
 

@@ -152,10 +152,6 @@ static nigh_status nighi_attach_check(const nighi_image_header *header, const vo
     if (status != NIGH_OK) {
         return status;
     }
-    if (!nighi_config_supported(config) || (!NIGHI_HAS_PACKED && header->packed != 0) ||
-        (!NIGHI_HAS_REMOVED && header->counts.deleted_count != 0)) {
-        return NIGH_E_UNSUPPORTED;
-    }
     if (options->slot_max != 0 && options->slot_max < header->counts.slot_count) {
         return NIGH_E_INVALID;
     }

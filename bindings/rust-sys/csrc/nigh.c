@@ -13931,6 +13931,10 @@ static nigh_status nighi_header_read(const nighi_image_header *header, uint64_t 
         (packed && header->state != NIGHI_IMAGE_SEALED)) {
         return NIGH_E_CORRUPT;
     }
+    if (!nighi_config_supported(config) || (!NIGHI_HAS_PACKED && packed) ||
+        (!NIGHI_HAS_REMOVED && header->counts.deleted_count != 0)) {
+        return NIGH_E_UNSUPPORTED; /* a build cannot tell the directory of what it has not */
+    }
     return nighi_directory_check(header, config, packed);
 }
 
@@ -18807,10 +18811,6 @@ static nigh_status nighi_attach_check(const nighi_image_header *header, const vo
                       : nighi_image_read(header, table, image_bytes, options->flags, config);
     if (status != NIGH_OK) {
         return status;
-    }
-    if (!nighi_config_supported(config) || (!NIGHI_HAS_PACKED && header->packed != 0) ||
-        (!NIGHI_HAS_REMOVED && header->counts.deleted_count != 0)) {
-        return NIGH_E_UNSUPPORTED;
     }
     if (options->slot_max != 0 && options->slot_max < header->counts.slot_count) {
         return NIGH_E_INVALID;
