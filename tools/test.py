@@ -274,6 +274,8 @@ def amalgam(job):
 
 def freestanding(job):
     job.script("freestanding", [sys.executable, "tests/freestanding/freestanding.py"])
+    job.script("size", [sys.executable, "tools/size.py", "--check"])
+    job.script("switches", [sys.executable, "tests/switches/switches.py"])
 
 
 def tidy(job):
