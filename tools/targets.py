@@ -25,6 +25,8 @@ TARGETS = {
                 "aarch64-linux-gnu-size"),
     "cortex-m4": ([*ARM, "-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"],
                   "arm-none-eabi-nm", "arm-none-eabi-size"),
+    "cortex-m55": ([*ARM, "-mcpu=cortex-m55", "-mfloat-abi=hard"], "arm-none-eabi-nm",
+                   "arm-none-eabi-size"),
     "cortex-m3": ([*ARM, "-mcpu=cortex-m3"], "arm-none-eabi-nm", "arm-none-eabi-size"),
     "cortex-m0": ([*ARM, "-mcpu=cortex-m0"], "arm-none-eabi-nm", "arm-none-eabi-size"),
     "wasm32": (WASM, "llvm-nm-19", "llvm-size-19"),

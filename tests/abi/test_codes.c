@@ -547,6 +547,89 @@ TEST(recall) {
     }
 }
 
+/* ---- By codes alone ------------------------------------------------------------------------- */
+
+enum { ALONE_DIM = 21 };
+
+/* Whole numbers -63..63: with the span of that they are their codes. */
+static float *whole_rows(uint32_t n) {
+    rng r = {t_seed()};
+    float *rows = fx_malloc((uint64_t)n * ALONE_DIM * sizeof(float));
+    for (uint32_t i = 0; i < n * ALONE_DIM; i++) {
+        rows[i] = (float)((int32_t)rng_below(&r, 127) - 63);
+    }
+    return rows;
+}
+
+static void code_of(const float *row, uint8_t *code) {
+    for (uint32_t i = 0; i < ALONE_DIM; i++) {
+        code[i] = (uint8_t)((int32_t)row[i] + 64);
+    }
+}
+
+/* The hits of `exact`, at the distances of codes: IP has no 1 there. */
+static void as_codes(fx_hits *exact, uint32_t metric) {
+    for (uint32_t i = 0; metric == NIGH_METRIC_IP && i < exact->found; i++) {
+        exact->distances[i] -= 1.0f;
+    }
+}
+
+/* What is wrong to ask for. */
+static void alone_refused(world *w, const uint8_t *code) {
+    uint8_t bad[ALONE_DIM] = {0};
+    nigh_search_options so = fx_search_options(20, NIGH_SEARCH_CODES | NIGH_SEARCH_NO_CODES);
+    t_is(fx_search(&w->f, w->f.session, code, &so, 5, &w->h), NIGH_E_INVALID);
+    so.flags = NIGH_SEARCH_CODES;
+    t_is(fx_search(&w->f, w->f.session, bad, &so, 5, &w->h), NIGH_E_VECTOR);
+    memset(bad, 128, sizeof bad);
+    t_is(fx_search(&w->f, w->f.session, bad, &so, 5, &w->h), NIGH_E_VECTOR);
+}
+
+TEST(codes_alone) {
+    for (uint32_t metric = NIGH_METRIC_L2; metric <= NIGH_METRIC_L1; metric++) {
+        world w;
+        nigh_config config = fx_config(ALONE_DIM, metric, NIGH_DTYPE_F32);
+        if (metric == NIGH_METRIC_COSINE) {
+            continue; /* codes are those of unit vectors */
+        }
+        config.codes = NIGH_CODES_U7;
+        config.code_min = -63.0f;
+        config.code_max = 63.0f;
+        world_rows(&w, config, (uint8_t *)whole_rows(200 + QUERIES), 200);
+        world_build(&w);
+        const fx_bytes image = fx_save(w.f.index, NIGH_SAVE_GRAPH_ONLY);
+        fx bare; /* has no vectors */
+        t_ok(fx_attach(&bare, image.data, image.size, 0, 0, 200));
+        for (uint32_t q = 0; q < QUERIES; q++) {
+            uint8_t code[ALONE_DIM];
+            code_of((const float *)(const void *)query_of(&w, q), code);
+            nigh_search_options all = fx_search_options(w.n, NIGH_SEARCH_EXACT);
+            t_ok(fx_search(&w.f, w.f.session, query_of(&w, q), &all, w.n, &w.exact));
+            as_codes(&w.exact, metric);
+            nigh_search_options so = fx_search_options(w.n, NIGH_SEARCH_CODES);
+            for (uint32_t exact = 0; exact < 2; exact++) {
+                so.flags |= exact != 0 ? NIGH_SEARCH_EXACT : 0;
+                t_ok(fx_search(&w.f, w.f.session, code, &so, w.n, &w.h));
+                fx_same_hits(&w.h, &w.exact);
+                t_eq(fx_cost(w.f.session).reranked, 0);
+                t_ok(fx_search(&bare, bare.session, code, &so, w.n, &w.h));
+                fx_same_hits(&w.h, &w.exact);
+            }
+            so.flags = NIGH_SEARCH_CODES | NIGH_SEARCH_RADIUS;
+            so.radius = w.exact.distances[30];
+            t_ok(fx_search(&w.f, w.f.session, code, &so, w.n, &w.h));
+            t_assert(w.h.found > 30 && w.h.distances[w.h.found - 1] == so.radius);
+            so.flags = 0;
+            t_is(fx_search(&bare, bare.session, query_of(&w, q), &so, 5, &w.h),
+                 NIGH_E_NO_VECTORS);
+            alone_refused(&w, code);
+        }
+        fx_drop(&bare);
+        free(image.data);
+        world_close(&w);
+    }
+}
+
 SUITE {
     RUN(every_pair);
     RUN(made_and_dropped);
@@ -561,4 +644,5 @@ SUITE {
     RUN(every_dim);
     RUN(extremes);
     RUN(recall);
+    RUN(codes_alone);
 }
