@@ -47,6 +47,14 @@ WORDS = ("mps2-an386", "mps3-an547")
 VOICES = ("microbit", "mps2-an386", "rv32imc")
 RIGHT_MIN = 355  # of 370 speakers
 STORES = ("mps2-an385", "mps2-an386", "rv32imc")
+# Cores that only search, without one operation on floats: for which boards and what.
+INTEGER = ("-DNIGH_SEARCH_ONLY", "-DNIGH_NO_FLOATS", "-DNIGH_NO_FILTERS", "-DNIGH_NO_CURSORS",
+           "-DNIGH_NO_L1", "-DNIGH_NO_SOURCES")
+INTEGERS = {("microbit", "voice"), ("microbit", "bits-2000"), ("rv32imc", "voice")}
+SOFT_FLOAT = re.compile(  # Arm's names, gcc's
+    r" [tTwW] (__aeabi_(?:c?[fd](?:add|r?sub|mul|div|neg|cmp\w*|2\w+)|u?[il]2[fd])|"
+    r"__(?:add|sub|mul|div|neg|eq|ne|ge|gt|le|lt|unord|fix|fixuns|float|floatun|extend|trunc)"
+    r"(?:[sd]i)?[sd]f(?:[sd][if])?\d?)$", re.MULTILINE)
 BUILT_ROWS = 300
 BUILDERS = ("mps2-an385", "mps2-an386", "mps3-an547", "rv64gc")
 BUILT = (*I8, "--m", "8")
@@ -83,11 +91,16 @@ class Run:
     def run(self, board, name, programs, blobs, defines=(), expect=0):
         """Builds and runs a program: (output, counts of instructions), or None."""
         elf = os.path.join(OUT, f"{board}-{name}.elf")
+        switches = INTEGER if (board, name) in INTEGERS else ()
         try:
-            boards.build(board, programs, elf, defines, blobs, includes=INCLUDES, jobs=2)
+            boards.build(board, programs, elf, defines, blobs, switches, includes=INCLUDES, jobs=2)
         except boards.Failed as failed:
             self.count.check(f"{board} {name} is built", False, failed)
             return None
+        if switches:
+            tool = boards.BOARDS[board].compiler[0].replace("gcc", "nm")
+            found = SOFT_FLOAT.findall(boards.run([tool, elf]).stdout)
+            self.count.check(f"{board} {name}: no operation on floats", not found, found)
         status, output, counts = insn.count(board, elf, seconds=300)
         good = status == expect and "FAILED" not in output
         self.count.check(f"{board} {name} (exit status {status})", good, output)
@@ -237,13 +250,14 @@ class Run:
                         {"image": image, "heard": heard})
         if done is None:
             return
-        output, counts, _ = done
+        output, counts, sizes = done
         told = values(output)
         self.lines(f"{board} voice", [line for line in output.split("\n") if "\t" in line], want)
         self.count.check(f"{board} voice: as right as on the PC, and enough",
                          told["right"] == right and right >= RIGHT_MIN, f"{told}, PC {right}")
+        code = sizes["flash"] - told["image"] - os.path.getsize(heard)
         print(f"{board:11} voice: {told['right']} of {told['utterances']} speakers; image "
-              f"{told['image']:,} ram {told['ram used']:,}; "
+              f"{told['image']:,} code {code:,} ram {told['ram used']:,}; "
               f"{counts['marked'] // told['utterances']:,} instructions each", flush=True)
 
     def all(self):
