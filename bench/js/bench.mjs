@@ -2,13 +2,13 @@
 // bench.mjs - the npm package and its peers on the same rows, in the same run, one thread each
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// usage: bench.mjs [--hosts node,chromium] [--sets A,B] [--peers A,B] [--rounds N] [--lanes N] [--all]
-//                  [--name NAME] [--out FOLDER]
+// usage: bench.mjs [--hosts node,chromium] [--sets A,B] [--peers A,B] [--rounds N] [--lanes N]
+//                  [--all] [--name NAME] [--out FOLDER]
 //
-// Sets are in sets.mjs, contenders in contenders.mjs (a name's beginning is enough). --lanes: builds
-// at once, default 2. --all: contenders that are left out of sets that would take them minutes, too.
-// Writes bench/results/DATE-js.md and .json after each set, so that a run that is ended leaves what
-// it has.
+// Sets are in sets.mjs, contenders in contenders.mjs (a name's beginning is enough). --lanes:
+// builds at once, default 2. --all: contenders that are left out of sets that would take them
+// minutes, too. Writes bench/results/DATE-js.md and .json after each set, so that a run that is
+// ended leaves what it has.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,8 +76,8 @@ async function main() {
   const why = stageHnswlib(join(HERE, 'hnswlib', 'hnswlib.cpp'),
     join(ROOT, '.cache', 'hnswlib-0.8.0', 'hnswlib'), join(OUT, 'hnswlib.wasm'));
   if (why) say(`without hnswlib C++: ${why}`);
-  const run = { contests: [], facts: facts(ROOT, join(ROOT, 'build', 'wasm', 'nigh.wasm')), ...counts,
-    contenders };
+  const module = join(ROOT, 'build', 'wasm', 'nigh.wasm');
+  const run = { contests: [], facts: facts(ROOT, module), ...counts, contenders };
   const name = values.name ?? `${new Date().toISOString().slice(0, 10)}-js`;
   let path;
   for (const kind of hosts) {

@@ -56,10 +56,10 @@ export class ChromiumHost {
     host.profile = mkdtempSync(join(tmpdir(), 'nigh-bench-'));
     host.server = await serve(folders);
     host.context = await chromium.launchPersistentContext(host.profile, { executablePath: path,
-      headless: true, args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--site-per-process',
-        '--disable-background-networking', '--disable-component-update', '--disable-sync',
-        '--disable-background-timer-throttling', '--disable-renderer-backgrounding',
-        '--disable-backgrounding-occluded-windows'] });
+      headless: true, args: ['--no-sandbox', '--disable-gpu', '--no-first-run',
+        '--site-per-process', '--disable-background-networking', '--disable-component-update',
+        '--disable-sync', '--disable-background-timer-throttling',
+        '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows'] });
     return host;
   }
 

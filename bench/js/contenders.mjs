@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // peer: a file of peers/, and what it is given. index: who builds the same index, which is searched
-// in another way. most: rows, by host, that it has time for; 0 where it cannot run. pin: the package
-// whose version is shown.
+// in another way. most: rows, by host, that it has time for; 0 where it cannot run. pin: the
+// package whose version is shown.
 const EF = [10, 11, 12, 13, 14, 16, 18, 20, 23, 26, 30, 35, 40, 46, 53, 60, 70, 80, 100, 120, 150,
   200, 280, 400, 560, 800];
 const GAMMA = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.23,
@@ -25,8 +25,8 @@ export const CONTENDERS = [
   { name: 'hnswlib-wasm', peer: 'hnswlib-wasm', pin: 'hnswlib-wasm', efforts: efs },
   { name: 'edgevec', peer: 'edgevec', pin: 'edgevec', efforts: efs, most: { chromium: 20000 },
     note: 'its ef is changed in its memory, instead of an index for each' },
-  { name: 'hnswlib-node', peer: 'hnswlib-node', pin: 'hnswlib-node', efforts: efs, most: { chromium: 0 },
-    note: 'native' },
+  { name: 'hnswlib-node', peer: 'hnswlib-node', pin: 'hnswlib-node', efforts: efs,
+    most: { chromium: 0 }, note: 'native' },
   { name: 'hnswlib C++', peer: 'hnswlib-cpp', efforts: efs,
     note: "hnswlib 0.8.0's header by emcc -O3 -msimd128 -ffast-math, rows in its memory" },
 ];

@@ -14,6 +14,7 @@ export class NodeHost {
     const child = fork(fileURLToPath(new URL('node-seat.mjs', import.meta.url)),
       [JSON.stringify(this.folders)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     let said = '';
+    child.on('error', () => {}); // told of one that ended: `ended` says so
     child.stderr.on('data', (text) => { said = (said + text).slice(-2000); });
     const ended = once(child, 'exit').then(([code]) => ({ error: `ended with ${code}: ${said}` }));
     return {

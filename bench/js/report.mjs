@@ -12,8 +12,8 @@ const table = (head, rows) => [`| ${head.join(' | ')} |`, `|---|${'---:|'.repeat
 /** "Node 20.1 · 20,000 x 128" */
 const where = (contest) => `${contest.set.title}, ${contest.host}`;
 const one = (contest, name) => contest.results.find((result) => result.name === name);
-const effortText = ({ effort, recall }) =>
-  `${effort.gamma === undefined ? `ef ${effort.ef}` : `gamma ${effort.gamma}`} ${recall.toFixed(3)}`;
+const effortText = ({ effort: { ef, gamma }, recall }) =>
+  `${gamma === undefined ? `ef ${ef}` : `gamma ${gamma}`} ${recall.toFixed(3)}`;
 
 function speedText(result) {
   const speed = number(result.speed);
@@ -25,7 +25,8 @@ function contestTable(contest) {
     .filter((name) => one(contest, name));
   const builder = one(contest, 'hnswlib-wasm');
   const rows = [...contest.results].sort((a, b) => b.speed - a.speed).map((result) => [
-    result.name.startsWith('nigh') ? `**${result.name}**` : `${result.name} ${result.version ?? ''}`.trim(),
+    result.name.startsWith('nigh') ? `**${result.name}**`
+      : `${result.name} ${result.version ?? ''}`.trim(),
     number(result.build.cpu, 1), times(result.build.cpu, builder?.build.cpu),
     result.points.map(effortText).join(', '), speedText(result),
     ...peers.map((name) => times(result.speed, one(contest, name).speed)),
@@ -85,13 +86,12 @@ export function markdown({ contests, facts, rounds, lanes, contenders }) {
   return [
     '# In JavaScript: nigh and its peers in Node and Chromium', '',
     ...facts.map(([name, value]) => `- ${name}: ${value}`),
-    `- parameters: M ${M}, ef_build ${EF_BUILD}, k ${K}, one thread; 1,000 queries that are not in ` +
-      'the base',
-    `- measured: each contender in a process, or a page, of its own that builds once (${lanes} at a ` +
-      `time, one thread each); then ${rounds} ` +
-      'rounds in which they take turns, in another order each; medians of processor time (of the ' +
-      `page's thread in Chromium); slowest and fastest round differ by ${(100 * apart).toFixed(0)} % ` +
-      '(median point)',
+    `- parameters: M ${M}, ef_build ${EF_BUILD}, k ${K}, one thread; 1,000 queries that are not ` +
+      'in the base',
+    `- measured: each contender in a process, or a page, of its own that builds once (${lanes} ` +
+      `at a time, one thread each); then ${rounds} rounds in which they take turns, in another ` +
+      "order each; medians of processor time (of the page's thread in Chromium); slowest and " +
+      `fastest round differ by ${(100 * apart).toFixed(0)} % (median point)`,
     '- speed: queries a second, given one after another, at recall@10 ' +
       `${LEVEL}, between the two nearest efforts (its logarithm linear in recall); ">=": at the ` +
       'lowest effort, which finds more',

@@ -1,9 +1,9 @@
 // sets.mjs - the rows that are searched: made once, cached in build/bench/js, with exact neighbours
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Synthetic rows are points around 100 centres in 32 dimensions, turned into dim, plus noise; queries
-// are drawn the same way. Sums of four uniform numbers stand for normal ones: the same on every
-// machine. Sentences are those of bench/compare/datasets.py, which makes and caches them.
+// Synthetic rows are points around 100 centres in 32 dimensions, turned into dim, plus noise;
+// queries are drawn the same way. Sums of four uniform numbers stand for normal ones: the same on
+// every machine. Sentences are those of bench/compare/datasets.py, which makes and caches them.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -82,7 +82,8 @@ export function nearest(base, queries, dim) {
   return found;
 }
 
-const bytes = ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength);
+const bytes = ({ buffer, byteOffset, byteLength }) =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** A file that is whole or not there. */
 function save(path, array) {
@@ -94,7 +95,8 @@ function save(path, array) {
 function npy(path) {
   const file = readFileSync(path);
   const head = file.subarray(10, 10 + file.readUInt16LE(8)).toString();
-  const [, count, dim] = /'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\)/.exec(head);
+  const [, count, dim] =
+    /'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\)/.exec(head);
   const data = file.subarray(10 + head.length);
   return { count: Number(count), dim: Number(dim), rows: new Float32Array(
     data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)) };

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 /** Runs a command; its output only when it fails. */
 function run(command, args, options) {
   try {
-    execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    execFileSync(command, args,
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], ...options });
   } catch (error) {
     throw new Error(`${command} ${args.join(' ')}\n${error.stdout ?? ''}${error.stderr ?? error}`);
   }
@@ -30,8 +31,8 @@ export function stageHnswlib(source, include, target) {
   const fresh = (path) => existsSync(path) ? statSync(path).mtimeMs : 0;
   if (fresh(target) > fresh(source)) return undefined;
   try {
-    run('emcc', ['-O3', '-msimd128', '-ffast-math', '-std=c++17', '-DNDEBUG', `-I${include}`, source,
-      '--no-entry', '-sSTANDALONE_WASM', '-sALLOW_MEMORY_GROWTH=1', '-sMAXIMUM_MEMORY=4GB',
+    run('emcc', ['-O3', '-msimd128', '-ffast-math', '-std=c++17', '-DNDEBUG', `-I${include}`,
+      source, '--no-entry', '-sSTANDALONE_WASM', '-sALLOW_MEMORY_GROWTH=1', '-sMAXIMUM_MEMORY=4GB',
       '-o', target], { env: { ...process.env, NODE_PATH: '/usr/share/nodejs' } }); // Debian's emcc
   } catch (error) {
     return `emcc: ${error.message.split('\n').find((line) => /error/i.test(line)) ?? 'failed'}`;

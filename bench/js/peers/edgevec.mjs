@@ -4,13 +4,14 @@ import { EF_BUILD, M, K } from '../terms.mjs';
 
 const MARK = 61681; // an ef that is found again
 
-/** Where the index keeps the ef it was made with, behind M, 2 M and ef_build: written there, another
- * ef takes a moment and not another build, which is kind to it. */
+/** Where the index keeps the ef it was made with, behind M, 2 M and ef_build: written there,
+ * another ef takes a moment and not another build. (It opens no file: 0.9.0 refuses its own.) */
 function places(memory) {
   const words = new Uint32Array(memory.buffer);
   const found = [];
   for (let at = words.indexOf(MARK); at >= 0; at = words.indexOf(MARK, at + 1)) {
-    if (words[at - 1] === EF_BUILD && words[at - 2] === 2 * M && words[at - 3] === M) found.push(at);
+    const before = words.subarray(at - 3, at);
+    if ([M, 2 * M, EF_BUILD].every((value, i) => before[i] === value)) found.push(at);
   }
   if (found.length === 0) throw new Error('edgevec keeps its ef somewhere else');
   return found;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 import { EF_BUILD, M, K } from '../terms.mjs';
 
-/** What it looks for in a page: a window, and a database that never answers, as nothing is saved. */
+/** What it looks for in a page: a window, and a database, which never answers. */
 async function pretend() {
   globalThis.window ??= globalThis;
   globalThis.indexedDB ??= { open: () => ({}) };

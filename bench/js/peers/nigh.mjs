@@ -4,7 +4,8 @@ import { EF_BUILD, K, M } from '../terms.mjs';
 
 /** outside: vectors stay in JavaScript's memory, and the index is the one that a file of it is
  * opened as. */
-export async function open(env, { dim, metric }, { codes = 'none', refined = false, outside = false }) {
+export async function open(env, { dim, metric },
+  { codes = 'none', refined = false, outside = false }) {
   const { Index } = await env.load('nigh/dist/index.js');
   let index;
   let rows;
