@@ -17,12 +17,12 @@ function places(memory) {
   return found;
 }
 
-export async function open(env, { dim, metric, count }) {
+export async function open(env, { dim, count }) {
   const library = await env.load('packages/edgevec/edgevec.js');
   const { memory } = await library.default(
     { module_or_path: await env.bytes('packages/edgevec/edgevec_bg.wasm') });
   const config = new library.EdgeVecConfig(dim);
-  config.metric = metric === 'l2' ? 'l2' : 'dot';
+  config.metric = 'l2'; // unit rows have the same order by it; by its "dot" it finds none of them
   config.m = M;
   config.m0 = 2 * M;
   config.ef_construction = EF_BUILD;
