@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 import { Index, NighError, type Hit, type IndexOptions, type SearchOptions } from 'nigh';
 import { Index as Slim } from 'nigh/slim';
-import { open, save } from 'nigh/node';
+import { fileVectors, open, openStore, save } from 'nigh/node';
+import { httpVectors, idbStores, nearestAsync, opfsStores, searchAsync, type FileVectors, type Stored,
+  type StoreStats } from 'nigh/storage';
 import { HierarchicalNSW, type SearchResult } from 'nigh/hnswlib';
 import { Host, Index as Remote, type WorkerSearchOptions } from 'nigh/worker';
 
@@ -73,5 +75,18 @@ const image: Uint8Array = await remote.save({ packed: true });
   using disposed = numbers;
   disposed.size;
 }
+const stored: Stored<string> = await opfsStores().open('x', { create: { dim: 3, keys: 'string' },
+  role: 'any', wait: true });
+const { generation, writtenBytes }: StoreStats = await stored.commit();
+const behind: boolean = await stored.refresh() && stored.owner;
+const kept: Stored<number> = await idbStores({ database: 'y' }).put('y', numbers, { replace: true });
+const native = await openStore('z.store', { keys: 'bigint' });
+native.index.add(1n, [1, 2, 3]);
+const far = httpVectors<number>('/rows', { dim: 3, offset: 128, init: { credentials: 'include' } });
+const mapped: FileVectors<number> = fileVectors('rows', { dim: 3, readOnly: true });
+const graphOf = await Index.open(new Blob([]), { keys: 'number', vectors: far });
+const late: Hit<number>[] = await searchAsync(graphOf, [1, 2, 3], { k: 3, signal: AbortSignal.timeout(9) });
+for await (const hit of nearestAsync(graphOf, [1, 2, 3], { radius: 1 })) late.push(hit);
+export { behind, generation, kept, late, mapped, writtenBytes };
 export { again, back, found, image, key, live, many, outside, own, reached, result, slim, there,
   vector };
