@@ -87,6 +87,8 @@ test('an aborted transaction changes nothing, and the next has it all', async ()
   }
   await putting(() => assert.rejects(stored.commit(), refused('WRITE')),
     (count, transaction) => { if (count === 2) transaction.abort(); });
+  await putting(() => assert.rejects(stored.commit(), refused('WRITE')), // when all was asked for
+    (count, transaction) => { if (count === 0) queueMicrotask(() => transaction.abort()); });
   const follower = await stores.open('quota', { role: 'follower' });
   same(follower.index.save(), old);
   same(stored.index.save(), fresh);
