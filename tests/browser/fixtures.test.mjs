@@ -14,15 +14,17 @@ const FIXTURES = join(import.meta.dirname, 'fixtures');
 const MS_MAX = 60_000;
 const { cases } = JSON.parse(readFileSync(join(GOLDEN, 'words.json'), 'utf8'));
 const WORDS = cases.find(({ name }) => name === 'words');
-const EXPECTED = WORDS.searches.find(({ ef }) => ef === 64).answers;
+const EXPECTED = WORDS.searches.find(({ ef }) => ef === 64).answers
+  .map((hits) => hits.map(([key, bits]) => [key, bits]));
 const script = (src, type) => ({ body: `<!doctype html><html lang="en"><meta charset="utf-8">` +
   `<title>nigh</title><script ${type ? `type="${type}"` : 'defer'} src="${src}"></script></html>` });
 
 let made;
 let browser;
 before(async () => {
+  assert.ok(process.env.NIGH_TARBALL, 'test_browser.py packs it');
   made = project(process.env.NIGH_TARBALL);
-  browser = await launch({ csp: STRICT });
+  browser = await launch({ csp: STRICT, isolated: true });
 });
 after(async () => {
   await browser?.close();
@@ -37,6 +39,10 @@ async function answersRight(url) {
   const page = await browser.page(url);
   await page.waitForFunction(() => globalThis.answer);
   assert.deepEqual(await within(MS_MAX, url, page.evaluate(() => globalThis.answer)), EXPECTED);
+  if (url.includes('hosted')) {
+    const built = await within(MS_MAX, url, page.evaluate(() => globalThis.built));
+    assert.deepEqual(built, { threads: 2, key: 100 });
+  }
   assert.deepEqual(browser.errors, []);
   await page.close();
 }
@@ -58,7 +64,7 @@ test('Vite', async (t) => {
   tool(folder, 'vite/bin/vite.js', 'build', '--base', '/vite/', '--logLevel', 'warn');
   const files = serveBuilt('vite', join(folder, 'dist'));
   assert.ok(files.some((file) => /^nigh-.*\.wasm$/.test(file)), `the module is a file: ${files}`);
-  for (const name of ['full', 'slim', 'in-worker']) {
+  for (const name of ['full', 'slim', 'in-worker', 'hosted']) {
     await t.test(name, () => answersRight(`/vite/${name}.html`));
   }
 });
@@ -68,7 +74,7 @@ test('webpack', async (t) => {
   tool(folder, 'webpack-cli/bin/cli.js', 'build');
   const files = serveBuilt('webpack', join(folder, 'dist'));
   assert.ok(files.some((file) => file.endsWith('.wasm')), `the module is a file: ${files}`);
-  for (const name of ['full', 'slim', 'in-worker']) {
+  for (const name of ['full', 'slim', 'in-worker', 'hosted']) {
     browser.server.mounts[`/webpack/${name}.html`] = script(`/webpack/${name}.js`);
     await t.test(name, () => answersRight(`/webpack/${name}.html`));
   }
@@ -98,11 +104,12 @@ test('Vite, its server for development', async (t) => {
   const vite = pathToFileURL(join(made.modules, 'vite', 'dist', 'node', 'index.js'));
   const { createServer } = await import(vite.href);
   const server = await createServer({ root: folder, logLevel: 'error',
-    server: { port: 0, proxy: { '/golden': browser.origin } } });
+    server: { port: 0, proxy: { '/golden': browser.origin }, headers: {
+      'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } } });
   await server.listen();
   try {
     const { local: [origin] } = server.resolvedUrls;
-    for (const name of ['full', 'slim', 'in-worker']) {
+    for (const name of ['full', 'slim', 'in-worker', 'hosted']) {
       await t.test(name, () => answersRight(`${origin}${name}.html`));
     }
   } finally {
@@ -112,13 +119,13 @@ test('Vite, its server for development', async (t) => {
 
 test('no bundler: the files as they are', async () => {
   const { mounts } = browser.server;
-  for (const entry of ['index', 'slim']) {
-    mounts[`/plain/${entry}.js`] = { body: Buffer.from(
-      `import { Index } from '/nigh/dist/${entry}.js';\nimport { answers } from './app.js';\n` +
-      'globalThis.answer = answers(Index);\n') };
+  for (const [entry, name] of [['index', 'full'], ['slim', 'slim'], ['worker', 'hosted']]) {
+    const text = readFileSync(join(FIXTURES, 'common', `${name}.js`), 'utf8');
+    mounts[`/plain/${name}.js`] = { body: Buffer.from(
+      text.replace(/'nigh[/\w]*'/, `'/nigh/dist/${entry}.js'`)) };
     mounts['/plain/app.js'] = { body: readFileSync(join(FIXTURES, 'common', 'app.js')) };
-    mounts[`/plain/${entry}.html`] = script(`/plain/${entry}.js`, 'module');
-    await answersRight(`/plain/${entry}.html`);
+    mounts[`/plain/${name}.html`] = script(`/plain/${name}.js`, 'module');
+    await answersRight(`/plain/${name}.html`);
   }
 });
 

@@ -10,8 +10,9 @@ import { PACKAGE, ROOT } from './lib/tools.mjs';
 const TESTS = join(PACKAGE, 'test');
 const HERE = join(import.meta.dirname, 'here');
 /** Files and processes; whatever else is in bindings/js/test has to run in browsers, too. */
-const NODE_ONLY = ['files', 'hnswlib', 'readme', 'storage-node', 'storage-vectors',
-  'worker-node'];
+const NODE_ONLY = ['files', 'hnswlib', 'readme', 'storage-node', 'storage-vectors', 'worker-node'];
+/** Long, and the same wherever it runs: not in the page, too. */
+const ONCE = ['storage-fault'];
 /** Run on the module without SIMD128 as well. */
 const PLAIN = ['golden', 'index'];
 const NOT_HERE = ['the memory of indexes that are forgotten or disposed of comes back'];
@@ -26,7 +27,8 @@ const shared = named(TESTS).filter(({ name }) => !NODE_ONLY.includes(name));
 const here = named(HERE);
 
 // A page with no more rights than it needs, and a worker that has SharedArrayBuffer.
-const RUNS = [{ where: 'page', options: { csp: STRICT }, files: [...shared, ...here] },
+const RUNS = [{ where: 'page', options: { csp: STRICT },
+  files: [...shared.filter(({ name }) => !ONCE.includes(name)), ...here] },
   { where: 'worker', options: { isolated: true }, files: [...shared, ...here] },
   { where: 'worker', options: {}, plain: true, files: shared.filter(({ name }) => PLAIN.includes(name)) }];
 
