@@ -229,6 +229,21 @@ test('killed right after a sentence was added: it is there', async () => {
     'Rent is due on the first of the month');
 });
 
+test('a sentence that was written, but not indexed, when the tab was closed: it is indexed', async () => {
+  await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const folder = await root.getDirectoryHandle('nigh-example');
+    const file = await folder.getFileHandle('sentences.json');
+    const all = JSON.parse(await (await file.getFile()).text());
+    const out = await file.createWritable();
+    await out.write(JSON.stringify([...all, { text: 'The plumber comes on Friday' }]));
+    await out.close();
+  });
+  assert.equal(await reload(), 'device');
+  await shows('own', 'The plumber comes on Friday');
+  assert.equal((await found('who is coming to repair the pipes?'))[0].text, 'The plumber comes on Friday');
+});
+
 test('what is taken back stays away', async () => {
   await page.click(`#own li:has-text("${OWN}") button`);
   await page.waitForFunction((text) => !document.getElementById('own').textContent.includes(text), OWN);

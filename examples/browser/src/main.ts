@@ -5,8 +5,8 @@ import type { Ask, State, Tell } from './protocol.js';
 import { Results } from './results.js';
 import { at, bytes, count, el, ms } from './view.js';
 
-const EXAMPLES = ['a fear of small spaces', 'someone who repairs pipes', 'finding good things by luck',
-  'a machine that washes plates', 'unable to fall asleep', 'wanting to be back at home'];
+const EXAMPLES = ['a fear of small spaces', 'finding good things by luck', 'government by the rich',
+  'a machine that washes plates', 'someone who eats no meat', 'wanting to be back at home'];
 
 const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'search' });
 const ask = (message: Ask) => { worker.postMessage(message); };
