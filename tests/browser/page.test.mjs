@@ -25,7 +25,7 @@ const content = (stem) =>
 
 before(async () => {
   execFileSync('python3', [join(ROOT, 'tools', 'page.py'), '--out', OUT, '--count', `${COUNT}`,
-    '--package', PACKAGE, '--nigh', COMMAND], { stdio: ['ignore', 'inherit', 'inherit'] });
+    '--package', PACKAGE, '--nigh', COMMAND], { stdio: ['ignore', 'pipe', 'pipe'] });
   manifest = JSON.parse(readFileSync(join(OUT, 'data', 'manifest.json'), 'utf8'));
   browser = await launch({ mounts: { '/a/page': join(OUT, 'site') } });
   page = await browser.page('/a/page/');
