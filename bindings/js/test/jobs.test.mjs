@@ -57,7 +57,8 @@ test('no step takes long, and others have their turn', async () => {
   clearInterval(timer);
   assert.ok(turns > 3, `${turns} turns of ${steps.length} steps`);
   const late = steps.filter((ms) => ms >= 16).length;
-  assert.ok(late <= (exact ? 0 : steps.length * 3 / 4), `${steps.sort((a, b) => b - a).slice(0, 5)} ms`);
+  const working = steps.filter((ms) => ms >= 4).length; // some calls only ask something
+  assert.ok(late <= (exact ? 0 : working * 3 / 4), `${steps.sort((a, b) => b - a).slice(0, 5)} ms`);
 });
 
 test('searches beside a build, no changes', async () => {
