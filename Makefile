@@ -50,7 +50,7 @@ verify:
 	@$(MAKE) --no-print-directory all
 	@python3 tools/verify.py
 
-# Text size per target.
+# Flash and stack per processor and feature set (tools/size.py --targets: text of each file).
 size:
 	@tools/setup.sh test
 	@python3 tools/size.py
