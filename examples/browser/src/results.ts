@@ -25,7 +25,9 @@ export class Results {
   show(answer: Answer): void {
     at('nothing').hidden = true;
     at('trouble').textContent = '';
+    const place = this.place(document.activeElement); // an answer that comes late moves no focus
     this.list.replaceChildren(...answer.hits.map((hit) => this.item(hit)));
+    if (place >= 0) this.focus(place);
     this.list.dataset.query = answer.text;
     const cost = [['embedding', ms(answer.embedMs)], ['search', ms(answer.searchMs)],
       ['compared', `${count(answer.distances)} of ${count(answer.size)}`]] as const;
