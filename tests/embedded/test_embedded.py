@@ -49,7 +49,8 @@ RIGHT_MIN = 355  # of 370 speakers
 STORES = ("mps2-an385", "mps2-an386", "rv32imc")
 # Cores that only search, without one operation on floats: for which boards and what.
 INTEGER = ("-DNIGH_SEARCH_ONLY", "-DNIGH_NO_FLOATS", "-DNIGH_NO_FILTERS", "-DNIGH_NO_CURSORS",
-           "-DNIGH_NO_L1", "-DNIGH_NO_SOURCES")
+           "-DNIGH_NO_L1", "-DNIGH_NO_SOURCES", "-DNIGH_NO_CODES", "-DNIGH_NO_STRINGS",
+           "-DNIGH_NO_REMOVED")
 INTEGERS = {("microbit", "voice"), ("microbit", "bits-2000"), ("rv32imc", "voice")}
 SOFT_FLOAT = re.compile(  # Arm's names, gcc's
     r" [tTwW] (__aeabi_(?:c?[fd](?:add|r?sub|mul|div|neg|cmp\w*|2\w+)|u?[il]2[fd])|"
