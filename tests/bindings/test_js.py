@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """usage: tests/bindings/test_js.py [--nigh COMMAND] [TEST FILE...]
 
-Builds the WebAssembly modules and the package in build/js, runs bindings/js/test there (with the
-plain module, too), checks the packed tarball with publint and attw, installs it into fresh folders
-and uses it from ECMAScript modules, CommonJS and TypeScript (js_scratch). Naming files runs only
-those tests. Ends with "N passed, N failed"."""
+Builds the WebAssembly modules and the package in build/js, runs bindings/js/test there (also with
+all of it loaded at first, with every index beginning in the small module, with the plain one),
+checks how much a page loads that imports it, checks the packed tarball with publint and attw,
+installs it into fresh folders and uses it from ECMAScript modules, CommonJS and TypeScript
+(js_scratch). Naming files runs only those tests. Ends with "N passed, N failed"."""
 import argparse
 import glob
 import gzip
@@ -26,7 +27,10 @@ TOOLS = npm.TOOLS
 STAGE = os.path.join(ROOT, "build", "js", "nigh")
 SCRATCH = os.path.join(ROOT, "tests", "bindings", "js_scratch")
 PLAIN = ("index", "golden", "hnswlib")  # tests that also run on the module without SIMD128
-API_BYTES_MAX = 11_800  # loader and classes, minified, with gzip
+SMALL = ("index", "misuse", "open", "golden", "jobs")  # with all indexes beginning in the small one
+FULL = (*SMALL, "growth", "hnswlib", "worker")  # with everything loaded at first
+ENTRY_BYTES_MAX = 32_768  # what a page loads that imports Index, minified, with gzip -9
+LATER = ("./more.js", "./inline-simd.js", "./inline-plain.js")  # which import() loads
 
 
 def tool(name, *arguments):
@@ -48,9 +52,13 @@ def tests(run, options, names):
     files = [os.path.join("test", f"{name}.test.mjs") for name in names] or \
         sorted(glob.glob(os.path.join("test", "*.test.mjs"), root_dir=STAGE))
     run.node("tests", STAGE, files, env, "--expose-gc")
-    if not names:
-        run.node("tests, plain module", STAGE, [f"test/{name}.test.mjs" for name in PLAIN], env,
-                 "--import", "./test/plain.mjs")
+    for mode, some, preload in (("everything at first", FULL, "full"),
+                                ("the small module first", SMALL, "small"),
+                                ("plain module", PLAIN, "plain")):
+        files = [f"test/{name}.test.mjs" for name in some if not names or name in names]
+        if files:
+            run.node(f"tests, {mode}", STAGE, files, env, "--expose-gc", "--import",
+                     f"./test/{preload}.mjs")
 
 
 # ---- The tarball --------------------------------------------------------------------------------
@@ -64,7 +72,8 @@ def packed(run):
     with tarfile.open(path) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
     for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.cjs",
-                 "dist/index.d.ts", "dist/index.d.cts", "dist/nigh.wasm", "dist/nigh-plain.wasm",
+                 "dist/index.d.ts", "dist/index.d.cts", "dist/full.js", "dist/full.cjs",
+                 "dist/nigh.wasm", "dist/nigh-plain.wasm", "dist/nigh-small.wasm",
                  "dist/nigh-mt.wasm", "dist/worker-main.js", "dist/worker-thread.js"):
         run.check(f"the tarball holds {name}", name in names)
     run.check("and no sources", not [name for name in names if name.startswith(("src", "test"))])
@@ -74,8 +83,8 @@ def packed(run):
               not {"install", "preinstall", "postinstall", "prepare"} & set(about["scripts"]))
     run.step("publint", *tool("publint", path, "--strict"))
     run.step("attw", *tool("attw", path, "--profile", "node16", "--exclude-entrypoints",
-                           "./nigh.wasm", "./nigh-plain.wasm", "./nigh-mt.wasm", "./worker-main",
-                           "./worker-thread"))  # scripts of workers are ECMAScript modules
+                           "./nigh.wasm", "./nigh-plain.wasm", "./nigh-small.wasm",
+                           "./nigh-mt.wasm", "./worker-main", "./worker-thread"))
     print(f"tarball: {os.path.getsize(path)} bytes", flush=True)
     return path
 
@@ -89,18 +98,42 @@ def compressed(data):
     return len(gzip.compress(data, 9))
 
 
+def bundle(run, entry, later=()):
+    """A program that imports Index of an entry, as a page loads it."""
+    path = os.path.join(STAGE, "bundle.mjs")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"import {{ Index }} from 'nigh{entry}';\nglobalThis.Index = Index;\n")
+    done = subprocess.run(
+        tool("esbuild", path, "--bundle", "--minify", "--format=esm", "--target=es2022",
+             "--log-level=error", "--external:node:*", *(f"--external:{name}" for name in later)),
+        cwd=STAGE, stdout=subprocess.PIPE)
+    run.check(f"nigh{entry} in a bundle", done.returncode == 0 and done.stdout)
+    return done.stdout
+
+
 def sizes(run):
-    """What travels: loader and classes, and all of it with the module inside."""
-    api = subprocess.run(tool("esbuild", "dist/api.js", "--minify", "--target=es2022"), cwd=STAGE,
-                         stdout=subprocess.PIPE).stdout
-    inside = read(os.path.join(STAGE, "dist", "inline-simd.js"), "rb")
-    module = read(os.path.join(STAGE, "dist", "nigh.wasm"), "rb")
-    print(f"with gzip: loader and classes {compressed(api)}, nigh.wasm {compressed(module)}, "
-          f"inside of the package {compressed(inside)}", flush=True)
-    run.check("loader and classes are small", 0 < compressed(api) <= API_BYTES_MAX,
-              str(compressed(api)))
-    run.check("the module inside costs little more", compressed(inside) < 1.03 *
-              compressed(module))
+    """What travels, with gzip."""
+    dist = os.path.join(STAGE, "dist")
+    entry = compressed(bundle(run, "", LATER))
+    code = subprocess.run(tool("esbuild", "dist/base.js", "dist/more.js", "--minify",
+                               "--target=es2022", "--outdir=minified"), cwd=STAGE,
+                          stderr=subprocess.PIPE)
+    run.check("the files minified", code.returncode == 0, code.stderr)
+    base, more = (compressed(read(os.path.join(STAGE, "minified", f"{name}.js"), "rb"))
+                  for name in ("base", "more"))
+    inside = {name: compressed(read(os.path.join(dist, f"inline-{name}.js"), "rb"))
+              for name in ("small", "simd", "plain")}
+    slim = compressed(bundle(run, "/slim", LATER))
+    modules = {name: compressed(read(os.path.join(dist, f"{name}.wasm"), "rb"))
+               for name in ("nigh-small", "nigh", "nigh-plain")}
+    print(f"with gzip: nigh {entry} (class {base}, module {inside['small']}); later, when needed: "
+          f"class {more}, module {inside['simd']} (plain {inside['plain']}); nigh/full "
+          f"{compressed(bundle(run, '/full', LATER[2:]))}; nigh/slim {slim}, "
+          f"{', '.join(f'{name}.wasm {size}' for name, size in modules.items())}", flush=True)
+    run.check(f"nigh is at most {ENTRY_BYTES_MAX} bytes", entry <= ENTRY_BYTES_MAX, str(entry))
+    run.check("modules inside cost little more than beside it",
+              all(inside[name] < 1.03 * modules[file] for name, file in
+                  (("small", "nigh-small"), ("simd", "nigh"))))
 
 
 TYPES = {"node16": {"module": "node16", "moduleResolution": "node16"},
@@ -117,7 +150,8 @@ def installed(run, tarball):
         said = run.output("ECMAScript module", "node", "use.mjs", cwd=folder)
         print((said or "").strip(), flush=True)
         run.step("CommonJS", "node", "use.cjs", cwd=folder)
-        run.step("CommonJS, slim", "node", "use.cjs", "slim", cwd=folder)
+        for entry in ("slim", "full"):
+            run.step(f"CommonJS, {entry}", "node", "use.cjs", entry, cwd=folder)
         types(run, folder)
 
 

@@ -1,19 +1,12 @@
-// api.ts - everything that the package's entries share; which module it runs is theirs to say
+// api.ts - everything that the package's entries share; which modules it runs is theirs to say
 // SPDX-License-Identifier: MIT OR Apache-2.0
-export { NighError } from './errors.js';
-export { about, Index } from './main.js';
-export type { Node, OpenOptions, Report, SaveOptions } from './main.js';
-export { Allowed } from './search.js';
-export type { BatchArrays, Effort, Hit, HitArrays, SearchOptions, SearchStats } from './search.js';
-export type { Codes, Config, Distance, Elements, IndexOptions, Metric, Outside, Stats,
-  VectorSource } from './core.js';
+export { about, Allowed, Index, load, NighError } from './base.js';
+export type { BatchArrays, ByteSource, Codes, Config, Distance, DType, Effort, Elements, Hit,
+  HitArrays, IndexOptions, Key, KeyKind, KeyOf, Keys, Metric, ModuleSource, OpenOptions, Outside,
+  SaveOptions, SearchOptions, Vector, Vectors, VectorSource } from './base.js';
 export type { JobOptions } from './jobs.js';
-export type { Key, KeyKind, KeyOf, Keys } from './keys.js';
-export type { DType, Vector, Vectors } from './rows.js';
-export type { ByteSource } from './bytes.js';
-export { load } from './module.js';
-export type { ModuleSource } from './module.js';
+export type { Node, Report, SearchStats } from './more.js';
+export type { Stats } from './whole.js';
 /** @internal */
-export { hasSimd as _hasSimd, loadSync as _loadSync, provide as _provide } from './module.js';
-/** @internal */
-export { Handle as _Handle } from './handle.js';
+export { Handle as _Handle, hasSimd as _hasSimd, loadSync as _loadSync, provide as _provide,
+  provideWhole as _provideWhole, use as _use } from './base.js';

@@ -1,21 +1,19 @@
 // change.ts - keys added, set, removed, read
 // SPDX-License-Identifier: MIT OR Apache-2.0
 import { NIGH_E_DELETED, NIGH_E_FULL, NIGH_E_INVALID, NIGH_E_KEY, NIGH_E_NOT_FOUND,
-  NIGH_KEYS_BYTES, NIGH_KEYS_IDENTITY, NIGH_OK, NIGH_REPLACE_DELETED,
-  NIGH_SET_EXCLUSIVE } from './abi.js';
+  NIGH_KEYS_BYTES, NIGH_KEYS_IDENTITY, NIGH_REPLACE_DELETED, NIGH_SET_EXCLUSIVE,
+  type NighExports } from './abi.js';
 import { Core } from './core.js';
 import { fail } from './errors.js';
-import type { Handle } from './handle.js';
-import type { Key, KeyList, Keys, Place } from './keys.js';
-import { floatsOf, type RowList, rowsOf, type Vectors } from './rows.js';
+import type { Handle, Room } from './handle.js';
+import { type Key, type KeyList, type Keys, listOf } from './keys.js';
+import { type RowList, rowsOf, type Vectors } from './rows.js';
 import { lines } from './wasm.js';
 
 const CHUNK_BYTES = 1 << 20; // of what one call hands to the module
 const FULL_MAX = 8; // times that an index may say "full" after it was given room
 const KEY_PAGE = 256;
-const NOWHERE: Place = { keys: 0, lengths: 0 };
 
-type Call = (h: Handle, place: Place, vectors: number, count: number, done: number) => number;
 /** What one or many calls get. */
 export interface Given { count: number; keys?: KeyList; rows?: RowList }
 
@@ -28,39 +26,35 @@ export class Change<K extends Key> extends Core<K> {
    * keys first, which are forgotten. Many at once are faster with `build`. */
   add(keys: K | Keys<K> | null, vectors?: Vectors,
     { replaceRemoved = false }: { replaceRemoved?: boolean } = {}): void {
-    const flags = replaceRemoved ? NIGH_REPLACE_DELETED : 0;
-    this._change('add', this._given(keys, vectors), (h, { keys: k, lengths }, v, n, done) =>
-      h.x.nigh_insert(h.index, h.sessionFor(), flags, k, lengths, v, n, done));
+    this._change('add', 'nigh_insert', this._given(keys, vectors),
+      replaceRemoved ? NIGH_REPLACE_DELETED : 0);
   }
 
   /** Inserts, or gives known keys, removed ones too, new vectors. Where vectors are elsewhere,
    * change them there first. */
   set(keys: K | Keys<K>, vectors?: Vectors): void {
-    const flags = this._external ? NIGH_SET_EXCLUSIVE : 0;
-    this._change('set', this._given(keys, vectors), (h, { keys: k, lengths }, v, n, done) =>
-      h.x.nigh_set(h.index, h.sessionFor(), flags, k, lengths, v, n, done));
+    this._change('set', 'nigh_set', this._given(keys, vectors),
+      this._external ? NIGH_SET_EXCLUSIVE : 0);
   }
 
   /** Marks keys removed: they are no longer found, their nodes still lead searches on until
    * `vacuum`. */
   remove(keys: K | Keys<K>): void {
-    this._change('remove', this._given(keys), (h, { keys: k, lengths }, _, n, done) =>
-      h.x.nigh_remove(h.index, h.sessionFor(), k, lengths, n, done));
+    this._change('remove', 'nigh_remove', this._given(keys));
   }
 
   /** Takes `remove` back. */
   unremove(keys: K | Keys<K>): void {
-    this._change('unremove', this._given(keys), (h, { keys: k, lengths }, _, n, done) =>
-      h.x.nigh_unremove(h.index, h.sessionFor(), k, lengths, n, done));
+    this._change('unremove', 'nigh_unremove', this._given(keys));
   }
 
   /** @internal */
   _list(keys: K | Keys<K>): KeyList {
-    if (this._form.is(keys)) return this._form.list([keys]);
+    if (this._form.is(keys)) return listOf(this._form, [keys]);
     if (!keys || typeof keys !== 'object' || !(Symbol.iterator in keys || 'length' in keys)) {
       fail(NIGH_E_KEY, `keys ${String(keys)}: another type than the index has`);
     }
-    return this._form.list(Array.isArray(keys) ? keys as K[] : Array.from(keys as ArrayLike<K>));
+    return listOf(this._form, Array.from(keys as ArrayLike<K>));
   }
 
   /** @internal */
@@ -74,39 +68,48 @@ export class Change<K extends Key> extends Core<K> {
   }
 
   /** Calls for all that is given, each with as much as fits, again with more room where the index
-   * is full. @internal */
-  _change(what: string, { count, keys, rows }: Given, call: Call): void {
-    const step = Math.max(1, Math.floor(CHUNK_BYTES / (this._shape.rowBytes + 16)));
+   * is full. Flags: of calls that take vectors. @internal */
+  _change(what: string, name: keyof NighExports, { count, keys, rows }: Given,
+    flags?: number): void {
+    const step = Math.ceil(CHUNK_BYTES / (this._shape.rowBytes + 16));
     const bytesOf = (first: number, last: number) => (keys ? keys.bytes(first, last) : 0);
     let fulls = 0;
+    this._idle();
     for (let first = 0; first < count;) {
       const last = Math.min(count, first + step);
-      const [status, done, said] = this._run((h) => {
-        const keyBytes = keys ? lines(bytesOf(first, last) + 4 * (last - first)) : 0;
+      const [status, done] = this._run((h) => {
+        const keyBytes = lines(bytesOf(first, last) + 4 * (last - first));
         const rowBytes = rows ? (last - first) * this._shape.rowBytes : 0;
         return h.with(64 + keyBytes + rowBytes, (at) => {
           h.u32[at >>> 2] = 0;
-          const place = keys ? keys.put(h, at + 64, first, last) : NOWHERE;
+          const place = keys?.put(h, at + 64, first, last);
           const vectors = rows ? at + 64 + keyBytes : 0;
           rows?.put(h, vectors, first, last);
-          const result = call(h, place, vectors, last - first, at);
-          return [result, h.u32[at >>> 2]!, result ? h.text(result) : ''];
+          h.image = undefined;
+          const args = [place?.keys ?? 0, place?.lengths ?? 0, last - first, at];
+          if (flags !== undefined) {
+            args.unshift(flags);
+            args.splice(3, 0, vectors);
+          }
+          const result = (h.x[name] as (...all: number[]) => number)(h.index, h.sessionFor(),
+            ...args);
+          const did = h.word(at);
+          if (result !== NIGH_E_FULL || fulls === FULL_MAX) {
+            h.ok(result, count > 1 ? `${what} (number ${first + did})` : what, first + did);
+          }
+          return [result, did] as const;
         });
       });
       first += done;
       if (done > 0) fulls = 0;
-      if (status === NIGH_E_FULL && fulls < FULL_MAX) {
-        this._more(count - first, bytesOf(first, last), ++fulls);
-      } else if (status !== NIGH_OK) {
-        fail(status, `${what}${count > 1 ? ` (number ${first})` : ''}: ${said}`, first);
-      }
+      if (status) this._more(count - first, bytesOf(first, last), ++fulls);
     }
   }
 
   // ---- Read --------------------------------------------------------------------------------------
 
   /** One call of nigh_get; gone: the key is not there, or removed. */
-  private _get<T>(key: K, rowBytes: number, take: (h: Handle, row: number, slot: number) => T):
+  protected _get<T>(key: K, rowBytes: number, take: (h: Handle, row: number, slot: number) => T):
   T | undefined {
     const list = this._list(key);
     return this._run((h) => h.with(128 + lines(list.bytes(0, 1) + 4) + rowBytes, (at) => {
@@ -115,7 +118,7 @@ export class Change<K extends Key> extends Core<K> {
       const status = h.x.nigh_get(h.index, h.sessionFor(), keys, lengths, 1, row, at, at + 64);
       if (status === NIGH_E_NOT_FOUND || status === NIGH_E_DELETED) return undefined;
       h.ok(status, 'get');
-      return take(h, row, h.u32[at >>> 2]!);
+      return take(h, row, h.word(at));
     }));
   }
 
@@ -126,13 +129,7 @@ export class Change<K extends Key> extends Core<K> {
 
   /** The vector of a key as floats (those of f32 are what was stored, bit by bit), or undefined. */
   get(key: K): Float32Array | undefined {
-    return this._get(key, this._shape.rowBytes, (h, row) => floatsOf(h, this._shape, row, 1));
-  }
-
-  /** The vector of a key as the index stores it: its bytes. */
-  row(key: K): Uint8Array | undefined {
-    const { rowBytes } = this._shape;
-    return this._get(key, rowBytes, (h, row) => h.u8.slice(row, row + rowBytes));
+    return this._get(key, this._shape.rowBytes, (h, row) => this._shape.read(h, row, 1));
   }
 
   /** Keys in the order of their slots, without removed ones. Those that come or go meanwhile may be
@@ -141,51 +138,42 @@ export class Change<K extends Key> extends Core<K> {
     let from = 0;
     for (;;) {
       const page: K[] = this._run((h) => {
-        const room = lines(KEY_PAGE * this._form.room);
-        return h.with(room + 8 * KEY_PAGE + 64, (at) => {
-          const lengths = at + room;
-          const slots = lengths + 4 * KEY_PAGE;
-          const found = slots + 4 * KEY_PAGE;
-          const strings = this._form.kind === NIGH_KEYS_BYTES;
-          h.ok(h.x.nigh_keys(h.index, from, KEY_PAGE, at, strings ? lengths : 0, slots, found));
-          const count = h.u32[found >>> 2]!;
-          if (count > 0) from = h.u32[(slots >>> 2) + count - 1]! + 1;
-          return this._form.read(h, { keys: at, lengths }, count);
-        });
+        const room = h.newRoom(this._shape, this._form, KEY_PAGE);
+        h.ok(h.x.nigh_keys(h.index, from, KEY_PAGE, room.keys, this._lengths(room), room.slots,
+          room.found));
+        const found = this._keysAt(h, room);
+        if (found[0] !== undefined) from = h.word(room.slots + 4 * found.length - 4) + 1;
+        h.x.nighw_free(room.found);
+        return found;
       });
-      if (page.length === 0) return;
+      if (page[0] === undefined) return;
       yield* page;
     }
+  }
+
+  /** Where lengths of keys go, if they have any. @internal */
+  _lengths(room: Room): number {
+    return this._form.kind === NIGH_KEYS_BYTES ? room.lengths : 0;
+  }
+
+  /** @internal */
+  _keysAt(h: Handle, room: Room): K[] {
+    return this._form.read(h, room.keys, room.lengths, h.word(room.found));
   }
 
   /** Slots of those keys that are there. @internal */
   _slots(keys: Keys<K>): number[] {
     const list = this._list(keys);
     const out: number[] = [];
-    for (let first = 0; first < list.count;) {
-      const last = Math.min(list.count, first + KEY_PAGE);
-      this._run((h) => {
-        const bytes = lines(list.bytes(first, last) + 4 * KEY_PAGE);
-        h.with(bytes + 4 * KEY_PAGE + 64, (at) => {
-          const slots = at + bytes;
-          const done = slots + 4 * KEY_PAGE;
-          let status = NIGH_OK;
-          let count = last - first;
-          // The call ends at the first that is gone, and says slots only when all are there.
-          do {
-            const { keys: k, lengths } = list.put(h, at, first, first + count);
-            status = h.x.nigh_get(h.index, h.sessionFor(), k, lengths, count, 0, slots, done);
-            const gone = status === NIGH_E_NOT_FOUND || status === NIGH_E_DELETED;
-            if (!gone) h.ok(status, 'filter');
-            if (gone) count = h.u32[done >>> 2]!;
-          } while (status !== NIGH_OK && count > 0);
-          const words = h.u32;
-          for (let i = 0; i < count; i++) out.push(words[(slots >>> 2) + i]!);
-          first += count === last - first ? count : count + 1;
-        });
-      });
-    }
+    this._run((h) => h.with(128 + list.bytes(0, list.count), (at) => {
+      for (let i = 0; i < list.count; i++) {
+        const { keys: k, lengths } = list.put(h, at + 64, i, i + 1);
+        const status = h.x.nigh_get(h.index, h.sessionFor(), k, lengths, 1, 0, at, at + 4);
+        if (status === NIGH_E_NOT_FOUND || status === NIGH_E_DELETED) continue;
+        h.ok(status, 'filter');
+        out.push(h.word(at));
+      }
+    }));
     return out;
   }
 }
-

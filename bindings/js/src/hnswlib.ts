@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
+import './more.js';
 import { _hasSimd, _loadSync, Index } from './api.js';
 import { replace, replaceSync } from './files.js';
 import { plain } from './inline-plain.js';

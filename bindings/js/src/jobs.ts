@@ -4,17 +4,23 @@
 // The library cuts a job into tasks of at most some milliseconds. Here tasks run until the budget is
 // spent; then whatever else waits in this thread has its turn. Between two steps the index is whole:
 // searches may run, changes answer NIGH_E_BUSY.
-import { NIGH_E_BUSY, NIGH_E_INVALID, NIGH_E_READ_ONLY, NIGH_JOB_BUILD,
-  NIGH_JOB_CODES, NIGH_JOB_DONE, nigh_job_options, NIGH_JOB_REFINE, NIGH_JOB_ROOT,
-  NIGH_JOB_VACUUM, NIGH_KEYS_BYTES, NIGH_OK, nigh_progress } from './abi.js';
+import { NIGH_E_INVALID, NIGH_E_READ_ONLY, NIGH_JOB_BUILD, NIGH_JOB_CODES, NIGH_JOB_DONE,
+  type nigh_job_options, NIGH_JOB_REFINE, NIGH_JOB_ROOT, NIGH_JOB_VACUUM, NIGH_KEYS_BYTES,
+  NIGH_OK } from './abi.js';
 import { CODES, choice, type Codes, uint } from './core.js';
 import { fail } from './errors.js';
 import type { Handle } from './handle.js';
 import type { Key, Keys } from './keys.js';
+import { get } from './layouts.js';
 import type { Given } from './change.js';
 import type { Vectors } from './rows.js';
-import { Search } from './search.js';
+import { Walk } from './walk.js';
 import { type Fields, IN, IN2, lines } from './wasm.js';
+import { statsOf, whole } from './whole.js';
+
+/** nigh_job_options and nigh_progress. */
+export const JOB = 'kind codes codeMin. codeMax. vectorStride ef alpha.';
+export const PROGRESS = 'state done: total:';
 
 const BUDGET = 8; // milliseconds
 const PIECE_BYTES = 1 << 18; // of vectors that are copied between two looks at the clock
@@ -66,7 +72,7 @@ const turn = (): Promise<void> => new Promise((resolve) => {
   port2.postMessage(0);
 });
 
-export class Jobs<K extends Key> extends Search<K> {
+export class Jobs<K extends Key> extends Walk<K> {
   /** Inserts many: an index built of the same keys and vectors has the same bytes on every machine,
    * and as `nigh build` makes it. Ends at the first key or vector that is refused, whose number is
    * the error's `done`; those before it are in. */
@@ -75,8 +81,9 @@ export class Jobs<K extends Key> extends Search<K> {
     const given = this._given(keys, vectors);
     if (!given.rows && !this._external) fail(NIGH_E_INVALID, 'vectors are missing');
     if (given.count === 0) return;
-    const { slotCapacity, slotCount, freeCount, keyBytes, writable } = this.stats();
-    if (!writable) fail(NIGH_E_READ_ONLY, 'the index is read-only');
+    const h = whole(this);
+    if (!this.writable) fail(NIGH_E_READ_ONLY, 'the index is read-only');
+    const { slotCapacity, slotCount, freeCount, keyBytes } = statsOf(h);
     this._grow(Math.max(slotCount - freeCount + given.count, slotCapacity),
       this._form.kind === NIGH_KEYS_BYTES ? keyBytes + given.keys!.bytes(0, given.count) : 0);
     await this._work({ kind: NIGH_JOB_BUILD }, options, given);
@@ -107,7 +114,7 @@ export class Jobs<K extends Key> extends Search<K> {
 
   /** `root` at once. */
   rootSync(): void {
-    const h = this._open();
+    const h = whole(this);
     const work = this._start(h, { kind: NIGH_JOB_ROOT });
     try {
       while (!this._step(h, work, Infinity, 0));
@@ -121,8 +128,8 @@ export class Jobs<K extends Key> extends Search<K> {
     const { signal, onProgress, budget = BUDGET, _crew: crew } = options;
     signal?.throwIfAborted();
     if (!(budget > 0)) fail(NIGH_E_INVALID, `budget ${budget}`);
-    const h = this._open();
-    if (this._job) fail(NIGH_E_BUSY, 'a job is under way');
+    this._idle();
+    const h = whole(this);
     this._job = true;
     let work: Work | undefined;
     try {
@@ -179,7 +186,7 @@ export class Jobs<K extends Key> extends Search<K> {
       const place = keys && given ? keys.put(h, input, 0, count) : { keys: 0, lengths: 0 };
       const keyBytes = keys ? keys.bytes(0, count) + 4 * count : 0;
       const vectors = rows ? lines(input + keyBytes) : 0;
-      const o = h.put(IN2, nigh_job_options, job);
+      const o = h.put(IN2, JOB, job);
       try {
         const made = h.made((out) => h.x.nigh_job_bytes(h.index, o, count, out),
           (memory, bytes, out) => h.x.nigh_job_begin(h.index, o, place.keys, place.lengths,
@@ -196,13 +203,12 @@ export class Jobs<K extends Key> extends Search<K> {
   private _step(h: Handle, work: Work, budget: number, ef: number): boolean {
     return h.run(() => {
       const session = h.sessionFor(ef);
-      const at = h.put(IN, nigh_progress, {});
+      const at = h.put(IN, PROGRESS, {});
       const end = performance.now() + budget;
       do {
         work.status = h.x.nigh_job_run(work.at, session, at);
-        const { state, done, total } = h.get(at, nigh_progress);
-        Object.assign(work, { state, done, total });
-        work.status ||= work.team?.ran(state) ?? NIGH_OK;
+        Object.assign(work, get(h, at, PROGRESS));
+        work.status ||= work.team?.ran(work.state) ?? NIGH_OK;
         if (work.status !== NIGH_OK) return true;
       } while (work.state !== NIGH_JOB_DONE && performance.now() < end);
       return work.state === NIGH_JOB_DONE;

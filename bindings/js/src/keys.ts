@@ -1,8 +1,9 @@
 // keys.ts - keys on their way into the module's memory and out of it
 // SPDX-License-Identifier: MIT OR Apache-2.0
-import { NIGH_E_INVALID, NIGH_E_KEY, NIGH_KEYS_BYTES, NIGH_KEYS_IDENTITY,
-  NIGH_KEYS_U64 } from './abi.js';
+import { NIGH_E_INVALID, NIGH_E_KEY, NIGH_KEYS_BYTES } from './abi.js';
 import { fail } from './errors.js';
+import { needs } from './module.js';
+import { more } from './rest.js';
 import type { Wasm } from './wasm.js';
 
 export type Key = number | bigint | string;
@@ -24,122 +25,114 @@ export interface KeyForm<K> {
   /** Bytes that a key found takes at most. */
   readonly room: number;
   is(value: unknown): value is K;
-  /** Keys, checked and ready to be written. */
-  list(keys: readonly K[]): KeyList;
+  /** Keys one after another, checked; where each begins, and the end, unless all have 8 bytes. */
+  pack(keys: readonly K[]): [bytes: Uint8Array, starts?: number[]];
   /** The i-th of keys of numbers. */
   at(w: Wasm, keys: number, i: number): K;
   /** `count` keys that the module wrote one after another. */
-  read(w: Wasm, place: Place, count: number): K[];
+  read(w: Wasm, keys: number, lengths: number, count: number): K[];
 }
 
 export interface KeyList {
   readonly count: number;
   /** Bytes of keys first..last - 1. */
   bytes(first: number, last: number): number;
-  /** Writes those keys; lengths behind them. */
+  /** Writes those keys; lengths before them. */
   put(w: Wasm, at: number, first: number, last: number): Place;
 }
 
 const text = (key: unknown) => (typeof key === 'string' ? JSON.stringify(key) : String(key));
-const bad = (key: unknown, what: string, at: number): never =>
-  fail(NIGH_E_KEY, `key ${text(key)}, expected ${what}`, at);
 
-/** Numbers and bigints: each is two words. */
-function words<K extends number | bigint>(kind: number, type: string, expected: string,
-  good: (key: K) => boolean, low: (key: K) => number, high: (key: K) => number,
-  make: (low: number, high: number) => K): KeyForm<K> {
-  const form: KeyForm<K> = {
-    kind,
-    room: 8,
-    is: (value): value is K => typeof value === type,
-    list(keys) {
-      keys.forEach((key, at) => {
-        if (!form.is(key) || !good(key)) bad(key, expected, at);
-      });
-      return {
-        count: keys.length,
-        bytes: (first, last) => 8 * (last - first),
-        put(w, at, first, last) {
-          const { u32 } = w;
-          for (let i = first, to = at >>> 2; i < last; i++) {
-            u32[to++] = low(keys[i]!);
-            u32[to++] = high(keys[i]!);
-          }
-          return { keys: at, lengths: 0 };
-        },
-      };
-    },
-    at: (w, keys, i) => make(w.u32[(keys >>> 2) + 2 * i]!, w.u32[(keys >>> 2) + 2 * i + 1]!),
-    read: (w, place, count) => Array.from({ length: count }, (_, i) => form.at(w, place.keys, i)),
-  };
-  return form;
+/** All keys, or the first that is none is refused. */
+export function checked<K>(keys: readonly K[], what: string, good: (key: K) => unknown): void {
+  keys.forEach((key, at) => {
+    if (!good(key)) fail(NIGH_E_KEY, `key ${text(key)}, expected ${what}`, at);
+  });
 }
 
-const HIGH = 2 ** 32;
-const numbers = (kind: number) => words<number>(kind, 'number', 'an integer from 0 to 2^53 - 1',
-  (key) => key >= 0 && Number.isSafeInteger(key), (key) => key >>> 0, (key) => key / HIGH,
-  (low, high) => (high < 2 ** 21 ? high * HIGH + low
-    : fail(NIGH_E_KEY, "a key beyond 2^53: open the index with keys: 'bigint'")));
-const bigints = words<bigint>(NIGH_KEYS_U64, 'bigint', 'a bigint of 64 bits',
-  (key) => key >= 0n && key >> 64n === 0n, (key) => Number(key & 0xffffffffn),
-  (key) => Number(key >> 32n), (low, high) => BigInt(high) << 32n | BigInt(low));
-
-const WHOLE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-
-function strings(room: number): KeyForm<string> {
-  const encoder = new TextEncoder();
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  const form: KeyForm<string> = {
-    kind: NIGH_KEYS_BYTES,
-    room,
-    is: (value): value is string => typeof value === 'string',
-    list(keys) {
-      const encoded = keys.map((key, at) => {
-        // Encoding would make one key of two that have halves of characters.
-        if (!form.is(key) || WHOLE.test(key)) bad(key, 'a well-formed string', at);
-        return encoder.encode(key);
-      });
-      return {
-        count: keys.length,
-        bytes: (first, last) =>
-          encoded.slice(first, last).reduce((sum, key) => sum + key.length, 0),
-        put(w, at, first, last) {
-          let to = at + 4 * (last - first);
-          const lengths = at;
-          for (let i = first; i < last; i++) {
-            w.u32[(at >>> 2) + i - first] = encoded[i]!.length;
-            w.u8.set(encoded[i]!, to);
-            to += encoded[i]!.length;
-          }
-          return { keys: at + 4 * (last - first), lengths };
-        },
-      };
-    },
-    at: () => fail(NIGH_E_INVALID, 'string keys have lengths'),
-    read(w, { keys, lengths }, count) {
-      const out: string[] = [];
-      for (let i = 0; i < count; i++) {
-        const end = keys + w.u32[(lengths >>> 2) + i]!;
-        try {
-          out.push(decoder.decode(w.u8.slice(keys, end))); // not of memory that is shared
-        } catch {
-          fail(NIGH_E_KEY, 'a key that is no UTF-8');
-        }
-        keys = end;
+/** Keys ready to be written. */
+export function listOf<K>(form: KeyForm<K>, keys: readonly K[]): KeyList {
+  const [packed, starts] = form.pack(keys);
+  const start = (i: number) => (starts ? starts[i]! : 8 * i);
+  return {
+    count: keys.length,
+    bytes: (first, last) => start(last) - start(first),
+    put(w, at, first, last) {
+      const lengths = starts ? at : 0;
+      for (let i = first; starts && i < last; i++, at += 4) {
+        w.u32[at >>> 2] = start(i + 1) - start(i);
       }
-      return out;
+      w.u8.set(packed.subarray(start(first), start(last)), at);
+      return { keys: at, lengths };
     },
   };
+}
+
+const numbers = (kind: number): KeyForm<number> => {
+  const form: KeyForm<number> = {
+    kind,
+    room: 8,
+    is: (value): value is number => typeof value === 'number',
+    pack(keys) {
+      checked(keys, 'an integer from 0 to 2^53 - 1', (key) => key >= 0 && Number.isSafeInteger(key));
+      return [new Uint8Array(BigUint64Array.from(keys, BigInt).buffer)];
+    },
+    at(w, keys, i) {
+      const key = w.long(keys + 8 * i);
+      return Number.isSafeInteger(key) ? key
+        : fail(NIGH_E_KEY, "a key beyond 2^53: open the index with keys: 'bigint'");
+    },
+    read: (w, keys, _, count) => Array.from({ length: count }, (_key, i) => form.at(w, keys, i)),
+  };
   return form;
+};
+
+function strings(room: number): KeyForm<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const is = (value: unknown): value is string => typeof value === 'string';
+  return {
+    kind: NIGH_KEYS_BYTES,
+    room,
+    is,
+    pack(keys) {
+      // Encoding would make one key of two that have halves of characters.
+      checked(keys, 'a well-formed string', (key) => is(key) && !/\p{Cs}/u.test(key));
+      const starts = [0];
+      const encoded = keys.map((key, i) => {
+        const bytes = new TextEncoder().encode(key);
+        starts.push(starts[i]! + bytes.length);
+        return bytes;
+      });
+      const packed = new Uint8Array(starts[keys.length]!);
+      encoded.forEach((bytes, i) => packed.set(bytes, starts[i]));
+      return [packed, starts];
+    },
+    at: () => fail(NIGH_E_INVALID, 'string keys have lengths'),
+    read: (w, keys, lengths, count) => Array.from({ length: count }, (_, i) => {
+      const from = keys;
+      keys += w.word(lengths + 4 * i);
+      try {
+        return decoder.decode(w.u8.slice(from, keys)) // shared memory is not read from;
+      } catch {
+        return fail(NIGH_E_KEY, 'a key that is no UTF-8');
+      }
+    }),
+  };
 }
 
 /** The form of keys that an index of this configuration has. */
-export function keyForm(stored: number, room: number, wanted?: KeyKind): KeyForm<Key> {
-  const form = stored === NIGH_KEYS_BYTES ? strings(room)
-    : wanted === 'bigint' ? bigints : numbers(stored);
-  return form as unknown as KeyForm<Key>;
+export function keyForm(stored: number, room: number, wanted?: KeyKind): KeyForm<any> {
+  return stored === NIGH_KEYS_BYTES ? strings(room)
+    : wanted === 'bigint' ? more.bigints ?? needs('bigint keys') : numbers(stored);
 }
 
-export const storedKind = (kind: KeyKind): number => ({ number: NIGH_KEYS_U64,
-  bigint: NIGH_KEYS_U64, string: NIGH_KEYS_BYTES, identity: NIGH_KEYS_IDENTITY }[kind] ??
-  fail(NIGH_E_INVALID, `keys '${String(kind)}', expected number, bigint, string or identity`));
+/** By number: what an index may have. */
+export const STORED = ['number or bigint', 'string', 'identity'];
+
+export function storedKind(kind: KeyKind): number {
+  const stored = ['number', 'string', 'identity', 'bigint'].indexOf(kind);
+  if (stored < 0) {
+    fail(NIGH_E_INVALID, `keys '${String(kind)}', expected number, bigint, string or identity`);
+  }
+  return stored % 3;
+}

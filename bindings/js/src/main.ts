@@ -1,17 +1,18 @@
 // main.ts - the class Index: made, opened, saved
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /// <reference lib="esnext.disposable" preserve="true" />
-import { nigh_config, nigh_hnswlib, NIGH_E_READ_ONLY, NIGH_HNSWLIB_32,
-  NIGH_NODE_DELETED, NIGH_NODE_FREE, NIGH_OPEN_VERIFY, NIGH_OPEN_WRITABLE, nigh_report,
+import { NIGH_E_READ_ONLY, NIGH_E_UNSUPPORTED, NIGH_OPEN_VERIFY, NIGH_OPEN_WRITABLE,
   NIGH_SAVE_GRAPH_ONLY, NIGH_SAVE_PACKED, NIGH_CPU_SIMD128 } from './abi.js';
 import { type ByteSource, bytesOf, view } from './bytes.js';
 import { type Distance, type IndexOptions, type Outside, putConfig, uint } from './core.js';
 import { NighError } from './errors.js';
 import { Handle, slotMaxFor } from './handle.js';
-import { Jobs } from './jobs.js';
 import type { Key, KeyKind, KeyOf } from './keys.js';
-import { load } from './module.js';
-import { type Fields, OUT, Wasm } from './wasm.js';
+import { isWhole, load, loadMore, needs } from './module.js';
+import type { About, More } from './more.js';
+import { more } from './rest.js';
+import { Search } from './search.js';
+import { Wasm } from './wasm.js';
 
 export interface OpenOptions<T extends KeyKind = KeyKind> extends Outside<KeyOf<T>> {
   /** How keys of numbers are handed out; else what the index must have. */
@@ -31,22 +32,32 @@ export interface SaveOptions {
   packed?: boolean;
 }
 
-/** nigh_report of nigh.h: what `check` found. */
-export type Report = Fields<typeof nigh_report>;
-/** A node of the graph and its neighbours in a layer. */
-export interface Node { top: number; removed: boolean; free: boolean; links: Uint32Array }
+/** Makes what may want the rest of the class, or the whole module: then they are loaded. */
+async function waited<T>(make: () => T): Promise<T> {
+  for (const wait of [loadMore, () => load('full')]) {
+    try {
+      return make();
+    } catch (error) {
+      if ((error as NighError).status !== NIGH_E_UNSUPPORTED) throw error;
+    }
+    await wait();
+  }
+  return make();
+}
 
 /** An index of vectors by key. All calls but jobs (`build`, `makeCodes`, `refine`, `vacuum`,
- * `root`) are done when they return. */
-export class Index<K extends Key = Key> extends Jobs<K> {
-  private constructor() { super(); }
+ * `root`) are done when they return. Jobs and some options load a second part of the package; calls
+ * that cannot wait for it say so. */
+export class Index<K extends Key = Key> extends Search<K> {
+  /** @internal */
+  constructor() { super(); }
 
   // ---- Make, open --------------------------------------------------------------------------------
 
   static async create<T extends KeyKind = 'number'>(
     options: IndexOptions<T>): Promise<Index<KeyOf<T>>> {
-    await load();
-    return Index.createSync(options);
+    await load(options.codes && 'full'); // which makes them
+    return waited(() => Index.createSync(options));
   }
 
   /** `create` where load() was awaited before. */
@@ -55,7 +66,7 @@ export class Index<K extends Key = Key> extends Jobs<K> {
     const capacity = uint('capacity', options.capacity);
     const h = new Handle();
     h.run(() => {
-      h.make(putConfig(h, options as unknown as IndexOptions<KeyKind>), slotMaxFor(capacity));
+      h.make(putConfig(h, options as never), slotMaxFor(capacity));
     });
     const { metric } = options;
     const made = new Index<KeyOf<T>>()._begin(h, options.keys, options.vectors,
@@ -71,7 +82,7 @@ export class Index<K extends Key = Key> extends Jobs<K> {
   static async open<T extends KeyKind = KeyKind>(source: ByteSource | PromiseLike<ByteSource>,
     options: OpenOptions<T> = {}): Promise<Index<KeyOf<T>>> {
     const [bytes] = await Promise.all([bytesOf(source), load()]);
-    return Index.openSync(bytes, options);
+    return waited(() => Index.openSync(bytes, options));
   }
 
   /** `open` of bytes where load() was awaited before. */
@@ -102,35 +113,16 @@ export class Index<K extends Key = Key> extends Jobs<K> {
   static async readHnswlib<T extends 'number' | 'bigint' | 'identity' = 'number'>(
     source: ByteSource | PromiseLike<ByteSource>,
     options: IndexOptions<T>): Promise<Index<KeyOf<T>>> {
-    const [bytes] = await Promise.all([bytesOf(source), load()]);
+    const [bytes] = await Promise.all([bytesOf(source), load('full')]);
     return Index.readHnswlibSync(bytes, options).index;
   }
 
-  /** `readHnswlib` where load() was awaited before, with what the file says beside the index. */
+  /** `readHnswlib` where load('full') was awaited before, with what the file says beside the
+   * index. */
   static readHnswlibSync<T extends 'number' | 'bigint' | 'identity' = 'number'>(
     bytes: ArrayBuffer | ArrayBufferView, options: IndexOptions<T>):
-    { index: Index<KeyOf<T>>; about: Fields<typeof nigh_hnswlib> } {
-    const file = view(bytes)!;
-    const h = new Handle();
-    const [at, about] = h.run(() => {
-      const from = h.alloc(file.length);
-      h.u8.set(file, from);
-      const config = putConfig(h, options as unknown as IndexOptions<KeyKind>);
-      const out = h.put(OUT, nigh_hnswlib, {});
-      h.ok(h.x.nigh_hnswlib_config(from, BigInt(file.length), config, out), 'readHnswlib');
-      const found = h.get(out, nigh_hnswlib);
-      h.make(config, slotMaxFor(Math.max(found.slotCount, options.capacity ?? 0)),
-        found.upperExtra);
-      return [from, found] as const;
-    });
-    const index = new Index<KeyOf<T>>()._begin(h, options.keys, options.vectors, undefined);
-    h.run(() => {
-      h.writable();
-      h.grow(Math.max(1, about.slotCount), 0);
-      h.ok(h.x.nigh_hnswlib_read(h.index, at, BigInt(file.length)), 'readHnswlib');
-      h.x.nighw_free(at);
-    });
-    return { index, about };
+    { index: Index<KeyOf<T>>; about: About } {
+    return (more.readHnswlib ?? needs('readHnswlibSync'))(bytes, options) as never;
   }
 
   // ---- Save --------------------------------------------------------------------------------------
@@ -139,72 +131,49 @@ export class Index<K extends Key = Key> extends Jobs<K> {
   save({ graphOnly = false, packed = false }: SaveOptions = {}): Uint8Array {
     const flags = (graphOnly ? NIGH_SAVE_GRAPH_ONLY : 0) | (packed ? NIGH_SAVE_PACKED : 0);
     return this._run((h) => {
-      const out = new Uint8Array(h.sized((at) => h.x.nigh_save_bytes(h.index, flags, at)));
-      let to = 0;
-      h.write((bytes) => {
-        out.set(bytes, to);
-        to += bytes.length;
-      }, (write) => h.x.nigh_save(h.index, flags, write, 0));
+      const out = new Uint8Array(h.sized(h.x.nigh_save_bytes, h.index, flags));
+      h.save(flags, (bytes, to) => out.set(bytes, to));
       return out;
-    });
-  }
-
-  /** The index as a file of hnswlib; bits: of the programs that read it. */
-  writeHnswlib({ bits = 64, maxElements = 0 }: { bits?: 32 | 64; maxElements?: number } = {}):
-  Uint8Array {
-    uint('maxElements', maxElements, 0, 2 ** 32);
-    return this._run((h) => {
-      const parts: Uint8Array[] = [];
-      const session = h.sessionFor();
-      h.write((bytes) => { parts.push(bytes.slice()); }, (write) => h.x.nigh_hnswlib_write(h.index,
-        session, bits === 32 ? NIGH_HNSWLIB_32 : 0, BigInt(maxElements), write, 0));
-      const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-      let to = 0;
-      for (const part of parts) {
-        out.set(part, to);
-        to += part.length;
-      }
-      return out;
-    });
-  }
-
-  // ---- Look inside -------------------------------------------------------------------------------
-
-  /** Proves the structure of the index in one pass. A broken index is a report, not an error:
-   * `status` 0 is sound. */
-  check(): Report {
-    return this._run((h) => {
-      const session = h.sessionFor();
-      return h.filled(nigh_report, (at) => h.x.nigh_check(h.index, session, at));
-    });
-  }
-
-  /** A node of the graph, by slot. */
-  node(slot: number, level = 0): Node {
-    uint('slot', slot);
-    uint('level', level);
-    return this._run((h) => {
-      const { m, m0 } = h.filled(nigh_config, (at) => h.x.nigh_config_get(h.index, at));
-      return h.with(64 + 4 * Math.max(m, m0), (at) => {
-        h.ok(h.x.nigh_node(h.index, slot, level, at, at + 4, at + 64, at + 8), 'node');
-        const [top, flags, count] = h.u32.slice(at >>> 2, (at >>> 2) + 3) as unknown as
-          [number, number, number];
-        return { top, removed: (flags & NIGH_NODE_DELETED) > 0, free: (flags & NIGH_NODE_FREE) > 0,
-          links: h.u32.slice((at + 64) >>> 2, ((at + 64) >>> 2) + count) };
-      });
     });
   }
 
   get [Symbol.toStringTag](): string { return 'nigh.Index'; }
 }
 
-export interface Index<K extends Key = Key> {
+type Later = 'build' | 'makeCodes' | 'refine' | 'vacuum' | 'root' | 'rootSync' | 'check' | 'node' |
+  'writeHnswlib' | 'stats' | 'config' | 'row' | 'nearest';
+export interface Index<K extends Key = Key> extends Pick<More<K>, Later> {
   /** `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
-if (Symbol.dispose) {
-  Object.defineProperty(Index.prototype, Symbol.dispose,
-    { value: Index.prototype.dispose, configurable: true, writable: true });
+
+export function define(name: string | symbol, value: unknown): void {
+  Object.defineProperty(Index.prototype, name, { value, configurable: true, writable: true });
+}
+
+if (Symbol.dispose) define(Symbol.dispose, Index.prototype.dispose);
+
+// Jobs wait for more.ts and the whole module; others cannot, until they are there.
+for (const name of ['build', 'makeCodes', 'refine', 'vacuum', 'root'] as const) {
+  define(name, async function wait(this: Index, ...args: any[]): Promise<void> {
+    if (!isWhole() || !more.jobs) {
+      this._idle();
+      this._job = true;
+      try {
+        await load('full');
+      } finally {
+        this._job = false;
+      }
+    }
+    return more.jobs![name]!.apply(this, args);
+  });
+}
+for (const name of ['rootSync', 'check', 'node', 'writeHnswlib', 'stats', 'config', 'row',
+  'nearest']) {
+  define(name, function refuse(this: Index) {
+    this._open();
+    needs(name);
+  });
 }
 
 /** The module that was loaded. */
@@ -212,6 +181,7 @@ export async function about(): Promise<{ version: string; simd: boolean }> {
   await load();
   const { x } = new Wasm();
   const version = x.nigh_version();
-  return { version: `${version >> 16}.${version >> 8 & 255}.${version & 255}`,
-    simd: (x.nigh_features() & NIGH_CPU_SIMD128) > 0 };
+  return { version: [version >> 16, version >> 8 & 255, version & 255].join('.'),
+    // The small module has no way to ask, and always has SIMD128.
+    simd: !("nigh_features" in x) || (x.nigh_features() & NIGH_CPU_SIMD128) > 0 };
 }

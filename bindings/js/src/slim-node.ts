@@ -5,5 +5,6 @@ import { _hasSimd, _provide } from './api.js';
 
 export * from './api.js';
 
-_provide(async () => readFile(_hasSimd() ? new URL('./nigh.wasm', import.meta.url)
-  : new URL('./nigh-plain.wasm', import.meta.url)));
+const plain = () => new URL('./nigh-plain.wasm', import.meta.url);
+_provide(async () => readFile(_hasSimd() ? new URL('./nigh-small.wasm', import.meta.url) : plain()),
+  async () => readFile(_hasSimd() ? new URL('./nigh.wasm', import.meta.url) : plain()));

@@ -8,6 +8,7 @@
 // as many passes as steps.
 import { NIGH_E_FETCH, NIGH_E_INVALID } from './abi.js';
 import type { Elements, Hit, Index, Key, SearchOptions, Vector, VectorSource } from './api.js';
+import type { Outer } from './rest.js';
 import { failed } from './storage-device.js';
 import { bytesIn, type RowOptions, Rows } from './storage-rows.js';
 
@@ -151,7 +152,7 @@ export abstract class LazyVectors<K extends Key = Key> implements VectorSource<K
 type Waiting = { /** Ends the search, with the signal's reason. */ signal?: AbortSignal };
 
 function sourceOf<K extends Key>(index: Index<K>): LazyVectors<K> {
-  const { _source: source } = index as unknown as { _source?: unknown };
+  const { source } = (index as unknown as { _outer: Outer })._outer;
   if (source instanceof LazyVectors) return source as LazyVectors<K>;
   throw failed(NIGH_E_INVALID, 'the index has its vectors at once: search, nearest');
 }

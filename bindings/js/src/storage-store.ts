@@ -4,8 +4,9 @@
 // Pages go from the module's memory to the device and back, with no copy between. What the device
 // throws is kept here, since the module knows numbers only: they tell it that the commit failed.
 import { NIGH_E_CORRUPT, NIGH_E_FULL, NIGH_E_USER, NIGH_E_WRITE, NIGH_OK, NIGH_OPEN_WRITABLE,
-  nigh_options, NIGH_STORE_FORMAT, nigh_store_options, nigh_store_stats } from './abi.js';
-import type { Handle } from './handle.js';
+  NIGH_STORE_FORMAT, type nigh_store_stats } from './abi.js';
+import { type Handle, SLOT_MAX, slotMaxFor } from './handle.js';
+import { filled, get } from './layouts.js';
 import { type Device, failed, notRead, notWritten, readAll, writeAll } from './storage-device.js';
 import { slotsOf } from './storage-super.js';
 import { type Fields, IN, IN2, OUT } from './wasm.js';
@@ -20,11 +21,12 @@ const PAGE = 4096;
 const SUPERS = 2;
 const PAGES_MORE = 256; // room beyond what the device has, before it must be asked for
 const PAGES_MAX = 2 ** 31;
-const SLOTS_MIN = 1 << 16; // as handle.ts makes tables
-const SLOTS_MAX = 2 ** 31 - 2;
 const NONE = 2 ** 32 - 1;
 
-const slotMaxFor = (count: number) => Math.min(SLOTS_MAX, Math.max(SLOTS_MIN, 2 * count));
+/** nigh_store_options and nigh_store_stats. */
+export const STORE = 'flags pageBytes pageCount programBytes superCount';
+export const STORE_STATS = 'pageBytes pageCount pageUsed pageFree filled generation: ' +
+  'writtenBytes: writeCount: eraseCount: syncCount: badRegion badBlock badPage reserved';
 
 export class Store {
   private at = 0;
@@ -92,7 +94,9 @@ export class Store {
   }
 
   private statsNow(): StoreStats {
-    return this.h.filled(nigh_store_stats, (at) => this.h.x.nigh_store_stats_get(this.at, at));
+    const { reserved: _, ...stats } = filled(this.h, STORE_STATS, (at) =>
+      this.h.x.nigh_store_stats_get(this.at, at));
+    return stats as never;
   }
 
   get stats(): StoreStats { return this.h.run(() => this.statsNow()); }
@@ -100,7 +104,7 @@ export class Store {
   // ---- Opened ------------------------------------------------------------------------------------
 
   private options(flags: number, pageCount: number): number {
-    return this.h.put(IN, nigh_store_options, { flags, pageCount, pageBytes: this.pageBytes,
+    return this.h.put(IN, STORE, { flags, pageCount, pageBytes: this.pageBytes,
       superCount: this.superCount });
   }
 
@@ -110,9 +114,10 @@ export class Store {
     this.equip();
     h.run(() => {
       if (!format) {
-        const o = h.put(IN, nigh_store_options, {});
+        const o = h.put(IN, STORE, {});
         this.ok(h.x.nigh_store_find(h.x.nighw_function(READ), 0, BigInt(device.size()), o));
-        ({ pageBytes: this.pageBytes, superCount: this.superCount } = h.get(o, nigh_store_options));
+        const { pageBytes, superCount } = get(h, o, STORE);
+        [this.pageBytes, this.superCount] = [pageBytes!, superCount!];
       }
       const has = format ? SUPERS : Math.ceil(device.size() / this.pageBytes);
       const count = has + (this.writes ? Math.floor(has / 4) + PAGES_MORE : 0);
@@ -148,14 +153,14 @@ export class Store {
       const flags = this.writes ? NIGH_OPEN_WRITABLE : 0;
       const out = h.cell + OUT;
       const sizes = (slotMax: number) => h.x.nigh_store_attach_bytes(this.at,
-        h.put(IN2, nigh_options, { slotMax, flags }), out, out + 8);
+        h.words32(IN2, slotMax, 0, flags, 0), out, out + 8);
       const slotMax = this.writes ? slotMaxFor(slotsOf(this.device, this.pageBytes,
         this.superCount, this.statsNow().generation)) : 0;
       this.ok(sizes(slotMax));
-      const bytes = [h.view.getBigUint64(out, true), h.view.getBigUint64(out + 8, true)] as const;
+      const bytes = [BigInt(h.long(out)), BigInt(h.long(out + 8))] as const;
       const memory = h.alloc(Number(bytes[0]));
       const blocks = bytes[1] > 0n ? h.alloc(Number(bytes[1])) : 0;
-      const status = h.x.nigh_store_attach(this.at, h.put(IN2, nigh_options, { slotMax, flags }),
+      const status = h.x.nigh_store_attach(this.at, h.words32(IN2, slotMax, 0, flags, 0),
         memory, bytes[0], blocks, bytes[1], out);
       if (status !== NIGH_OK) {
         h.x.nighw_free(blocks);
@@ -163,7 +168,7 @@ export class Store {
         this.ok(status);
       }
       h.index = h.u32[out >>> 2]!;
-      h.slotMax = h.stats().slotMax;
+      h.slotMax = h.word(h.stats() + SLOT_MAX);
     });
   }
 

@@ -9,6 +9,7 @@ import { isBlank } from './storage-super.js';
 import { type Device, failed, notWritten } from './storage-device.js';
 import { type Channel, channel, type Locks } from './storage-locks.js';
 import { Store, type StoreStats } from './storage-store.js';
+import { whole } from './whole.js';
 
 /** A place that keeps stores by name. */
 export interface Backend {
@@ -73,7 +74,7 @@ export class Stored<K extends Key = Key> extends EventTarget {
   static async _open<T extends KeyKind>(backend: Backend, name: string,
     options: StoreOptions<T>): Promise<Stored<KeyOf<T>>> {
     backend.check(name);
-    await load();
+    await load('full');
     const { role = 'owner' } = options;
     if (options.create) await backend.prepare?.();
     const stored = new Stored<KeyOf<T>>(backend, name, made(), options as unknown as StoreOptions);
@@ -97,6 +98,7 @@ export class Stored<K extends Key = Key> extends EventTarget {
   static async _put<K extends Key>(backend: Backend, name: string, index: Index<K>,
     replace: boolean): Promise<Stored<K>> {
     backend.check(name);
+    await load('full');
     await backend.prepare?.();
     const stored = new Stored<K>(backend, name, index, {});
     try {
@@ -105,7 +107,7 @@ export class Stored<K extends Key = Key> extends EventTarget {
       }
       const device = (await backend.device(name, true))!;
       stored.device = device;
-      const store = stored._store(index._open(), device);
+      const store = stored._store(whole(index), device);
       if (!isBlank(device)) {
         if (!replace) throw failed(NIGH_E_EXISTS, `${name}: there is one already`);
         store.mount();

@@ -92,3 +92,5 @@ export function idbStores({ database = 'nigh', pageBytes = 16384 }: {
 } = {}): Stores {
   return new Stores(new Idb(new Database(database), pageBytes));
 }
+/** @internal */
+export { STORE as _STORE, STORE_STATS as _STORE_STATS } from './storage-store.js';

@@ -5,10 +5,10 @@
 // never lets its exception run through the module: it is kept and thrown again behind the call.
 // Were the module to stop in the middle of a call (the engine's stack may end there), its memory
 // could hold half a change: such an instance refuses everything from then on.
-import { type NighExports, NIGH_E_BUSY, NIGH_E_CORRUPT, NIGH_E_INVALID, NIGH_E_MEMORY, NIGH_E_USER,
-  NIGH_OK } from './abi.js';
+import { type NighExports, NIGH_E_BUSY, NIGH_E_CORRUPT, NIGH_E_INVALID, NIGH_E_MEMORY,
+  NIGH_E_UNSUPPORTED, NIGH_E_USER } from './abi.js';
 import { fail } from './errors.js';
-import { compiled } from './module.js';
+import { compiled, needs } from './module.js';
 import { memoryFor } from './shared.js';
 
 /** What nighw.h adds. */
@@ -28,17 +28,25 @@ export const WRITE = 5;
 
 type Kind = (user: number, a: number, b: number, c: number, d: number, e: number) => number;
 
-/** A structure of the ABI: offsets of its fields, and a letter for each. */
-export interface Layout { readonly size: number; readonly kinds: string }
 type Camel<S> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
-/** Its fields in JavaScript's way to write names. */
+/** The fields of a structure of the ABI, in JavaScript's way to write names. */
 export type Fields<L> = {
   [K in Exclude<keyof L, 'size' | 'kinds' | 'struct_size' | 'reserved'> as Camel<K>]: number;
 };
 
-const camel = (name: string) => name.replace(/_./g, (part) => part[1]!.toUpperCase());
+const HIGH = 2 ** 32;
 const floatBits = new Float32Array(1);
-const intBits = new Int32Array(floatBits.buffer);
+const intBits = new Uint32Array(floatBits.buffer);
+
+export function bitsOf(distance: number): number {
+  floatBits[0] = distance;
+  return intBits[0]!;
+}
+
+/** Names of a structure's fields behind its size; . behind a float, : behind a u64, - behind what
+ * may be negative. */
+export const fields = (layout: string) => parsed[layout] ??= [...layout.matchAll(/(\w+)(\W?)/g)];
+const parsed: Record<string, RegExpMatchArray[]> = {};
 
 /** Places in each instance's cell: two structures, one result, a key that a callback asks for. */
 const CELL_BYTES = 1024;
@@ -55,14 +63,12 @@ export class Wasm {
   private bytes = new Uint8Array(0);
   private words!: Uint32Array;
   private reals!: Float32Array;
-  private data!: DataView;
   private busy = false;
   private inside = 0;
   private broken = false;
   private thrown: { error: unknown } | undefined;
 
-  constructor() {
-    const module = compiled();
+  constructor(readonly module = compiled()) {
     const { exports } = new WebAssembly.Instance(module, { env: memoryFor(module), nigh: {
       callback: (kind: number, ...args: [number, number, number, number, number, number]) =>
         this.called(kind, args) } });
@@ -81,33 +87,28 @@ export class Wasm {
 
   // ---- Memory ------------------------------------------------------------------------------------
 
+  private views(): this {
+    if (this.bytes.length === 0) this.renew();
+    return this;
+  }
+
   private renew(): void {
     const { buffer } = this.x.memory;
     this.bytes = new Uint8Array(buffer);
     this.words = new Uint32Array(buffer);
     this.reals = new Float32Array(buffer);
-    this.data = new DataView(buffer);
   }
 
-  get u8(): Uint8Array {
-    if (this.bytes.length === 0) this.renew();
-    return this.bytes;
-  }
+  get u8(): Uint8Array { return this.views().bytes; }
 
-  get u32(): Uint32Array {
-    if (this.bytes.length === 0) this.renew();
-    return this.words;
-  }
+  get u32(): Uint32Array { return this.views().words; }
 
-  get f32(): Float32Array {
-    if (this.bytes.length === 0) this.renew();
-    return this.reals;
-  }
+  get f32(): Float32Array { return this.views().reals; }
 
-  get view(): DataView {
-    if (this.bytes.length === 0) this.renew();
-    return this.data;
-  }
+  word(at: number): number { return this.u32[at >>> 2]!; }
+
+  /** A u64 in memory. */
+  long(at: number): number { return this.word(at) + HIGH * this.word(at + 4); }
 
   /** 64-byte aligned, not zeroed. */
   alloc(bytes: number): number {
@@ -129,65 +130,47 @@ export class Wasm {
 
   // ---- Structures --------------------------------------------------------------------------------
 
-  /** Writes a structure into the cell; fields that are not named are 0. */
-  put<L extends Layout>(at: number, layout: L, values: Partial<Fields<L>>): number {
+  /** A structure of words in the cell. */
+  words32(at: number, ...words: number[]): number {
     at += this.cell;
-    this.u8.fill(0, at, at + layout.size);
-    let field = 0;
-    for (const name of Object.keys(layout).slice(2)) {
-      const kind = layout.kinds[field++]!;
-      const to = at + (layout as unknown as Record<string, number>)[name]!;
-      const value = field === 1 ? layout.size : (values as Record<string, number>)[camel(name)];
-      if (value === undefined || value === 0) continue;
-      if (kind === 'f') {
-        this.view.setFloat32(to, value, true);
-      } else if (kind === 'U') {
-        this.view.setBigUint64(to, BigInt(value), true);
-      } else if (value === value >>> 0) {
-        this.view.setUint32(to, value, true);
-      } else {
-        fail(NIGH_E_INVALID, `${camel(name)} ${value}, expected an integer of 32 bits`);
-      }
-    }
+    this.u32.set([4 + 4 * words.length, ...words], at >>> 2);
     return at;
   }
 
-  /** Fields of a structure in memory, u64 as numbers. */
-  get<L extends Layout>(at: number, layout: L): Fields<L> {
-    const { view } = this;
-    const out: Record<string, number> = {};
-    Object.keys(layout).slice(3).forEach((name, field) => {
-      const from = at + (layout as unknown as Record<string, number>)[name]!;
-      const kind = layout.kinds[field + 1];
-      if (name !== 'reserved') {
-        out[camel(name)] = kind === 'U' ? Number(view.getBigUint64(from, true))
-          : kind === 'f' ? view.getFloat32(from, true)
-            : kind === 'i' ? view.getInt32(from, true) : view.getUint32(from, true);
+  /** A structure in the cell; fields that are not named are 0. */
+  put(at: number, layout: string, values: Record<string, unknown>): number {
+    const words: number[] = [];
+    for (const [, name, kind] of fields(layout)) {
+      const value = (values[name!] ?? 0) as number;
+      if (kind === ':') {
+        const bits = BigInt(value);
+        words.push(Number(BigInt.asUintN(32, bits)), Number(BigInt.asUintN(32, bits >> 32n)));
+      } else if (kind === '.') {
+        words.push(bitsOf(value));
+      } else {
+        if (value !== value >>> 0) fail(NIGH_E_INVALID, `${name} ${value}, expected an integer`);
+        words.push(value);
       }
-    });
-    return out as Fields<L>;
+    }
+    return this.words32(at, ...words);
   }
 
-  /** What `call(address)` fills in. */
-  filled<L extends Layout>(layout: L, call: (at: number) => number): Fields<L> {
-    const at = this.put(IN, layout, {});
-    this.ok(call(at));
-    return this.get(at, layout);
-  }
-
-  /** The bytes that `size(out)` asks for, and what `make(memory, bytes, out)` makes in them; both
-   * answer through `out`. */
-  made(size: (out: number) => number,
-    make: (memory: number, bytes: bigint, out: number) => number): { at: number; memory: number } {
+  /** The bytes that `size(...args, out)` asks for, and what `make(...args, memory, bytes, out)`
+   * makes in them; both answer through `out`. */
+  made(size: (...args: any[]) => number, make: (...args: any[]) => number,
+    ...args: (number | bigint)[]): { at: number; memory: number } {
     const out = this.cell + OUT;
-    this.ok(size(out));
-    const bytes = this.view.getBigUint64(out, true);
-    const memory = this.alloc(Number(bytes));
-    const status = make(memory, bytes, out);
-    if (status !== NIGH_OK) this.x.nighw_free(memory);
+    this.ok(size(...args, out));
+    const bytes = this.long(out);
+    const memory = this.alloc(bytes);
+    const status = make(...args, memory, BigInt(bytes), out);
+    if (status) this.x.nighw_free(memory);
     this.ok(status);
-    return { at: this.u32[out >>> 2]!, memory };
+    return { at: this.word(out), memory };
   }
+
+  /** Whether this is not the small module. */
+  get whole(): boolean { return !!(this.x as Partial<Exports>).nigh_job_run; }
 
   /** Whether no call can be made any more, or one is still under way. */
   get stopped(): boolean { return this.broken || this.inside > 0; }
@@ -199,8 +182,10 @@ export class Wasm {
     return new TextDecoder().decode(this.u8.slice(at, this.u8.indexOf(0, at)));
   }
 
-  ok(status: number, what?: string, done?: number): void {
-    if (status !== NIGH_OK) fail(status, (what ? what + ': ' : '') + this.text(status), done);
+  ok(status: number, what = '', done?: number): void {
+    if (this.thrown) throw this.thrown.error;
+    if (status === NIGH_E_UNSUPPORTED && !this.whole) needs(what + this.text(status));
+    if (status) fail(status, (what && what + ': ') + this.text(status), done);
   }
 
   /** Another thread did not come back from a call. */
@@ -218,7 +203,7 @@ export class Wasm {
     } catch (error) {
       if (this.inside > 0) {
         this.broken = true;
-        fail(NIGH_E_CORRUPT, `the module was stopped in the middle of a call: ${String(error)}`);
+        fail(NIGH_E_CORRUPT, `the module was stopped in the middle of a call: ${error}`);
       }
       throw this.thrown ? this.thrown.error : error;
     } finally {
@@ -246,8 +231,3 @@ export class Wasm {
 
 /** Bytes of whole cache lines; there may be more than 2^31. */
 export const lines = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-
-export function bitsOf(distance: number): number {
-  floatBits[0] = distance;
-  return intBits[0]!;
-}

@@ -60,6 +60,8 @@ export interface Index<K extends Key = Key> extends Plain<K>, Values<K> {
   allow(keys: Keys<K>): Promise<Allowed>;
   /** Threads that ran tasks of the last job. */
   readonly threads: Promise<number>;
+  /** Drops it there. */
+  dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
   [Symbol.dispose](): void;
 }

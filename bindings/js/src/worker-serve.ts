@@ -1,5 +1,6 @@
 // worker-serve.ts - in a worker: indexes, for whoever sends messages
 // SPDX-License-Identifier: MIT OR Apache-2.0
+import './more.js'; // all of the class: the module that is loaded is whole
 import { Allowed, type Effort, Index, load, type ModuleSource, NighError } from './api.js';
 import { NIGH_E_INVALID } from './abi.js';
 import type { JobOptions } from './jobs.js';

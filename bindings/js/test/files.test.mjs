@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { Index } from 'nigh';
+import { Index, load } from 'nigh';
 import * as inNode from 'nigh/node';
 import { range, refused, row, rowsOf, same } from './common.mjs';
 
@@ -42,6 +42,7 @@ test('files', async () => {
   same(readFileSync(path), image);
   same((await inNode.open(path)).save(), image);
   same((await inNode.open(pathToFileURL(path))).save(), image);
+  await load('full');
   await inNode.save(index, pathToFileURL(join(folder, 'b.nigh')), { packed: true });
   assert.equal((await inNode.open(join(folder, 'b.nigh'))).writable, false);
   await assert.rejects(inNode.open(join(folder, 'gone')), { code: 'ENOENT' });

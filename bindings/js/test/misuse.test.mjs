@@ -22,13 +22,18 @@ async function unharmed(index, calls) {
   const before = index.save();
   const answer = index.search(query);
   index.searchBatch([query, query]);
-  const used = index._h.x.nighw_used();
+  let handle = index._h;
+  let used = handle.x.nighw_used();
   for (const [call, code, text] of calls) {
     if (call.constructor.name === 'AsyncFunction') await assert.rejects(call, refused(code, text));
     else assert.throws(call, refused(code, text));
     same(index.save(), before, `${call} changed something`);
     assert.deepEqual(index.search(query), answer);
-    assert.equal(index._h.x.nighw_used(), used, `${call} left something`);
+    if (handle !== index._h) { // it went to the other module
+      handle = index._h;
+      used = handle.x.nighw_used();
+    }
+    assert.equal(handle.x.nighw_used(), used, `${call} left something`);
   }
 }
 

@@ -31,6 +31,7 @@ test('bytes in many forms', async () => {
 });
 
 test('packed and without vectors', async () => {
+  await nigh.load('full');
   const packed = index.save({ packed: true });
   assert.ok(packed.length < image.length);
   const reader = await Index.open(packed);

@@ -37,7 +37,8 @@ function members(start) {
   const names = new Set();
   for (let at = start; at && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
     for (const name of Object.getOwnPropertyNames(at)) {
-      if (name !== 'constructor' && !name.startsWith('_')) names.add(name);
+      // names of one or two letters stand for what is inside
+      if (name !== 'constructor' && !name.startsWith('_') && name.length > 2) names.add(name);
     }
   }
   return names;
