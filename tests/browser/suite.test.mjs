@@ -17,7 +17,8 @@ const ONCE = ['storage-fault'];
 const PLAIN = ['golden', 'index'];
 const NOT_HERE = ['the memory of indexes that are forgotten or disposed of comes back'];
 const ENV = { NIGH_GOLDEN: '/golden', NIGH_DATA: '/data' };
-const MOUNTS = { '/src': join(PACKAGE, 'src'), '/data': join(ROOT, 'tests', 'data') };
+const MOUNTS = { '/src': join(PACKAGE, 'src'), '/dist': join(PACKAGE, 'dist'),
+  '/data': join(ROOT, 'tests', 'data') };
 
 const only = process.env.NIGH_ONLY?.split(',');
 const named = (folder) => readdirSync(folder).filter((file) => file.endsWith('.test.mjs'))
