@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # switches.py - builds with parts left out answer as the whole library does, and refuse the rest
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""usage: tests/switches/switches.py [WORD...]
+"""usage: tests/switches/switches.py [--all] [WORD...]
 
-Compiles the single file with each set of switches (those of tools/size.py, and each switch by
-itself), runs switches.c on what the whole library wrote, and embedded/programs/kernels.c in qemu.
-Ends with "N passed, N failed"."""
+Compiles the single file with each set of switches (those of tools/size.py, and switches by
+themselves, with --all each of them), runs switches.c on what the whole library wrote, and
+embedded/programs/kernels.c in qemu. Ends with "N passed, N failed"."""
 import os
 import re
 import subprocess
@@ -22,6 +22,7 @@ BOARDS = ("mps2-an386", "mps3-an547")  # Cortex-M4, Cortex-M55
 ALONE = ("SMALL", "SINGLE_THREAD", "NO_BYTES", "NO_L1", "NO_PACKED", "NO_SOURCES", "NO_FLOATS",
          "NO_CODES", "NO_STRINGS", "NO_FILTERS", "NO_REMOVED", "NO_CURSORS", "NO_SET",
          "SEARCH_ONLY")
+OFTEN = ("SINGLE_THREAD", "NO_FLOATS", "NO_REMOVED", "SEARCH_ONLY")  # whose code is least shared
 
 
 def program(words):
@@ -41,7 +42,10 @@ def main(arguments):
             file.write(text)
     answers = os.path.join(OUT, "answers")
     subprocess.run([program([]), "make", answers], check=True)
-    sets = [[word] for word in ALONE] + [words for words, _ in size.SETS.values()]
+    alone = ALONE if "--all" in arguments else OFTEN
+    arguments = [word for word in arguments if word != "--all"]
+    sets = [[word] for word in (ALONE if arguments else alone)]
+    sets += [words for words, _ in size.SETS.values()]
     passed, failed = 0, 0
     for words in sets:
         if arguments and not set(arguments) & set(words):
