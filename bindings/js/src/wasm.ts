@@ -55,6 +55,16 @@ export const IN2 = 128;
 export const OUT = 256;
 export const KEY = 448;
 
+/** Engines have room for so many memories: Chromium for some 120 a process. */
+function instance(module: WebAssembly.Module, imports: WebAssembly.Imports): object {
+  try {
+    return new WebAssembly.Instance(module, imports).exports;
+  } catch (error) {
+    if (error instanceof RangeError) fail(NIGH_E_MEMORY, `no memory for one more index: ${error}`);
+    throw error;
+  }
+}
+
 export class Wasm {
   readonly x: Exports;
   readonly cell: number;
@@ -69,7 +79,7 @@ export class Wasm {
   private thrown: { error: unknown } | undefined;
 
   constructor(readonly module = compiled()) {
-    const { exports } = new WebAssembly.Instance(module, { env: memoryFor(module), nigh: {
+    const exports = instance(module, { env: memoryFor(module), nigh: {
       callback: (kind: number, ...args: [number, number, number, number, number, number]) =>
         this.called(kind, args) } });
     const x: Record<string, unknown> = {};

@@ -337,3 +337,17 @@ test('a call that the engine cuts short is the instance\'s last', async () => {
   assert.throws(() => index.save(), refused('CORRUPT'));
   assert.equal((await Index.open(image)).size, COUNT);
 });
+
+test('an engine that has no memory for one more index', async () => {
+  const index = await filled();
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = class { constructor() { throw new RangeError('Out of memory'); } };
+  try {
+    assert.throws(() => Index.createSync({ dim: DIM }), refused('MEMORY', /one more index/));
+    await assert.rejects(Index.create({ dim: DIM }), refused('MEMORY'));
+  } finally {
+    WebAssembly.Instance = Instance;
+  }
+  assert.equal(index.search(query)[0].key, 3);
+  assert.equal((await filled()).size, COUNT);
+});
