@@ -59,8 +59,8 @@ def main(arguments):
             failed += bad == 0
             print(f"{' '.join(words)}:\n{done.stdout[-2000:]}")
     for board in () if arguments else BOARDS:
-        done = subprocess.run([sys.executable, "embedded/boards.py", board, "-Icore",
-                               "embedded/programs/kernels.c", "-o",
+        done = subprocess.run([sys.executable, "embedded/boards.py", board,
+                               "embedded/programs/kernels.c", "-Icore", "-o",
                                os.path.join(OUT, f"{board}.elf"), "--run"], cwd=sources.ROOT,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False)

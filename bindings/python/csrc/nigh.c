@@ -18805,7 +18805,7 @@ NIGHI_FN nigh_status nighi_index_init(const nigh_config *config, const nigh_opti
 static nigh_status nighi_attach_check(const nighi_image_header *header, const void *image,
                                       uint64_t image_bytes, const nigh_options *options,
                                       nigh_config *config) {
-    const uint8_t *table = (const uint8_t *)image + sizeof *header;
+    const uint8_t *table = image == NULL ? NULL : (const uint8_t *)image + sizeof *header;
     const nigh_status status =
         image == NULL ? nighi_header_paged_read(header, image_bytes, config)
                       : nighi_image_read(header, table, image_bytes, options->flags, config);
