@@ -37,7 +37,7 @@ EXCUSED = {
         "nigh_index_pager": "a pager's memory would be JavaScript's, which the module cannot see",
         "nigh_index_borrow": "borrowed rows would be JavaScript's: they are fetched",
         "nigh_seal": "files are not changed in place",
-        "nigh_tune": "WebAssembly has no prefetch: there is nothing to choose",
+        "nigh_tune": "WebAssembly knows one way to ask for a line: there is nothing to choose",
     },
     "python": {
         "nigh_index_pager": "blocks come from the system: a file's memory is given to nigh_grow",
